@@ -1,0 +1,470 @@
+//! The checked pipeline: every template substituted, every name resolved, every value in range.
+//!
+//! [`crate::PipelineFile::resolve`] is the only maker of a [`Pipeline`].
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::Place;
+
+/// A pipeline with its parameters bound.
+#[derive(Debug, Clone)]
+pub struct Pipeline {
+    /// The file it came from.
+    pub path: PathBuf,
+    /// The folder of that file; relative paths in the file start here.
+    pub dir: PathBuf,
+    /// Its name: lower-case letters, digits, `-` and `_`.
+    pub name: String,
+    /// Who answers for it.
+    pub owner: Option<String>,
+    /// The bound parameters by name, rendered as text.
+    pub params: BTreeMap<String, ParamValue>,
+    /// Where its zones lie by default: an absolute URL or a path (relative to the working
+    /// directory, as the shell's user expects, not to the file).
+    pub lake: String,
+    /// Zones by name.
+    pub zones: BTreeMap<String, Zone>,
+    /// Databases by name.
+    pub connections: BTreeMap<String, Connection>,
+    /// Plugins by name.
+    pub plugins: BTreeMap<String, PluginSource>,
+    /// Steps in the order of the file; a step with `each` is one entry for each tuple.
+    pub steps: Vec<Step>,
+}
+
+/// A parameter's value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ParamValue {
+    /// Text.
+    String(String),
+    /// A signed integer.
+    Int(i64),
+    /// A calendar day.
+    Date(chrono::NaiveDate),
+    /// True or false.
+    Bool(bool),
+    /// A path; relative ones start at the working directory.
+    Path(String),
+}
+
+/// A zone of the lake.
+#[derive(Debug, Clone)]
+pub struct Zone {
+    /// Where it lies, if not at `<lake>/<zone>`.
+    pub url: Option<String>,
+    /// What it may hold, in the organisation's own word.
+    pub sensitivity: Option<String>,
+    /// Where it is defined.
+    pub place: Place,
+}
+
+/// A database.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    /// Which kind.
+    pub kind: ConnectionKind,
+    /// Where it is defined.
+    pub place: Place,
+}
+
+/// The kinds of database that can be written.
+#[derive(Debug, Clone)]
+pub enum ConnectionKind {
+    /// One SQLite file. Absent: `warehouse.sqlite` in the lake's folder.
+    Sqlite {
+        /// The file, relative to the working directory.
+        path: Option<String>,
+    },
+}
+
+/// Where a plugin's component is.
+#[derive(Debug, Clone)]
+pub struct PluginSource {
+    /// A `.wasm` file, or the folder of a plugin's crate (relative to the pipeline file).
+    pub component: PathBuf,
+    /// The SHA-256 digest it must have, in lower-case hex.
+    pub sha256: Option<String>,
+    /// Where it is defined.
+    pub place: Place,
+}
+
+/// One step: reads, applies stages, writes.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// Its name; with `each`, the name followed by the tuple's values: `ingest[2008]`.
+    pub name: String,
+    /// What it reads.
+    pub read: Read,
+    /// What it applies, in order.
+    pub stages: Vec<Stage>,
+    /// What it writes; at least one.
+    pub writes: Vec<Write>,
+    /// How long it may run.
+    pub timeout: Option<Duration>,
+    /// Where it is defined.
+    pub place: Place,
+}
+
+/// What a step reads.
+#[derive(Debug, Clone)]
+pub struct Read {
+    /// From where.
+    pub source: ReadSource,
+    /// At most this many rows.
+    pub limit: Option<u64>,
+    /// Where it is defined.
+    pub place: Place,
+}
+
+/// From where a step reads.
+#[derive(Debug, Clone)]
+pub enum ReadSource {
+    /// Files that match a glob.
+    Files(FileRead),
+    /// A table of the lake, whole.
+    Table(TableName),
+    /// A query over tables of the lake, with the parameters it may name as `$param`.
+    Sql(String),
+}
+
+/// Files in an object store.
+#[derive(Debug, Clone)]
+pub struct FileRead {
+    /// A path (relative to the pipeline file) or URL with `*`, `?`, `[…]`, `{a,b}` and `**`.
+    pub glob: String,
+    /// How the bytes are laid out.
+    pub format: FileFormat,
+    /// How the bytes are compressed.
+    pub compression: Compression,
+    /// The columns to read.
+    pub schema: FileSchema,
+    /// Whether it is fine that nothing matches.
+    pub allow_missing: bool,
+}
+
+/// The layouts of files.
+#[derive(Debug, Clone)]
+pub enum FileFormat {
+    /// Delimiter-separated text.
+    Csv(CsvOptions),
+    /// One JSON object a line.
+    JsonLines,
+    /// One JSON array of objects, or objects one after the other.
+    JsonArray,
+    /// Apache Parquet.
+    Parquet,
+}
+
+/// How delimiter-separated text is read.
+#[derive(Debug, Clone)]
+pub struct CsvOptions {
+    /// Between fields.
+    pub delimiter: u8,
+    /// Around fields that hold delimiters.
+    pub quote: u8,
+    /// Before a quote that is data, if not by doubling.
+    pub escape: Option<u8>,
+    /// Whether the first row names the columns. With it columns are matched by name (exactly,
+    /// else without regard to ASCII case) and may come in any order; without it by position.
+    pub header: bool,
+    /// Unquoted or quoted texts that mean null. The empty text is among them by default.
+    pub nulls: Vec<String>,
+}
+
+/// How files are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compression {
+    /// By the file's ending: `.gz`, `.zst`, else none.
+    Auto,
+    /// Not at all.
+    None,
+    /// gzip.
+    Gzip,
+    /// Zstandard.
+    Zstd,
+}
+
+/// The columns of files.
+#[derive(Debug, Clone)]
+pub enum FileSchema {
+    /// As declared, in order.
+    Declared(Vec<Column>),
+    /// As the files themselves say; only Parquet does.
+    FromFile,
+}
+
+/// A declared column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// Its name in Weir.
+    pub name: String,
+    /// Its name in the file, where it differs.
+    pub source: Option<String>,
+    /// Its type.
+    pub data_type: DataType,
+    /// Whether values may be null.
+    pub nullable: bool,
+}
+
+/// The types a file can declare, written in the file as the text given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DataType {
+    /// `bool`
+    Bool,
+    /// `int8`
+    Int8,
+    /// `int16`
+    Int16,
+    /// `int32`
+    Int32,
+    /// `int64`
+    Int64,
+    /// `uint8`
+    UInt8,
+    /// `uint16`
+    UInt16,
+    /// `uint32`
+    UInt32,
+    /// `uint64`
+    UInt64,
+    /// `float32`
+    Float32,
+    /// `float64`
+    Float64,
+    /// `string`
+    String,
+    /// `binary`
+    Binary,
+    /// `date`
+    Date,
+    /// `time` (microseconds)
+    Time,
+    /// `timestamp` (microseconds, no zone)
+    Timestamp,
+    /// `timestamptz` (microseconds, UTC)
+    TimestampTz,
+    /// `decimal(precision,scale)`
+    Decimal(u8, i8),
+    /// `list<type>`
+    List(Box<DataType>),
+    /// `struct<name: type, …>`
+    Struct(Vec<(String, DataType)>),
+}
+
+/// `zone.table`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TableName {
+    /// The zone's name.
+    pub zone: String,
+    /// The table's name in it.
+    pub table: String,
+}
+
+/// One link of a step's chain.
+#[derive(Debug, Clone)]
+pub struct Stage {
+    /// How plans and errors call it: `stage 2 (check)`.
+    pub label: String,
+    /// Which output of the last transform it applies to; absent: the only one.
+    pub output: Option<String>,
+    /// What it does.
+    pub action: StageAction,
+    /// Where it is defined.
+    pub place: Place,
+}
+
+/// What a stage does.
+#[derive(Debug, Clone)]
+pub enum StageAction {
+    /// A plugin of world `transform`.
+    Transform(PluginStage),
+    /// A plugin of world `check`.
+    PluginCheck(PluginStage),
+    /// A query over `input`, and over tables of the lake.
+    Sql(String),
+    /// Declared checks, judged in order; the first that fails is the row's rule.
+    Checks(CheckStage),
+}
+
+/// A plugin at work in a step.
+#[derive(Debug, Clone)]
+pub struct PluginStage {
+    /// The plugin's name in the file.
+    pub plugin: String,
+    /// Its configuration.
+    pub config: serde_json::Map<String, serde_json::Value>,
+    /// What it is given.
+    pub grant: Grant,
+    /// What becomes of rows it rejects or fails.
+    pub on_fail: OnFail,
+}
+
+/// What a stage gives a plugin. Nothing by default.
+#[derive(Debug, Clone)]
+pub struct Grant {
+    /// Columns by name or glob (`sp_*`); one that begins with `!` takes columns out again.
+    pub columns: Vec<String>,
+    /// Bytes of linear memory.
+    pub memory: u64,
+    /// Guest time for one call.
+    pub deadline: Duration,
+}
+
+/// Declared checks that share a fate.
+#[derive(Debug, Clone)]
+pub struct CheckStage {
+    /// The checks, in order.
+    pub checks: Vec<Check>,
+    /// What becomes of rows that fail.
+    pub on_fail: OnFail,
+}
+
+/// What becomes of failing rows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OnFail {
+    /// The fate of each row.
+    pub action: FailAction,
+    /// The share or number of failing rows above which the step fails.
+    pub fail_above: Option<Threshold>,
+    /// The share or number above which the run ends with a warning.
+    pub warn_above: Option<Threshold>,
+}
+
+/// The fate of a failing row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailAction {
+    /// It is kept in quarantine, out of the target.
+    Quarantine,
+    /// It is counted and left out.
+    Drop,
+    /// It is counted and stays.
+    Warn,
+    /// The step fails.
+    Fail,
+}
+
+/// A limit on failing rows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Threshold {
+    /// A share of the rows read, 0 to 1.
+    Share(f64),
+    /// A number of rows.
+    Rows(u64),
+}
+
+/// A declared check.
+#[derive(Debug, Clone)]
+pub struct Check {
+    /// The rule's name in quarantine and run records: `not_null(patient_id)`.
+    pub rule: String,
+    /// What it demands.
+    pub kind: CheckKind,
+    /// Where it is defined.
+    pub place: Place,
+}
+
+/// What a declared check demands. Null passes all but `NotNull`.
+#[derive(Debug, Clone)]
+pub enum CheckKind {
+    /// The column has a value.
+    NotNull {
+        /// The column.
+        column: String,
+    },
+    /// No other row has the same values; rows that share them all fail. A null in any of the
+    /// columns passes.
+    Unique {
+        /// The columns of the key.
+        columns: Vec<String>,
+    },
+    /// The value, as text, is one of these.
+    Accepted {
+        /// The column.
+        column: String,
+        /// The values.
+        values: Vec<String>,
+    },
+    /// The value lies between, bounds included.
+    Range {
+        /// The column.
+        column: String,
+        /// The least value, as a literal of the column's type.
+        min: Option<String>,
+        /// The greatest value, likewise.
+        max: Option<String>,
+    },
+    /// The whole text matches.
+    Pattern {
+        /// The column.
+        column: String,
+        /// A regular expression of the `regex` crate.
+        regex: String,
+    },
+    /// A SQL expression is true (or null).
+    Expression {
+        /// The expression.
+        sql: String,
+    },
+    /// The value occurs in a column of a table.
+    References {
+        /// The column.
+        column: String,
+        /// The table referred to.
+        table: TableName,
+        /// Its column.
+        key: String,
+    },
+}
+
+/// One target of a step.
+#[derive(Debug, Clone)]
+pub struct Write {
+    /// Which output; absent: the only one.
+    pub output: Option<String>,
+    /// Where to.
+    pub target: Target,
+    /// How.
+    pub mode: WriteMode,
+    /// The scope: columns with the values that every written row has, in the file's order.
+    pub partition: Vec<(String, ScopeValue)>,
+    /// Where it is defined.
+    pub place: Place,
+}
+
+/// A scope column's value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ScopeValue {
+    /// Text (`string`).
+    String(String),
+    /// A whole number (`int32` where it fits, else `int64`).
+    Int(i64),
+    /// A calendar day (`date`).
+    Date(chrono::NaiveDate),
+}
+
+/// Where rows go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// A Delta table.
+    Table(TableName),
+    /// A table of a database.
+    Database {
+        /// The connection's name.
+        connection: String,
+        /// The table's name.
+        table: String,
+    },
+}
+
+/// How rows meet what is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WriteMode {
+    /// They are added; the step reads files incrementally.
+    Append,
+    /// They take the place of the whole table.
+    Replace,
+    /// They take the place of the scope.
+    ReplacePartition,
+}
