@@ -1,1 +1,57 @@
-//! .
+//! Weir's engine: from a checked pipeline to committed tables.
+//!
+//! ```text
+//! Pipeline ─plan→ Plan ─run→ per step: files ─→ decision ─→ targets ─→ record
+//! ```
+//!
+//! | module | idea |
+//! |---|---|
+//! | [`lake`] | where zones, tables and Weir's own files lie |
+//! | [`types`] | types of files, Arrow, Delta and SQLite |
+//! | [`files`] | CSV, JSON and Parquet as record batches with their origin |
+//! | [`plugins`] | loading the plugins of a pipeline |
+//! | [`plan`] | steps with bound plugins and known schemas |
+//! | [`envelope`], [`segment`] | the batch that flows through row-wise stages, and the nodes |
+//! | [`data_file`] | Parquet files with statistics |
+//! | [`delta`], [`sqlite`], [`commit`] | targets, and the decisions that change them once |
+//! | [`run`], [`record`] | running a plan, and what is kept of a run |
+//! | [`session`], [`query`] | DataFusion sessions, and queries for people |
+//!
+//! ```no_run
+//! use std::{collections::BTreeMap, path::Path, sync::Arc};
+//! use weir_engine::{plan::Planner, run, session::Resources};
+//! use weir_pipeline::{LoadOptions, PipelineFile};
+//! use weir_sandbox::{Sandbox, SandboxOptions};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let env = |name: &str| std::env::var(name).ok();
+//! let options = LoadOptions { profile: None, env: &env };
+//! let file = PipelineFile::load(Path::new("pipeline.toml"), &options)?;
+//! let sandbox = Sandbox::new(SandboxOptions::default())?;
+//! let planner = Planner { sandbox: &sandbox, lake: None, resources: Resources::default() };
+//! let plan = planner.plan(file.resolve(&BTreeMap::new())?).await?;
+//! let outcome = run::run(Arc::new(plan), run::RunOptions::default(), |_| {}).await?;
+//! println!("{}", outcome.record.status);
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod commit;
+pub mod data_file;
+pub mod delta;
+pub mod envelope;
+mod error;
+pub mod files;
+pub mod lake;
+mod parquet_io;
+pub mod plan;
+pub mod plugins;
+pub mod query;
+pub mod record;
+pub mod run;
+pub mod segment;
+pub mod session;
+pub mod sqlite;
+pub mod types;
+
+pub use error::{Error, ErrorKind, Result};

@@ -56,7 +56,9 @@ pub struct Zone {
     pub url: Option<String>,
     /// What it may hold, in the organisation's own word.
     pub sensitivity: Option<String>,
-    /// Where it is defined.
+    /// How long its data is to be kept.
+    pub retention: Option<Duration>,
+    /// Where it is named.
     pub place: Place,
 }
 
@@ -65,7 +67,7 @@ pub struct Zone {
 pub struct Connection {
     /// Which kind.
     pub kind: ConnectionKind,
-    /// Where it is defined.
+    /// Where it is named.
     pub place: Place,
 }
 
@@ -86,7 +88,7 @@ pub struct PluginSource {
     pub component: PathBuf,
     /// The SHA-256 digest it must have, in lower-case hex.
     pub sha256: Option<String>,
-    /// Where it is defined.
+    /// Where it is named.
     pub place: Place,
 }
 
@@ -103,7 +105,7 @@ pub struct Step {
     pub writes: Vec<Write>,
     /// How long it may run.
     pub timeout: Option<Duration>,
-    /// Where it is defined.
+    /// Its name in the file.
     pub place: Place,
 }
 
@@ -114,7 +116,7 @@ pub struct Read {
     pub source: ReadSource,
     /// At most this many rows.
     pub limit: Option<u64>,
-    /// Where it is defined.
+    /// The glob, table or query in the file.
     pub place: Place,
 }
 
@@ -271,7 +273,7 @@ pub struct Stage {
     pub output: Option<String>,
     /// What it does.
     pub action: StageAction,
-    /// Where it is defined.
+    /// What it does, in the file: the plugin's name, the query, the checks.
     pub place: Place,
 }
 
@@ -361,7 +363,7 @@ pub struct Check {
     pub rule: String,
     /// What it demands.
     pub kind: CheckKind,
-    /// Where it is defined.
+    /// The column list, bounds or text that demands it.
     pub place: Place,
 }
 
@@ -429,7 +431,7 @@ pub struct Write {
     pub mode: WriteMode,
     /// The scope: columns with the values that every written row has, in the file's order.
     pub partition: Vec<(String, ScopeValue)>,
-    /// Where it is defined.
+    /// The table's name in the file.
     pub place: Place,
 }
 
@@ -467,4 +469,10 @@ pub enum WriteMode {
     Replace,
     /// They take the place of the scope.
     ReplacePartition,
+}
+
+impl std::fmt::Display for TableName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.zone, self.table)
+    }
 }

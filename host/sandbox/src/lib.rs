@@ -1,1 +1,79 @@
-//! .
+//! Loads, limits and calls Weir plugins: Arrow in, Arrow out.
+//!
+//! A plugin is a WebAssembly component of the contract in `wit/`. This crate is the whole of the
+//! boundary between it and the host: what a plugin may import, how much it may use, and what has to
+//! be true of its output before that becomes a `RecordBatch`. It knows nothing of pipelines, reads
+//! and writes no file but its compile cache, and opens no connection, so that it can be audited and
+//! fuzzed alone.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `sandbox` | the engine's settings, loading, which imports are allowed |
+//! | `plugin`, `instance` | a loaded component; a running one and its calls |
+//! | `track` | the ABI tracks: one module each that only converts |
+//! | `state` | the host functions a guest calls, and what they hold back until the call returns |
+//! | [`verify`] | a guest's bytes to a `RecordBatch`, or the reason why not |
+//! | `schema` | which types cross; a guest's schema, checked |
+//! | `lower` | a batch's way in: unpacked, compacted, split |
+//! | `limits`, `clock` | memory and tables; guest time and deadlines |
+//! | `inert`, `guest_log` | the WASI set that gives nothing; stdout, stderr and log to `tracing` |
+//! | `cache` | compiled code on disk, authenticated; the crate's one `unsafe` |
+//! | `error`, `guest_text` | typed errors with place and hint; guest text made harmless |
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//! use weir_sandbox::{BindRequest, Limits, Sandbox, SandboxOptions, split};
+//! # use arrow::array::RecordBatch;
+//! # async fn run(batch: RecordBatch) -> Result<(), Box<dyn std::error::Error>> {
+//! let sandbox = Sandbox::new(SandboxOptions::default())?;
+//! let plugin = sandbox.load("visits", std::fs::read("visits.wasm")?).await?;
+//! let limits = Limits::default();
+//! println!("{}", plugin.describe(&limits).await?.description);
+//!
+//! let mut instance = plugin.instantiate("step 'flatten' stage 1", &limits).await?;
+//! let outputs = instance
+//!     .bind(&BindRequest {
+//!         config: serde_json::json!({}),
+//!         pipeline: "visit-events".into(),
+//!         step: "flatten".into(),
+//!         parameters: vec![("date".into(), "2026-01-31".into())],
+//!         input: batch.schema(),
+//!     })
+//!     .await?;
+//! for part in split(&batch, limits.memory) {
+//!     for emitted in instance.process(&part).await?.emitted {
+//!         println!("{} rows to {}", emitted.batch.num_rows(), outputs[emitted.output].name);
+//!     }
+//! }
+//! instance.finish().await?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod cache;
+mod clock;
+mod error;
+mod guest_log;
+mod guest_text;
+mod inert;
+mod instance;
+mod limits;
+mod lower;
+mod model;
+mod plugin;
+mod sandbox;
+mod schema;
+mod state;
+mod track;
+pub mod verify;
+
+pub use error::{Call, CallSite, LimitKind, PluginErrorKind, SandboxError, Source};
+pub use instance::Instance;
+pub use limits::{Limits, ROWS_OUT_FLOOR};
+pub use lower::{MAX_BATCH_ROWS, split};
+pub use model::{
+    BindRequest, ByteRejection, Emitted, Finding, Info, Output, Processed, Rule, Usage, World,
+};
+pub use plugin::Plugin;
+pub use sandbox::{MAX_COMPONENT, Sandbox, SandboxOptions};
+pub use schema::normalise_schema;

@@ -1,1 +1,97 @@
-fn main() {}
+//! `cargo xtask`: one command for each thing a contributor does.
+//!
+//! Everything it needs beside Rust itself it fetches through rustup and cargo. What it is doing
+//! goes to stderr, with the time each stage took; stdout belongs to the commands it runs.
+//!
+//! - [`workspace`]: where things lie, and the environment commands get.
+//! - [`stages`]: running commands, one after the other, in plain words.
+//! - [`build`]: the wasm target, the plugins, the test guests.
+//! - [`demo`], [`mod@test`], [`lint`]: the larger commands.
+
+mod build;
+mod demo;
+mod lint;
+mod stages;
+mod test;
+mod workspace;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use stages::Stages;
+use workspace::Workspace;
+
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    about = "One command for each thing a contributor does"
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Build everything, generate claims, run the synpuf pipeline on them and query the result
+    Demo {
+        /// Folder for input, lake and warehouse [default: `demo` in cargo's target folder]
+        #[arg(long)]
+        dir: Option<PathBuf>,
+    },
+    /// Run all tests: host, plugins, guests, documentation
+    Test,
+    /// Check formatting and lints of all workspaces
+    Lint,
+    /// Generate input for a pipeline: `cargo xtask generate synpuf DIR …`
+    #[command(disable_help_flag = true)]
+    Generate {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Measure the crossing into the sandbox, and the whole pipeline
+    Bench,
+}
+
+fn main() -> anyhow::Result<()> {
+    let workspace = Workspace::find()?;
+    match Arguments::parse().command {
+        Command::Demo { dir } => demo::run(&workspace, dir),
+        Command::Test => test::run(&workspace),
+        Command::Lint => lint::run(&workspace),
+        Command::Generate { arguments } => {
+            let mut command =
+                workspace.cargo(["run", "--quiet", "--package", "weir-generate", "--"]);
+            // A folder in the arguments is relative to where the user is.
+            command
+                .args(arguments)
+                .current_dir(std::env::current_dir()?);
+            stages::succeed(&mut command)
+        }
+        Command::Bench => bench(&workspace),
+    }
+}
+
+fn bench(workspace: &Workspace) -> anyhow::Result<()> {
+    let mut stages = Stages::new("bench", 4);
+    stages.run("Add the wasm target, if it is missing", || {
+        build::wasm_target(workspace)
+    })?;
+    stages.run("Build the plugins", || build::plugins(workspace))?;
+    stages.command(
+        "Measure what a crossing into the sandbox costs",
+        &mut workspace.cargo(["bench", "--package", "weir-sandbox", "--bench", "crossing"]),
+    )?;
+    stages.command(
+        "Measure the whole pipeline on a million drug events",
+        &mut workspace.cargo(["bench", "--package", "weir-tests", "--bench", "pipeline"]),
+    )?;
+    stages.finish();
+    eprintln!(
+        "The figures are above. They are published in README.md, with the machine they are from."
+    );
+    Ok(())
+}

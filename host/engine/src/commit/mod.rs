@@ -1,0 +1,251 @@
+//! Decisions: what a step has decided to write, before any target changes.
+//!
+//! `_weir/commits/<pipeline>/<step>/<params>/<n>.json` is created exclusively. Creating it
+//! decides batch *n*; whoever comes later rolls it forward and never runs a plugin again.
+//! `_weir/offsets/…/<n>.json` names the input of *n* before work starts, where rows are added.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::delta::{Applied, DeltaCommit};
+use crate::error::{Error, ErrorKind, Result};
+use crate::files::InputFile;
+use crate::lake::{FORMAT, Location};
+use crate::plan::hex;
+use crate::sqlite::SqliteCommit;
+
+/// Everything that applying batch *n* of a step needs.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Decision {
+    /// The version of this layout.
+    pub format: u32,
+    /// Who decided: settles an ambiguous answer of the store.
+    pub writer: Uuid,
+    /// The run.
+    pub run: String,
+    /// The pipeline.
+    pub pipeline: String,
+    /// The step.
+    pub step: String,
+    /// The parameters.
+    pub params: BTreeMap<String, String>,
+    /// The batch's number, from 0.
+    pub n: u64,
+    /// Digest of all that shaped the output.
+    pub fingerprint: String,
+    /// When, in RFC 3339.
+    pub decided_at: String,
+    /// The files read, where files were read.
+    pub input: Vec<InputFile>,
+    /// What was counted.
+    pub counts: Counts,
+    /// The targets, quarantine last.
+    pub targets: Vec<TargetCommit>,
+}
+
+/// Rows of a step, by input row: `read = accepted + quarantined + dropped`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Rows read.
+    pub read: u64,
+    /// Rows that passed.
+    pub accepted: u64,
+    /// Rows kept in quarantine.
+    pub quarantined: u64,
+    /// Rows counted and left out.
+    pub dropped: u64,
+}
+
+/// One target's part of a decision.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum TargetCommit {
+    /// A Delta table.
+    Delta(DeltaCommit),
+    /// A table of a SQLite file.
+    Sqlite(SqliteCommit),
+}
+
+impl TargetCommit {
+    /// How people call the target.
+    pub fn name(&self) -> &str {
+        match self {
+            TargetCommit::Delta(commit) => &commit.table,
+            TargetCommit::Sqlite(commit) => &commit.target,
+        }
+    }
+
+    /// The rows of its files.
+    pub fn rows(&self) -> u64 {
+        let files = match self {
+            TargetCommit::Delta(commit) => &commit.files,
+            TargetCommit::Sqlite(commit) => &commit.files,
+        };
+        files.iter().map(|file| file.rows).sum()
+    }
+
+    async fn apply(&self, n: u64) -> Result<Applied> {
+        match self {
+            TargetCommit::Delta(commit) => commit.apply(n).await,
+            TargetCommit::Sqlite(commit) => commit.apply(n).await,
+        }
+    }
+}
+
+/// The decisions of one step under one set of parameters.
+#[derive(Debug, Clone)]
+pub struct Decisions {
+    commits: Location,
+    offsets: Location,
+}
+
+/// What was read, where a batch must read the same again after a crash.
+#[derive(Debug, Serialize, Deserialize)]
+struct Intent {
+    format: u32,
+    files: Vec<InputFile>,
+}
+
+impl Decisions {
+    /// Those of `step` of `pipeline` under `weir`, the lake's own folder.
+    pub fn of(weir: &Location, pipeline: &str, step: &str, params_hash: &str) -> Decisions {
+        let step = step_folder(step);
+        let place = |kind: &str| weir.child(&[kind, pipeline, &step, params_hash]);
+        Decisions {
+            commits: place("commits"),
+            offsets: place("offsets"),
+        }
+    }
+
+    fn numbered(folder: &Location, n: u64) -> Location {
+        folder.child(&[&format!("{n:020}.json")])
+    }
+
+    /// The numbers of all decisions, ascending.
+    async fn numbers(&self) -> Result<Vec<u64>> {
+        Ok(self
+            .commits
+            .list()
+            .await?
+            .iter()
+            .filter_map(|object| {
+                object
+                    .location
+                    .filename()?
+                    .strip_suffix(".json")?
+                    .parse()
+                    .ok()
+            })
+            .collect())
+    }
+
+    async fn get(&self, n: u64) -> Result<Decision> {
+        let place = Decisions::numbered(&self.commits, n);
+        let decision: Decision = place.read_json().await?.ok_or_else(|| {
+            Error::new(ErrorKind::Conflict, format!("decision {n} has vanished"))
+                .with_hint("somebody removes files below _weir/: stop that, and run again")
+        })?;
+        if decision.format > FORMAT {
+            return Err(Error::usage(format!(
+                "the lake was written by a newer weir (format {}, this one knows {FORMAT})",
+                decision.format
+            ))
+            .with_hint("use the newer weir"));
+        }
+        Ok(decision)
+    }
+
+    /// The latest decision.
+    pub async fn latest(&self) -> Result<Option<Decision>> {
+        match self.numbers().await?.last() {
+            Some(n) => self.get(*n).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Rolls the latest decision forward; gives the next number, and the decision if it had not
+    /// been applied to all of its targets.
+    pub async fn recover(&self) -> Result<(u64, Option<Decision>)> {
+        let Some(decision) = self.latest().await? else {
+            return Ok((0, None));
+        };
+        let next = decision.n + 1;
+        let mut rolled = false;
+        for (_, applied) in apply(&decision).await? {
+            rolled |= applied != Applied::Before;
+        }
+        Ok((next, rolled.then_some(decision)))
+    }
+
+    /// The files that any decision has read.
+    pub async fn loaded_files(&self) -> Result<BTreeSet<InputFile>> {
+        let mut files = BTreeSet::new();
+        for n in self.numbers().await? {
+            files.extend(self.get(n).await?.input);
+        }
+        Ok(files)
+    }
+
+    /// Settles which files batch `n` reads: `files`, unless an earlier attempt has settled it.
+    pub async fn intend(&self, n: u64, files: Vec<InputFile>) -> Result<Vec<InputFile>> {
+        let place = Decisions::numbered(&self.offsets, n);
+        let intent = Intent {
+            format: FORMAT,
+            files,
+        };
+        if place.create_json(&intent).await? {
+            return Ok(intent.files);
+        }
+        let settled: Option<Intent> = place.read_json().await?;
+        settled
+            .map(|intent| intent.files)
+            .ok_or_else(|| Error::new(ErrorKind::Conflict, "an intent has vanished"))
+    }
+
+    /// Decides. Whoever loses the race for a number gets a conflict.
+    pub async fn decide(&self, decision: &Decision) -> Result<()> {
+        let place = Decisions::numbered(&self.commits, decision.n);
+        let outcome = place.create_json(decision).await;
+        if matches!(outcome, Ok(true)) {
+            return Ok(());
+        }
+        // The store may have said no, or nothing, after it had done it: the writer's own
+        // identifier settles it.
+        let there: Option<Decision> = place.read_json().await?;
+        match there {
+            Some(there) if there.writer == decision.writer => place.sync().await,
+            Some(there) => Err(Error::new(
+                ErrorKind::Conflict,
+                format!(
+                    "step '{}': another run ({}) has decided batch {} first",
+                    decision.step, there.run, decision.n
+                ),
+            )
+            .with_hint("nothing was changed by this run; run the same command again if its input was newer")),
+            None => outcome.map(|_| ()),
+        }
+    }
+}
+
+/// Applies a decision to all of its targets; harmless to repeat.
+pub async fn apply(decision: &Decision) -> Result<Vec<(String, Applied)>> {
+    let mut applied = Vec::with_capacity(decision.targets.len());
+    for target in &decision.targets {
+        applied.push((target.name().to_owned(), target.apply(decision.n).await?));
+    }
+    Ok(applied)
+}
+
+/// A step's name as one harmless path segment: `ingest[2008]` keeps its name before the bracket
+/// and a digest of the whole.
+fn step_folder(step: &str) -> String {
+    let harmless = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if !step.is_empty() && step.chars().all(harmless) {
+        return step.to_owned();
+    }
+    let plain: String = step.chars().take_while(|c| harmless(*c)).collect();
+    format!("{plain}.{}", hex(&Sha256::digest(step.as_bytes()), 12))
+}

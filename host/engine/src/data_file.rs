@@ -1,0 +1,213 @@
+//! Data files: Parquet with unique names, never overwritten, with the statistics Delta keeps.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::datatypes::{
+    DataType, Date32Type, Int8Type, Int16Type, Int32Type, Int64Type, Schema, SchemaRef,
+};
+use object_store::buffered::BufWriter;
+use parquet::arrow::AsyncArrowWriter;
+use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::metadata::ParquetMetaData;
+use parquet::file::properties::WriterProperties;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use crate::error::{Error, Result};
+use crate::lake::Location;
+use crate::segment::WrittenFile;
+
+/// A row group is closed when it is about this large in memory, to bound what a writer holds.
+const ROW_GROUP_BYTES: usize = 48 << 20;
+/// A file is closed, and another begun, when it is about this large.
+const FILE_BYTES: usize = 256 << 20;
+
+/// Writes batches of one schema to as many files as it takes; none if there is no row.
+pub struct DataFileWriter {
+    root: Location,
+    folder: String,
+    schema: SchemaRef,
+    open: Option<OpenFile>,
+    done: Vec<WrittenFile>,
+}
+
+struct OpenFile {
+    path: String,
+    location: Location,
+    writer: AsyncArrowWriter<BufWriter>,
+    rows: u64,
+}
+
+impl DataFileWriter {
+    /// A writer of files in `folder` (may be empty) below `root`.
+    pub fn new(root: &Location, folder: &str, schema: &SchemaRef) -> DataFileWriter {
+        DataFileWriter {
+            root: root.clone(),
+            folder: folder.to_owned(),
+            schema: Arc::clone(schema),
+            open: None,
+            done: Vec::new(),
+        }
+    }
+
+    /// Writes a batch of the writer's schema.
+    pub async fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        if self.open.is_none() {
+            self.open = Some(self.begin()?);
+        }
+        let Some(open) = &mut self.open else {
+            return Err(Error::internal("a data file is not open"));
+        };
+        open.writer
+            .write(batch)
+            .await
+            .map_err(|error| parquet_error(&open.path, error))?;
+        open.rows += batch.num_rows() as u64;
+        if open.writer.in_progress_size() > ROW_GROUP_BYTES {
+            open.writer
+                .flush()
+                .await
+                .map_err(|error| parquet_error(&open.path, error))?;
+        }
+        if open.writer.bytes_written() > FILE_BYTES {
+            self.close().await?;
+        }
+        Ok(())
+    }
+
+    /// Closes what is open and gives all files, each durable.
+    pub async fn finish(mut self) -> Result<Vec<WrittenFile>> {
+        self.close().await?;
+        Ok(self.done)
+    }
+
+    fn begin(&self) -> Result<OpenFile> {
+        let name = format!("part-{}.zstd.parquet", Uuid::now_v7());
+        let path = match self.folder.as_str() {
+            "" => name,
+            folder => format!("{folder}/{name}"),
+        };
+        let location = self.root.file(&path);
+        let level = ZstdLevel::try_new(1)
+            .map_err(|error| Error::internal("zstd has no level 1").with_source(error))?;
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(level))
+            .set_created_by(concat!("weir ", env!("CARGO_PKG_VERSION")).to_owned())
+            .build();
+        let sink = BufWriter::new(Arc::clone(location.store()), location.path().clone());
+        let writer = AsyncArrowWriter::try_new(sink, Arc::clone(&self.schema), Some(properties))
+            .map_err(|error| parquet_error(&path, error))?;
+        Ok(OpenFile {
+            path,
+            location,
+            writer,
+            rows: 0,
+        })
+    }
+
+    async fn close(&mut self) -> Result<()> {
+        let Some(mut open) = self.open.take() else {
+            return Ok(());
+        };
+        let metadata = open
+            .writer
+            .finish()
+            .await
+            .map_err(|error| parquet_error(&open.path, error))?;
+        let bytes = open.writer.bytes_written() as u64;
+        open.location.sync().await?;
+        self.done.push(WrittenFile {
+            stats: statistics(&self.schema, &metadata, open.rows).to_string(),
+            path: open.path,
+            rows: open.rows,
+            bytes,
+        });
+        Ok(())
+    }
+}
+
+fn parquet_error(path: &str, error: parquet::errors::ParquetError) -> Error {
+    Error::storage(format!("the data file '{path}' cannot be written"), error).with_hint(
+        "check that the disk has room and the store answers, then run the same command again",
+    )
+}
+
+/// Delta's per-file statistics: rows, and for top-level columns nulls, least and greatest value
+/// where Parquet knows them and JSON can say them exactly.
+/// Format: Delta transaction log protocol, "Per-file Statistics".
+fn statistics(schema: &Schema, metadata: &ParquetMetaData, rows: u64) -> Value {
+    let mut least = Map::new();
+    let mut greatest = Map::new();
+    let mut nulls = Map::new();
+    for field in schema.fields() {
+        if matches!(field.data_type(), DataType::Struct(_) | DataType::List(_)) {
+            continue;
+        }
+        let parquet_schema = metadata.file_metadata().schema_descr();
+        let Ok(converter) = StatisticsConverter::try_new(field.name(), schema, parquet_schema)
+        else {
+            continue;
+        };
+        let groups = metadata.row_groups();
+        if let Ok(counts) = converter.row_group_null_counts(groups)
+            && counts.null_count() == 0
+        {
+            let sum: u64 = counts.values().iter().sum();
+            nulls.insert(field.name().clone(), json!(sum));
+        }
+        // A group of nulls only has no bounds and does not narrow them; any other without bounds
+        // leaves the file's unknown.
+        let known = |bounds: &ArrayRef| {
+            groups.iter().enumerate().all(|(index, group)| {
+                bounds.is_valid(index)
+                    || converter.row_group_null_counts([group]).is_ok_and(|nulls| {
+                        nulls.len() == 1
+                            && nulls.is_valid(0)
+                            && i64::try_from(nulls.value(0)) == Ok(group.num_rows())
+                    })
+            })
+        };
+        if let Ok(mins) = converter.row_group_mins(groups)
+            && known(&mins)
+            && let Some(value) = extreme(&mins, true)
+        {
+            least.insert(field.name().clone(), value);
+        }
+        if let Ok(maxs) = converter.row_group_maxes(groups)
+            && known(&maxs)
+            && let Some(value) = extreme(&maxs, false)
+        {
+            greatest.insert(field.name().clone(), value);
+        }
+    }
+    json!({
+        "numRecords": rows,
+        "minValues": least,
+        "maxValues": greatest,
+        "nullCount": nulls,
+    })
+}
+
+/// The least (or greatest) of the row groups' bounds; `None` where the type has no exact JSON.
+fn extreme(bounds: &ArrayRef, least: bool) -> Option<Value> {
+    fn pick<T: Ord>(values: impl Iterator<Item = Option<T>>, least: bool) -> Option<T> {
+        let values = values.flatten();
+        if least { values.min() } else { values.max() }
+    }
+    match bounds.data_type() {
+        DataType::Int8 => pick(bounds.as_primitive::<Int8Type>().iter(), least).map(Value::from),
+        DataType::Int16 => pick(bounds.as_primitive::<Int16Type>().iter(), least).map(Value::from),
+        DataType::Int32 => pick(bounds.as_primitive::<Int32Type>().iter(), least).map(Value::from),
+        DataType::Int64 => pick(bounds.as_primitive::<Int64Type>().iter(), least).map(Value::from),
+        DataType::Date32 => pick(bounds.as_primitive::<Date32Type>().iter(), least)
+            .and_then(Date32Type::to_naive_date_opt)
+            .map(|day| Value::from(day.format("%Y-%m-%d").to_string())),
+        DataType::Utf8 => pick(bounds.as_string::<i32>().iter(), least).map(Value::from),
+        _ => None,
+    }
+}

@@ -1,0 +1,383 @@
+//! Delta tables: reading them, and committing to them once.
+//!
+//! delta-rs commits the same application version twice, and a lower one after a higher. So each
+//! commit here loads one snapshot, asks it for the application's version, stops if that is not
+//! lower, and commits against that same snapshot with no retry; after any error it looks again.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::datatypes::{Schema, SchemaRef};
+use datafusion::catalog::TableProvider;
+use deltalake_core::kernel::engine::arrow_conversion::TryFromArrow;
+use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties};
+use deltalake_core::kernel::{Action, Add, MetadataExt, StructType, Transaction, new_metadata};
+use deltalake_core::operations::create::CreateBuilder;
+use deltalake_core::protocol::{DeltaOperation, SaveMode};
+use deltalake_core::{DeltaTable, DeltaTableBuilder, DeltaTableError, checkpoints};
+use futures::TryStreamExt;
+use serde::{Deserialize, Serialize};
+use weir_pipeline::WriteMode;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::lake::Location;
+use crate::segment::WrittenFile;
+
+/// How often a commit looks again after an error before it gives up.
+const ATTEMPTS: u32 = 12;
+/// A checkpoint is written after each so many commits, so that readers need not replay them all.
+const CHECKPOINT_EVERY: u64 = 10;
+
+/// What a decision says of one Delta table.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct DeltaCommit {
+    /// How people call the table.
+    pub table: String,
+    /// Its folder: an absolute URL.
+    pub url: String,
+    /// Whose commits are counted.
+    pub app_id: String,
+    /// `append`, `replace` or `replace-partition`.
+    pub mode: Mode,
+    /// The partition columns, in order, with the value that all files have.
+    pub scope: Vec<(String, String)>,
+    /// The table's schema, as Delta's log writes it.
+    pub schema: serde_json::Value,
+    /// The files to add.
+    pub files: Vec<WrittenFile>,
+}
+
+/// A write mode as decisions keep it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// Files are added.
+    Append,
+    /// All other files are removed.
+    Replace,
+    /// All other files of the scope are removed.
+    ReplacePartition,
+}
+
+impl From<WriteMode> for Mode {
+    fn from(mode: WriteMode) -> Mode {
+        match mode {
+            WriteMode::Append => Mode::Append,
+            WriteMode::Replace => Mode::Replace,
+            WriteMode::ReplacePartition => Mode::ReplacePartition,
+        }
+    }
+}
+
+/// The schema as Delta's log writes it.
+pub fn schema_json(schema: &Schema) -> Result<serde_json::Value> {
+    let schema = StructType::try_from_arrow(schema)
+        .map_err(|error| Error::internal("Delta cannot hold a schema").with_source(error))?;
+    serde_json::to_value(schema).map_err(|error| Error::internal("no JSON").with_source(error))
+}
+
+/// The table at `root` in its latest version; `None` where there is no table.
+async fn open(root: &Location) -> Result<Option<DeltaTable>> {
+    // The builder's store insists on a folder that exists.
+    if let Some(path) = root.local()
+        && !path.join("_delta_log").is_dir()
+    {
+        return Ok(None);
+    }
+    match DeltaTableBuilder::from_url(root.url().clone())?
+        .load()
+        .await
+    {
+        Ok(table) => Ok(Some(table)),
+        Err(DeltaTableError::NotATable(_) | DeltaTableError::InvalidTableLocation(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The table's schema; `None` where there is no table.
+pub async fn schema(root: &Location) -> Result<Option<SchemaRef>> {
+    match open(root).await? {
+        Some(table) => Ok(Some(table.snapshot()?.snapshot().arrow_schema())),
+        None => Ok(None),
+    }
+}
+
+/// The table's schema and partition columns; `None` where there is no table.
+pub async fn describe(root: &Location) -> Result<Option<(SchemaRef, Vec<String>)>> {
+    let Some(table) = open(root).await? else {
+        return Ok(None);
+    };
+    let state = table.snapshot()?;
+    let partitions = state.metadata().partition_columns().to_vec();
+    Ok(Some((state.snapshot().arrow_schema(), partitions)))
+}
+
+/// The table's version and row count by its statistics; `None` where there is no table.
+pub async fn state(root: &Location) -> Result<Option<(u64, u64)>> {
+    let Some(table) = open(root).await? else {
+        return Ok(None);
+    };
+    let state = table.snapshot()?;
+    let views: Vec<_> = state
+        .snapshot()
+        .file_views(&table.log_store(), None)
+        .try_collect()
+        .await?;
+    let rows = views
+        .iter()
+        .filter_map(|view| view.num_records())
+        .sum::<usize>();
+    Ok(Some((state.version(), rows as u64)))
+}
+
+/// The table for queries, in its latest version; `None` where there is no table.
+pub async fn provider(root: &Location) -> Result<Option<Arc<dyn TableProvider>>> {
+    match open(root).await? {
+        Some(table) => Ok(Some(table.table_provider().await?)),
+        None => Ok(None),
+    }
+}
+
+/// What became of a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Applied {
+    /// It was made, as this version of the table.
+    Now(u64),
+    /// It had been made before.
+    Before,
+}
+
+impl DeltaCommit {
+    /// Makes the commit of decision `n`, unless it has been made.
+    ///
+    /// # Errors
+    /// Conflict, if a later decision of the same application has been committed; storage, if the
+    /// store keeps failing.
+    pub async fn apply(&self, n: u64) -> Result<Applied> {
+        let root = self.root()?;
+        root.create_folder().await?;
+        let n =
+            i64::try_from(n).map_err(|_| Error::internal("a decision's number is too large"))?;
+        let mut last = None;
+        for attempt in 0..ATTEMPTS {
+            let outcome = match open(&root).await? {
+                Some(table) => {
+                    let log = table.log_store();
+                    match table
+                        .snapshot()?
+                        .transaction_version(&log, &self.app_id)
+                        .await?
+                    {
+                        Some(version) if version == n => return Ok(Applied::Before),
+                        Some(version) if version > n => {
+                            return Err(Error::new(
+                                ErrorKind::Conflict,
+                                format!(
+                                    "{}: decision {n} is late, decision {version} has been committed",
+                                    self.table
+                                ),
+                            )
+                            .with_hint("another run of this step has overtaken this one; nothing needs to be done"));
+                        }
+                        _ => self.commit(&table, n).await,
+                    }
+                }
+                None => self.create(&root, n).await,
+            };
+            match outcome {
+                Ok(version) => {
+                    // The log entry's name and bytes must be on the disk before anyone relies on it.
+                    let entry = format!("{version:020}.json");
+                    root.child(&["_delta_log", &entry]).sync().await?;
+                    self.checkpoint(&root, version).await;
+                    return Ok(Applied::Now(version));
+                }
+                Err(error) => {
+                    tracing::debug!(table = %self.table, attempt, error = %error, "commit did not go through, looking again");
+                    last = Some(error);
+                    let pause = 10_u64.saturating_mul(1 << attempt.min(6));
+                    tokio::time::sleep(Duration::from_millis(pause)).await;
+                }
+            }
+        }
+        let error = Error::new(
+            ErrorKind::Conflict,
+            format!("{}: the commit did not go through in {ATTEMPTS} attempts", self.table),
+        )
+        .with_hint("other writers are busy on the table, or the store fails: run the same command again, it goes on from the decision");
+        Err(match last {
+            Some(cause) => error.with_source(cause),
+            None => error,
+        })
+    }
+
+    fn root(&self) -> Result<Location> {
+        Location::parse(&percent_decoded(&self.url))
+    }
+
+    fn adds(&self) -> impl Iterator<Item = Action> + '_ {
+        let values: HashMap<String, Option<String>> = self
+            .scope
+            .iter()
+            .map(|(name, value)| (name.clone(), Some(value.clone())))
+            .collect();
+        self.files.iter().map(move |file| {
+            Action::Add(Add {
+                path: file.path.clone(),
+                partition_values: values.clone(),
+                size: i64::try_from(file.bytes).unwrap_or(i64::MAX),
+                modification_time: chrono::Utc::now().timestamp_millis(),
+                data_change: true,
+                stats: Some(file.stats.clone()),
+                ..Add::default()
+            })
+        })
+    }
+
+    fn properties(&self, n: i64) -> CommitProperties {
+        CommitProperties::default()
+            .with_max_retries(0)
+            .with_create_checkpoint(false)
+            .with_cleanup_expired_logs(Some(false))
+            .with_application_transaction(Transaction::new_with_last_update(
+                &self.app_id,
+                n,
+                Some(chrono::Utc::now().timestamp_millis()),
+            ))
+    }
+
+    fn struct_type(&self) -> Result<StructType> {
+        serde_json::from_value(self.schema.clone())
+            .map_err(|error| Error::internal("a decision's schema is no schema").with_source(error))
+    }
+
+    fn partition_columns(&self) -> Vec<&str> {
+        self.scope.iter().map(|(name, _)| name.as_str()).collect()
+    }
+
+    async fn create(&self, root: &Location, n: i64) -> Result<u64, DeltaTableError> {
+        let log = DeltaTableBuilder::from_url(root.url().clone())?
+            .build()?
+            .log_store();
+        let schema = self
+            .struct_type()
+            .map_err(|error| DeltaTableError::Generic(error.to_string()))?;
+        let table = CreateBuilder::new()
+            .with_log_store(log)
+            .with_save_mode(SaveMode::ErrorIfExists)
+            .with_columns(schema.fields().cloned())
+            .with_partition_columns(self.partition_columns())
+            .with_actions(self.adds())
+            .with_commit_properties(self.properties(n))
+            .await?;
+        table
+            .version()
+            .ok_or_else(|| DeltaTableError::Generic("a new table has no version".to_owned()))
+    }
+
+    async fn commit(&self, table: &DeltaTable, n: i64) -> Result<u64, DeltaTableError> {
+        let state = table.snapshot()?;
+        let log = table.log_store();
+        let mut actions = Vec::new();
+        if self.mode == Mode::Replace {
+            let wanted = self
+                .struct_type()
+                .map_err(|error| DeltaTableError::Generic(error.to_string()))?;
+            let partitions = self.partition_columns();
+            let same = *state.schema() == wanted
+                && state
+                    .metadata()
+                    .partition_columns()
+                    .iter()
+                    .eq(partitions.iter());
+            if !same {
+                let none: [(&str, &str); 0] = [];
+                let metadata = new_metadata(&wanted, partitions, none)?
+                    .with_table_id(state.metadata().id().to_owned())?;
+                actions.push(Action::Metadata(metadata));
+            }
+        }
+        if self.mode != Mode::Append {
+            let scope: HashSet<(&str, &str)> = self
+                .scope
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_str()))
+                .collect();
+            let files: Vec<_> = state
+                .snapshot()
+                .file_views(&log, None)
+                .try_collect()
+                .await?;
+            for file in files {
+                let values = file.partition_values_map();
+                let inside = self.mode == Mode::Replace
+                    || scope.iter().all(|(name, value)| {
+                        values.get(*name).and_then(Option::as_deref) == Some(*value)
+                    });
+                if inside {
+                    actions.push(Action::Remove(file.remove_action(true)));
+                }
+            }
+        }
+        actions.extend(self.adds());
+        let predicate = (self.mode == Mode::ReplacePartition).then(|| {
+            self.scope
+                .iter()
+                .map(|(name, value)| {
+                    format!(
+                        "\"{}\" = '{}'",
+                        name.replace('"', "\"\""),
+                        value.replace('\'', "''")
+                    )
+                })
+                .collect::<Vec<_>>()
+                .join(" AND ")
+        });
+        let operation = DeltaOperation::Write {
+            mode: match self.mode {
+                Mode::Append => SaveMode::Append,
+                Mode::Replace | Mode::ReplacePartition => SaveMode::Overwrite,
+            },
+            partition_by: Some(
+                self.partition_columns()
+                    .into_iter()
+                    .map(str::to_owned)
+                    .collect(),
+            ),
+            predicate,
+        };
+        let commit = CommitBuilder::from(self.properties(n))
+            .with_actions(actions)
+            .build(Some(state), log, operation)
+            .await?;
+        Ok(commit.version())
+    }
+
+    /// A checkpoint only spares readers work: that it fails is no failure of the commit.
+    async fn checkpoint(&self, root: &Location, version: u64) {
+        if version == 0 || !version.is_multiple_of(CHECKPOINT_EVERY) {
+            return;
+        }
+        let outcome = async {
+            match open(root).await? {
+                Some(table) => checkpoints::create_checkpoint(&table, None)
+                    .await
+                    .map_err(Error::from),
+                None => Ok(()),
+            }
+        };
+        if let Err(error) = outcome.await {
+            tracing::warn!(table = %self.table, error = %error, "no checkpoint was written");
+        }
+    }
+}
+
+/// A file URL as the path it stands for; other URLs as they are.
+fn percent_decoded(url: &str) -> String {
+    url::Url::parse(url)
+        .ok()
+        .and_then(|url| url.to_file_path().ok())
+        .and_then(|path| path.to_str().map(str::to_owned))
+        .unwrap_or_else(|| url.to_owned())
+}

@@ -1,0 +1,602 @@
+//! The batch that flows through a segment: one row for each input row, with all that was derived
+//! from it, and, if it was rejected, why.
+//!
+//! A row that a stage rejects stays where it is and only loses what was derived from it. So the
+//! nodes of a segment need no side channel, rows balance by construction, and the root writes
+//! the input row whole to quarantine.
+//!
+//! ```text
+//! input      struct of the segment's input columns
+//! file       dictionary of text, null where the row is not from a file
+//! ordinal    uint64, the row's place in its file
+//! rejection  struct of stage, rule, message, dropped; null while the row is good
+//! warnings   list of struct of stage, rule; null while there is none
+//! out:NAME   list of struct of the output's columns: the rows derived from this one
+//! ```
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, ListArray, ListBuilder, RecordBatch,
+    RecordBatchOptions, StringBuilder, StructArray, StructBuilder, UInt32Array, UInt32Builder,
+    new_null_array,
+};
+use arrow::buffer::OffsetBuffer;
+use arrow::compute::{concat_batches, filter_record_batch, take_record_batch};
+use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, UInt32Type};
+
+use crate::error::{Error, Result};
+
+/// Columns before the outputs.
+const FIXED: usize = 5;
+
+/// The schema of a segment's batches at one point of its chain.
+#[derive(Debug, Clone)]
+pub struct EnvelopeLayout {
+    schema: SchemaRef,
+    input: SchemaRef,
+    outputs: Vec<(String, SchemaRef)>,
+}
+
+fn rejection_fields() -> Fields {
+    Fields::from(vec![
+        Field::new("stage", DataType::UInt32, false),
+        Field::new("rule", DataType::Utf8, false),
+        Field::new("message", DataType::Utf8, false),
+        Field::new("dropped", DataType::Boolean, false),
+    ])
+}
+
+fn warning_fields() -> Fields {
+    Fields::from(vec![
+        Field::new("stage", DataType::UInt32, false),
+        Field::new("rule", DataType::Utf8, false),
+    ])
+}
+
+fn item(fields: Fields) -> Arc<Field> {
+    Arc::new(Field::new_list_field(DataType::Struct(fields), false))
+}
+
+/// The type of the column that names the file.
+pub fn file_type() -> DataType {
+    DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
+}
+
+impl EnvelopeLayout {
+    /// The layout of a segment that reads rows of `input` and has come to have `outputs`.
+    pub fn new(input: SchemaRef, outputs: Vec<(String, SchemaRef)>) -> EnvelopeLayout {
+        let mut fields = vec![
+            Field::new("input", DataType::Struct(input.fields().clone()), false),
+            Field::new("file", file_type(), true),
+            Field::new("ordinal", DataType::UInt64, true),
+            Field::new("rejection", DataType::Struct(rejection_fields()), true),
+            Field::new("warnings", DataType::List(item(warning_fields())), true),
+        ];
+        for (name, schema) in &outputs {
+            fields.push(Field::new(
+                format!("out:{name}"),
+                DataType::List(item(schema.fields().clone())),
+                false,
+            ));
+        }
+        EnvelopeLayout {
+            schema: Arc::new(Schema::new(fields)),
+            input,
+            outputs,
+        }
+    }
+
+    /// The Arrow schema of the batches.
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// The schema of the segment's input rows.
+    pub fn input(&self) -> &SchemaRef {
+        &self.input
+    }
+
+    /// Names and schemas of the outputs.
+    pub fn outputs(&self) -> &[(String, SchemaRef)] {
+        &self.outputs
+    }
+}
+
+/// The rows of one output, grouped by the row they were derived from.
+#[derive(Debug, Clone)]
+pub struct Derived {
+    /// All of them.
+    pub rows: RecordBatch,
+    /// For envelope row *i* the rows from `offsets[i]` to `offsets[i + 1]`.
+    offsets: OffsetBuffer<i32>,
+}
+
+impl Derived {
+    /// Each row derived from the envelope row at its own place.
+    fn identity(rows: RecordBatch) -> Derived {
+        let lengths = std::iter::repeat_n(1, rows.num_rows());
+        Derived {
+            offsets: OffsetBuffer::from_lengths(lengths),
+            rows,
+        }
+    }
+
+    /// Rows with the envelope row each came from; brought in that order where they are not.
+    fn from_parents(rows: RecordBatch, parents: Vec<u32>, envelope_rows: usize) -> Result<Derived> {
+        let (rows, parents) = if parents.is_sorted() {
+            (rows, parents)
+        } else {
+            let mut order: Vec<u32> = (0..).take(parents.len()).collect();
+            order.sort_by_key(|index| parents.get(*index as usize));
+            let rows = take_record_batch(&rows, &UInt32Array::from(order))?;
+            let mut parents = parents;
+            parents.sort_unstable();
+            (rows, parents)
+        };
+        let mut lengths = vec![0_usize; envelope_rows];
+        for parent in parents {
+            *lengths
+                .get_mut(parent as usize)
+                .ok_or_else(|| Error::internal("a row came from beyond its batch"))? += 1;
+        }
+        Ok(Derived {
+            rows,
+            offsets: OffsetBuffer::from_lengths(lengths),
+        })
+    }
+
+    /// For each row the envelope row it was derived from.
+    pub fn parents(&self) -> Vec<u32> {
+        let mut parents = Vec::with_capacity(self.rows.num_rows());
+        for (parent, length) in (0_u32..).zip(self.offsets.lengths()) {
+            parents.extend(std::iter::repeat_n(parent, length));
+        }
+        parents
+    }
+}
+
+/// A row found wanting: its place in the envelope, the rule, and what the rule says of it.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    /// The envelope row.
+    pub row: u32,
+    /// The rule.
+    pub rule: Arc<str>,
+    /// What a person reads in quarantine.
+    pub message: Arc<str>,
+}
+
+/// A batch of a segment, taken apart.
+#[derive(Debug, Clone)]
+pub struct Envelope {
+    rows: usize,
+    input: ArrayRef,
+    file: ArrayRef,
+    ordinal: ArrayRef,
+    rejection: ArrayRef,
+    warnings: ArrayRef,
+    outputs: Vec<Derived>,
+}
+
+impl Envelope {
+    /// Wraps rows as they enter a segment: each is its own only derived row.
+    pub fn wrap(batch: RecordBatch, file: ArrayRef, ordinal: ArrayRef) -> Envelope {
+        let rows = batch.num_rows();
+        Envelope {
+            rows,
+            input: Arc::new(StructArray::from(batch.clone())),
+            file,
+            ordinal,
+            rejection: new_null_array(&DataType::Struct(rejection_fields()), rows),
+            warnings: new_null_array(&DataType::List(item(warning_fields())), rows),
+            outputs: vec![Derived::identity(batch)],
+        }
+    }
+
+    /// Takes a batch of `layout` apart, without copying.
+    pub fn open(layout: &EnvelopeLayout, batch: &RecordBatch) -> Result<Envelope> {
+        let column = |index: usize| {
+            batch
+                .columns()
+                .get(index)
+                .cloned()
+                .ok_or_else(|| Error::internal("an envelope lacks a column"))
+        };
+        let mut outputs = Vec::with_capacity(layout.outputs.len());
+        for (index, (_, schema)) in layout.outputs.iter().enumerate() {
+            let list = column(FIXED + index)?;
+            let list = list
+                .as_list_opt::<i32>()
+                .ok_or_else(|| Error::internal("an envelope's output is no list"))?;
+            let first = list.value_offsets().first().copied().unwrap_or_default();
+            let last = list.value_offsets().last().copied().unwrap_or_default();
+            let values = list.values().slice(first as usize, (last - first) as usize);
+            let values = values
+                .as_struct_opt()
+                .ok_or_else(|| Error::internal("an envelope's output holds no rows"))?;
+            let options = RecordBatchOptions::new().with_row_count(Some(values.len()));
+            outputs.push(Derived {
+                rows: RecordBatch::try_new_with_options(
+                    Arc::clone(schema),
+                    values.columns().to_vec(),
+                    &options,
+                )?,
+                offsets: OffsetBuffer::from_lengths(list.offsets().lengths()),
+            });
+        }
+        Ok(Envelope {
+            rows: batch.num_rows(),
+            input: column(0)?,
+            file: column(1)?,
+            ordinal: column(2)?,
+            rejection: column(3)?,
+            warnings: column(4)?,
+            outputs,
+        })
+    }
+
+    /// Puts the parts together as a batch of `layout`, without copying.
+    pub fn close(self, layout: &EnvelopeLayout) -> Result<RecordBatch> {
+        let mut columns = vec![
+            self.input,
+            self.file,
+            self.ordinal,
+            self.rejection,
+            self.warnings,
+        ];
+        for (derived, (_, schema)) in self.outputs.into_iter().zip(&layout.outputs) {
+            let fields = schema.fields().clone();
+            let rows = derived.rows.num_rows();
+            let values = StructArray::try_new_with_length(
+                fields.clone(),
+                derived.rows.columns().to_vec(),
+                None,
+                rows,
+            )?;
+            columns.push(Arc::new(ListArray::try_new(
+                item(fields),
+                derived.offsets,
+                Arc::new(values),
+                None,
+            )?));
+        }
+        Ok(RecordBatch::try_new(Arc::clone(&layout.schema), columns)?)
+    }
+
+    /// Rows of the envelope.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// An output's derived rows.
+    pub fn output(&self, index: usize) -> Result<&Derived> {
+        self.outputs
+            .get(index)
+            .ok_or_else(|| Error::internal("an envelope lacks an output"))
+    }
+
+    /// Replaces output `index` by others, each given as rows with the row of the old output that
+    /// each came from; `None` means one for one.
+    pub fn replace_output(
+        &mut self,
+        index: usize,
+        outputs: Vec<(RecordBatch, Option<Vec<u32>>)>,
+    ) -> Result<()> {
+        let old = self.output(index)?.clone();
+        let parents = old.parents();
+        let mut derived = Vec::with_capacity(outputs.len());
+        for (rows, origin) in outputs {
+            derived.push(match origin {
+                None => Derived {
+                    rows,
+                    offsets: old.offsets.clone(),
+                },
+                Some(origin) => {
+                    let composed = origin
+                        .iter()
+                        .map(|row| {
+                            parents
+                                .get(*row as usize)
+                                .copied()
+                                .ok_or_else(|| Error::internal("an origin lies beyond its batch"))
+                        })
+                        .collect::<Result<Vec<u32>>>()?;
+                    Derived::from_parents(rows, composed, self.rows)?
+                }
+            });
+        }
+        self.outputs.splice(index..=index, derived);
+        Ok(())
+    }
+
+    /// Rejects rows that are not rejected yet, and withdraws what was derived from them. Of
+    /// several findings of one row the first counts.
+    pub fn reject(&mut self, stage: u32, dropped: bool, findings: &[Finding]) -> Result<()> {
+        let mut fresh: BTreeMap<u32, &Finding> = BTreeMap::new();
+        for finding in findings {
+            if (finding.row as usize) < self.rows && self.rejection.is_null(finding.row as usize) {
+                fresh.entry(finding.row).or_insert(finding);
+            }
+        }
+        if fresh.is_empty() {
+            return Ok(());
+        }
+        let before = self.rejections()?;
+        let mut builder = StructBuilder::from_fields(rejection_fields(), self.rows);
+        let mut put = |entry: Option<(u32, &str, &str, bool)>| -> Option<()> {
+            let (stage, rule, message, dropped) = entry.unwrap_or_default();
+            builder
+                .field_builder::<UInt32Builder>(0)?
+                .append_value(stage);
+            builder
+                .field_builder::<StringBuilder>(1)?
+                .append_value(rule);
+            builder
+                .field_builder::<StringBuilder>(2)?
+                .append_value(message);
+            builder
+                .field_builder::<arrow::array::BooleanBuilder>(3)?
+                .append_value(dropped);
+            builder.append(entry.is_some());
+            Some(())
+        };
+        for row in (0_u32..).take(self.rows) {
+            let entry = match fresh.get(&row) {
+                Some(finding) => Some((stage, &*finding.rule, &*finding.message, dropped)),
+                None => before.get(row as usize),
+            };
+            put(entry).ok_or_else(|| Error::internal("a rejection has other fields"))?;
+        }
+        self.rejection = Arc::new(builder.finish());
+        for derived in &mut self.outputs {
+            let parents = derived.parents();
+            let keep: BooleanArray = parents
+                .iter()
+                .map(|parent| Some(!fresh.contains_key(parent)))
+                .collect();
+            if keep.true_count() == keep.len() {
+                continue;
+            }
+            let lengths: Vec<usize> = (0_u32..)
+                .zip(derived.offsets.lengths())
+                .map(|(parent, length)| {
+                    if fresh.contains_key(&parent) {
+                        0
+                    } else {
+                        length
+                    }
+                })
+                .collect();
+            derived.rows = filter_record_batch(&derived.rows, &keep)?;
+            derived.offsets = OffsetBuffer::from_lengths(lengths);
+        }
+        Ok(())
+    }
+
+    /// Notes that rows break a rule and stay all the same.
+    pub fn warn(&mut self, stage: u32, findings: &[Finding]) -> Result<()> {
+        if findings.is_empty() {
+            return Ok(());
+        }
+        let mut fresh: BTreeMap<u32, Vec<&str>> = BTreeMap::new();
+        for finding in findings {
+            fresh.entry(finding.row).or_default().push(&finding.rule);
+        }
+        let before = self.warnings.as_list::<i32>().clone();
+        let mut builder = ListBuilder::new(StructBuilder::from_fields(warning_fields(), 0))
+            .with_field(item(warning_fields()));
+        for row in (0_u32..).take(self.rows) {
+            let mut put = |stage: u32, rule: &str| -> Option<()> {
+                let entry = builder.values();
+                entry.field_builder::<UInt32Builder>(0)?.append_value(stage);
+                entry.field_builder::<StringBuilder>(1)?.append_value(rule);
+                entry.append(true);
+                Some(())
+            };
+            let mut any = false;
+            if before.is_valid(row as usize) {
+                for (stage, rule) in warnings_of(&before.value(row as usize))? {
+                    put(stage, &rule)
+                        .ok_or_else(|| Error::internal("a warning has other fields"))?;
+                    any = true;
+                }
+            }
+            for rule in fresh.get(&row).into_iter().flatten() {
+                put(stage, rule).ok_or_else(|| Error::internal("a warning has other fields"))?;
+                any = true;
+            }
+            builder.append(any);
+        }
+        self.warnings = Arc::new(builder.finish());
+        Ok(())
+    }
+
+    /// The rejections, by row.
+    pub fn rejections(&self) -> Result<Rejections> {
+        let found = self.rejection.as_struct_opt().cloned();
+        found
+            .map(Rejections)
+            .ok_or_else(|| Error::internal("an envelope's rejection is no struct"))
+    }
+
+    /// How often each (stage, rule) was warned of.
+    pub fn count_warnings(&self, counts: &mut BTreeMap<(u32, String), u64>) -> Result<()> {
+        if self.warnings.null_count() == self.rows {
+            return Ok(());
+        }
+        let list = self.warnings.as_list::<i32>();
+        for row in 0..self.rows {
+            if list.is_valid(row) {
+                for (stage, rule) in warnings_of(&list.value(row))? {
+                    *counts.entry((stage, rule)).or_default() += 1;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The input rows at `rows`, with their file and ordinal.
+    pub fn input_rows(&self, layout: &EnvelopeLayout, rows: &UInt32Array) -> Result<InputRows> {
+        let input = self
+            .input
+            .as_struct_opt()
+            .ok_or_else(|| Error::internal("an envelope's input is no struct"))?;
+        let batch = RecordBatch::try_new(Arc::clone(&layout.input), input.columns().to_vec())?;
+        Ok(InputRows {
+            rows: take_record_batch(&batch, rows)?,
+            file: arrow::compute::take(&self.file, rows, None)?,
+            ordinal: arrow::compute::take(&self.ordinal, rows, None)?,
+        })
+    }
+}
+
+/// Input rows with where they came from.
+#[derive(Debug)]
+pub struct InputRows {
+    /// The rows, whole.
+    pub rows: RecordBatch,
+    /// For each its file, or null.
+    pub file: ArrayRef,
+    /// For each its place in that file, or null.
+    pub ordinal: ArrayRef,
+}
+
+/// Why rows of an envelope were rejected.
+#[derive(Debug)]
+pub struct Rejections(StructArray);
+
+impl Rejections {
+    /// Stage, rule, message, and whether the row is dropped rather than kept in quarantine;
+    /// `None` for a good row.
+    pub fn get(&self, row: usize) -> Option<(u32, &str, &str, bool)> {
+        if row >= self.0.len() || self.0.is_null(row) {
+            return None;
+        }
+        let [stage, rule, message, dropped] = self.0.columns() else {
+            return None;
+        };
+        Some((
+            stage.as_primitive_opt::<UInt32Type>()?.value(row),
+            rule.as_string_opt::<i32>()?.value(row),
+            message.as_string_opt::<i32>()?.value(row),
+            dropped.as_boolean_opt()?.value(row),
+        ))
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.null_count() == self.0.len()
+    }
+}
+
+fn warnings_of(values: &ArrayRef) -> Result<Vec<(u32, String)>> {
+    let wrong = || Error::internal("a warning has other fields");
+    let values = values.as_struct_opt().ok_or_else(wrong)?;
+    let [stage, rule] = values.columns() else {
+        return Err(wrong());
+    };
+    let stages = stage.as_primitive_opt::<UInt32Type>().ok_or_else(wrong)?;
+    let rules = rule.as_string_opt::<i32>().ok_or_else(wrong)?;
+    Ok((0..values.len())
+        .map(|index| (stages.value(index), rules.value(index).to_owned()))
+        .collect())
+}
+
+/// Several batches of one schema as one; none as an empty one.
+pub fn concat(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<RecordBatch> {
+    match batches {
+        [one] => Ok(one.clone()),
+        _ => Ok(concat_batches(schema, batches)?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::Int64Array;
+
+    fn batch(values: &[i64]) -> RecordBatch {
+        let schema = Arc::new(Schema::new(vec![Field::new("v", DataType::Int64, true)]));
+        RecordBatch::try_new(schema, vec![Arc::new(Int64Array::from(values.to_vec()))]).unwrap()
+    }
+
+    fn wrapped(values: &[i64]) -> Envelope {
+        let rows = values.len();
+        Envelope::wrap(
+            batch(values),
+            new_null_array(&file_type(), rows),
+            new_null_array(&DataType::UInt64, rows),
+        )
+    }
+
+    fn finding(row: u32) -> Finding {
+        Finding {
+            row,
+            rule: "r".into(),
+            message: "m".into(),
+        }
+    }
+
+    fn values(derived: &Derived) -> Vec<i64> {
+        derived
+            .rows
+            .column(0)
+            .as_primitive::<arrow::datatypes::Int64Type>()
+            .values()
+            .to_vec()
+    }
+
+    #[test]
+    fn rejecting_a_row_withdraws_what_came_from_it_and_from_no_other() {
+        let mut envelope = wrapped(&[10, 20, 30]);
+        // Row 2 gives two rows, row 0 one, out of order; row 1 gives none.
+        envelope
+            .replace_output(0, vec![(batch(&[31, 11, 32]), Some(vec![2, 0, 2]))])
+            .unwrap();
+        assert_eq!(values(envelope.output(0).unwrap()), [11, 31, 32]);
+        assert_eq!(envelope.output(0).unwrap().parents(), [0, 2, 2]);
+        envelope
+            .reject(1, false, &[finding(0), finding(0)])
+            .unwrap();
+        assert_eq!(values(envelope.output(0).unwrap()), [31, 32]);
+        let rejections = envelope.rejections().unwrap();
+        assert_eq!(rejections.get(0), Some((1, "r", "m", false)));
+        assert_eq!(rejections.get(1), None);
+    }
+
+    #[test]
+    fn the_first_rejection_of_a_row_stays() {
+        let mut envelope = wrapped(&[1, 2]);
+        envelope.reject(0, true, &[finding(1)]).unwrap();
+        envelope
+            .reject(3, false, &[finding(1), finding(0)])
+            .unwrap();
+        let rejections = envelope.rejections().unwrap();
+        assert_eq!(rejections.get(1), Some((0, "r", "m", true)));
+        assert_eq!(rejections.get(0), Some((3, "r", "m", false)));
+    }
+
+    #[test]
+    fn an_envelope_survives_being_a_batch_even_a_sliced_one() {
+        let mut envelope = wrapped(&[1, 2, 3, 4]);
+        envelope.warn(2, &[finding(1), finding(3)]).unwrap();
+        envelope.reject(0, false, &[finding(2)]).unwrap();
+        let layout = EnvelopeLayout::new(
+            batch(&[]).schema(),
+            vec![("out".to_owned(), batch(&[]).schema())],
+        );
+        let whole = envelope.close(&layout).unwrap();
+        let tail = Envelope::open(&layout, &whole.slice(1, 3)).unwrap();
+        assert_eq!(values(tail.output(0).unwrap()), [2, 4]);
+        assert_eq!(tail.output(0).unwrap().parents(), [0, 2]);
+        let mut warned = BTreeMap::new();
+        tail.count_warnings(&mut warned).unwrap();
+        assert_eq!(warned, BTreeMap::from([((2, "r".to_owned()), 2)]));
+        let rows = tail
+            .input_rows(&layout, &UInt32Array::from(vec![1]))
+            .unwrap();
+        assert_eq!(rows.rows, batch(&[3]));
+    }
+}

@@ -1,0 +1,277 @@
+//! Reading files: which ones match, and their rows as record batches with their origin.
+
+mod csv;
+mod json;
+mod parquet;
+mod scan;
+
+use std::path::Path;
+
+use async_compression::tokio::bufread::{GzipDecoder, ZstdDecoder};
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
+use object_store::GetOptions;
+use serde::{Deserialize, Serialize};
+use tokio_util::io::{ReaderStream, StreamReader};
+use weir_pipeline::{Compression, FileFormat, FileRead, FileSchema};
+
+pub use scan::FileScanExec;
+
+use crate::error::{Error, Result};
+use crate::lake::Location;
+use crate::types::arrow_schema;
+use arrow::datatypes::SchemaRef;
+
+/// The name of the hidden column that holds the file a row came from.
+pub const FILE_COLUMN: &str = "__weir_file";
+/// The name of the hidden column that holds a row's place in its file, from 1.
+pub const ORDINAL_COLUMN: &str = "__weir_ordinal";
+
+/// One file of a step's input, as it was when the step began.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct InputFile {
+    /// Its path, as a person would write it.
+    pub path: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// What the store says of its content.
+    pub etag: Option<String>,
+}
+
+/// The folder in which a glob's search begins, and the pattern of the whole path.
+fn split_glob(dir: &Path, glob: &str) -> Result<(Location, ::glob::Pattern)> {
+    let joined = dir.join(glob);
+    let text = joined
+        .to_str()
+        .ok_or_else(|| Error::usage(format!("'{glob}' is not UTF-8")))?;
+    let fixed: Vec<&str> = text
+        .split('/')
+        .take_while(|part| !part.contains(['*', '?', '[', '{']))
+        .collect();
+    let whole = text.split('/').count();
+    // A path without a glob names one file, whose folder is searched.
+    let base = if fixed.len() == whole {
+        fixed.split_last().map(|(_, rest)| rest.join("/"))
+    } else {
+        Some(fixed.join("/"))
+    };
+    let base = match base {
+        Some(base) if !base.is_empty() => base,
+        _ if text.starts_with('/') => "/".to_owned(),
+        _ => ".".to_owned(),
+    };
+    let location = Location::parse(&base)?;
+    let rest = text.strip_prefix(&base).unwrap_or(text);
+    let root = format!("/{}", location.path());
+    let absolute = format!(
+        "{}/{}",
+        ::glob::Pattern::escape(root.trim_end_matches('/')),
+        rest.trim_start_matches('/')
+    );
+    let pattern = ::glob::Pattern::new(&absolute).map_err(|error| {
+        Error::usage(format!("'{glob}' is no glob: {error}"))
+            .with_hint("use *, ?, [a-z] and ** (a whole path segment)")
+    })?;
+    Ok((location, pattern))
+}
+
+/// The files that a step reads, in order of their paths.
+///
+/// # Errors
+/// Usage, if the glob is none; input, if nothing matches and that is not allowed.
+pub async fn list(dir: &Path, read: &FileRead) -> Result<Vec<InputFile>> {
+    let options = ::glob::MatchOptions {
+        require_literal_separator: true,
+        ..::glob::MatchOptions::new()
+    };
+    let mut found = Vec::new();
+    for glob in expand_braces(&read.glob) {
+        let (base, pattern) = split_glob(dir, &glob)?;
+        for object in base.list().await? {
+            let path = format!("/{}", percent_decoded(object.location.as_ref()));
+            if pattern.matches_with(&path, options) {
+                found.push(InputFile {
+                    path,
+                    size: object.size,
+                    etag: object.e_tag,
+                });
+            }
+        }
+    }
+    found.sort();
+    found.dedup();
+    if found.is_empty() && !read.allow_missing {
+        return Err(Error::input(format!(
+            "no file matches '{}' (searched from '{}')",
+            read.glob,
+            dir.display()
+        ))
+        .with_hint(
+            "check the folder and the pattern; `allow_missing = true` in `read` makes no file an empty input",
+        ));
+    }
+    Ok(found)
+}
+
+/// The local store encodes what its paths cannot hold; a person knows the plain name.
+fn percent_decoded(path: &str) -> String {
+    object_store::path::Path::from_url_path(path)
+        .map(|path| path.to_string())
+        .unwrap_or_else(|_| path.to_owned())
+}
+
+/// `a{b,c}d` as `abd` and `acd`, which the glob crate leaves to us. Braces do not nest.
+fn expand_braces(glob: &str) -> Vec<String> {
+    // `[{]` is a plain brace: a character class, as parameters' values are written.
+    let open = glob
+        .char_indices()
+        .find(|(index, c)| *c == '{' && !glob.get(..*index).is_some_and(|s| s.ends_with('[')));
+    let Some((before, rest)) = open.and_then(|(index, _)| glob.split_at_checked(index)) else {
+        return vec![glob.to_owned()];
+    };
+    let rest = rest.strip_prefix('{').unwrap_or(rest);
+    let Some((choices, after)) = rest.split_once('}') else {
+        return vec![glob.to_owned()];
+    };
+    choices
+        .split(',')
+        .flat_map(|choice| expand_braces(&format!("{before}{choice}{after}")))
+        .collect()
+}
+
+/// The schema of the rows that `read` gives.
+pub async fn schema(read: &FileRead, files: &[InputFile]) -> Result<SchemaRef> {
+    match (&read.schema, &read.format) {
+        (FileSchema::Declared(columns), _) => Ok(arrow_schema(columns)),
+        (FileSchema::FromFile, FileFormat::Parquet) => match files.first() {
+            Some(file) => parquet::file_schema(file).await,
+            None => Err(Error::input(format!(
+                "the columns of '{}' are unknown: no file matches it",
+                read.glob
+            ))
+            .with_hint("declare a `schema` in `read`")),
+        },
+        (FileSchema::FromFile, _) => Err(Error::internal(
+            "a format without columns of its own has no declared schema",
+        )),
+    }
+}
+
+/// The file's bytes, decompressed, in chunks. Refuses a file that has changed since it was listed.
+async fn open(
+    file: &InputFile,
+    compression: Compression,
+) -> Result<BoxStream<'static, Result<Bytes>>> {
+    let location = Location::parse(&file.path)?;
+    let options = GetOptions {
+        if_match: file.etag.clone(),
+        ..GetOptions::default()
+    };
+    let found = location
+        .store()
+        .get_opts(location.path(), options)
+        .await
+        .map_err(|error| changed(file, error))?;
+    let raw = found.into_stream().map_err(std::io::Error::from);
+    let compression = match compression {
+        Compression::Auto if file.path.ends_with(".gz") => Compression::Gzip,
+        Compression::Auto if file.path.ends_with(".zst") => Compression::Zstd,
+        Compression::Auto => Compression::None,
+        chosen => chosen,
+    };
+    const CHUNK: usize = 1 << 18;
+    let plain: BoxStream<'static, std::io::Result<Bytes>> = match compression {
+        Compression::None | Compression::Auto => raw.boxed(),
+        Compression::Gzip => {
+            let mut decoder = GzipDecoder::new(StreamReader::new(raw));
+            decoder.multiple_members(true);
+            ReaderStream::with_capacity(decoder, CHUNK).boxed()
+        }
+        Compression::Zstd => {
+            let mut decoder = ZstdDecoder::new(StreamReader::new(raw));
+            decoder.multiple_members(true);
+            ReaderStream::with_capacity(decoder, CHUNK).boxed()
+        }
+    };
+    let path = file.path.clone();
+    Ok(plain
+        .map_err(move |error| {
+            Error::input(format!("'{path}' cannot be read to its end"))
+                .with_source(error)
+                .with_hint("the file may be truncated, or compressed in another way than `compression` says")
+        })
+        .boxed())
+}
+
+fn changed(file: &InputFile, error: object_store::Error) -> Error {
+    match error {
+        object_store::Error::Precondition { .. } | object_store::Error::NotFound { .. } => {
+            Error::new(
+                crate::ErrorKind::Conflict,
+                format!(
+                    "'{}' changed or vanished while the step was running",
+                    file.path
+                ),
+            )
+            .with_hint("run the same command again once nobody writes to the input")
+        }
+        error => Error::storage(format!("'{}' cannot be read", file.path), error)
+            .with_hint("check that the file may be read, then run the same command again"),
+    }
+}
+
+/// A fault at a place in a file.
+fn fault(file: &InputFile, place: &str, what: impl std::fmt::Display) -> Error {
+    Error::input(format!("{}: {place}: {what}", file.path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn braces_expand_to_every_choice() {
+        assert_eq!(
+            expand_braces("a{b,c}d{e,f}"),
+            ["abde", "abdf", "acde", "acdf"]
+        );
+        assert_eq!(expand_braces("plain*"), ["plain*"]);
+        assert_eq!(expand_braces("a[{]b{1,2}"), ["a[{]b1", "a[{]b2"]);
+    }
+
+    #[tokio::test]
+    async fn globs_match_below_a_folder_and_not_beside_it() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["x/a_1.csv", "x/y/a_2.csv", "x/b_1.csv", "a_3.csv"] {
+            let path = dir.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "1").unwrap();
+        }
+        let matching = |glob: &str| {
+            let read = FileRead {
+                glob: glob.to_owned(),
+                format: FileFormat::Parquet,
+                compression: Compression::Auto,
+                schema: FileSchema::FromFile,
+                allow_missing: true,
+            };
+            let dir = dir.path().to_owned();
+            async move {
+                list(&dir, &read)
+                    .await
+                    .unwrap()
+                    .iter()
+                    .map(|file| file.path.rsplit('/').next().unwrap().to_owned())
+                    .collect::<Vec<_>>()
+            }
+        };
+        assert_eq!(
+            matching("**/a_*.csv").await,
+            ["a_3.csv", "a_1.csv", "a_2.csv"]
+        );
+        assert_eq!(matching("x/*.csv").await, ["a_1.csv", "b_1.csv"]);
+        assert_eq!(matching("a_3.csv").await, ["a_3.csv"]);
+        assert!(matching("none*").await.is_empty());
+    }
+}

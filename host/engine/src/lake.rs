@@ -1,0 +1,294 @@
+//! Where things lie: the lake, its zones and tables, and the `_weir` folder with Weir's own files.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::TryStreamExt;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path as StorePath;
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use url::Url;
+use weir_pipeline::{Pipeline, TableName};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// The version of everything under `_weir/`; a newer one is refused.
+pub const FORMAT: u32 = 1;
+
+/// A folder in an object store.
+#[derive(Debug, Clone)]
+pub struct Location {
+    store: Arc<dyn ObjectStore>,
+    path: StorePath,
+    /// Absolute, without a trailing slash.
+    url: Url,
+    /// The folder on the local disk, where that is where it is.
+    local: Option<PathBuf>,
+}
+
+impl Location {
+    /// The folder `text` names: a local path (relative to the working directory) or a URL.
+    pub fn parse(text: &str) -> Result<Location> {
+        if let Some((scheme, _)) = text.split_once("://")
+            && scheme != "file"
+        {
+            return Err(
+                Error::usage(format!("'{scheme}://' locations are not supported yet"))
+                    .with_hint("use a local path"),
+            );
+        }
+        let path = match text.strip_prefix("file://") {
+            Some(path) => PathBuf::from(path),
+            None => PathBuf::from(text),
+        };
+        let path = std::path::absolute(&path)
+            .map_err(|error| Error::usage(format!("'{text}' is no path")).with_source(error))?;
+        let url = Url::from_file_path(&path)
+            .map_err(|()| Error::usage(format!("'{text}' is no absolute path")))?;
+        Ok(Location {
+            store: Arc::new(LocalFileSystem::new()),
+            path: StorePath::from_absolute_path(&path).map_err(|error| {
+                Error::usage(format!("'{text}' cannot be used as a folder")).with_source(error)
+            })?,
+            url,
+            local: Some(path),
+        })
+    }
+
+    /// The folder or file below this one; each segment is one name.
+    pub fn child(&self, segments: &[&str]) -> Location {
+        let mut path = self.path.clone();
+        let mut url = self.url.clone();
+        let mut local = self.local.clone();
+        for segment in segments {
+            path = path.join(*segment);
+            if let Ok(mut parts) = url.path_segments_mut() {
+                parts.pop_if_empty().push(segment);
+            }
+            if let Some(local) = &mut local {
+                local.push(segment);
+            }
+        }
+        Location {
+            store: Arc::clone(&self.store),
+            path,
+            url,
+            local,
+        }
+    }
+
+    /// The file at a relative path with `/` between its segments.
+    pub fn file(&self, relative: &str) -> Location {
+        let segments: Vec<&str> = relative
+            .split('/')
+            .filter(|part| !part.is_empty())
+            .collect();
+        self.child(&segments)
+    }
+
+    /// Its store.
+    pub fn store(&self) -> &Arc<dyn ObjectStore> {
+        &self.store
+    }
+
+    /// Its path in the store.
+    pub fn path(&self) -> &StorePath {
+        &self.path
+    }
+
+    /// Its URL.
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// Its path on the local disk, where it is there.
+    pub fn local(&self) -> Option<&PathBuf> {
+        self.local.as_ref()
+    }
+
+    /// How a person would write it.
+    pub fn display(&self) -> String {
+        match &self.local {
+            Some(path) => path.display().to_string(),
+            None => self.url.to_string(),
+        }
+    }
+
+    /// Makes the folder, where the store has folders.
+    pub async fn create_folder(&self) -> Result<()> {
+        if let Some(path) = &self.local {
+            tokio::fs::create_dir_all(path).await.map_err(|error| {
+                Error::storage(
+                    format!("cannot create the folder '{}'", path.display()),
+                    error,
+                )
+                .with_hint("choose a folder that you may write to")
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The objects below this folder, in order of their paths.
+    pub async fn list(&self) -> Result<Vec<ObjectMeta>> {
+        let mut found: Vec<ObjectMeta> = self.store.list(Some(&self.path)).try_collect().await?;
+        found.sort_by(|a, b| a.location.cmp(&b.location));
+        Ok(found)
+    }
+
+    /// The object's bytes; `None` where there is none.
+    pub async fn read(&self) -> Result<Option<Bytes>> {
+        match self.store.get(&self.path).await {
+            Ok(found) => Ok(Some(found.bytes().await?)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The object as JSON; `None` where there is none.
+    pub async fn read_json<T: DeserializeOwned>(&self) -> Result<Option<T>> {
+        let Some(bytes) = self.read().await? else {
+            return Ok(None);
+        };
+        serde_json::from_slice(&bytes).map(Some).map_err(|error| {
+            Error::new(
+                ErrorKind::Internal,
+                format!("'{}' is not what Weir wrote", self.display()),
+            )
+            .with_source(error)
+            .with_hint("restore the file from a backup, or use the version of weir that wrote it")
+        })
+    }
+
+    /// Writes JSON, replacing what is there; durable when it returns.
+    pub async fn write_json<T: Serialize>(&self, value: &T) -> Result<()> {
+        self.put(value, PutMode::Overwrite).await.map(|_| ())
+    }
+
+    /// Writes JSON only if nothing is there; `false` if something was. Durable when it returns.
+    pub async fn create_json<T: Serialize>(&self, value: &T) -> Result<bool> {
+        self.put(value, PutMode::Create).await
+    }
+
+    async fn put<T: Serialize>(&self, value: &T, mode: PutMode) -> Result<bool> {
+        let bytes = serde_json::to_vec_pretty(value)
+            .map_err(|error| Error::internal("cannot write JSON").with_source(error))?;
+        let options = PutOptions {
+            mode,
+            ..PutOptions::default()
+        };
+        match self
+            .store
+            .put_opts(&self.path, PutPayload::from(bytes), options)
+            .await
+        {
+            Ok(_) => {
+                self.sync().await?;
+                Ok(true)
+            }
+            Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Removes the object; it is fine if there is none.
+    pub async fn remove(&self) -> Result<()> {
+        match self.store.delete(&self.path).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Waits until the object and its name have reached the disk. The local store never does so
+    /// by itself; remote stores have by the time they answer.
+    pub async fn sync(&self) -> Result<()> {
+        let Some(path) = self.local.clone() else {
+            return Ok(());
+        };
+        tokio::task::spawn_blocking(move || {
+            std::fs::File::open(&path)?.sync_all()?;
+            // The chain of folders too: a file whose folder is lost is lost.
+            let mut folder = path.parent();
+            for _ in 0..3 {
+                let Some(current) = folder else { break };
+                std::fs::File::open(current)?.sync_all()?;
+                folder = current.parent();
+            }
+            Ok(())
+        })
+        .await
+        .map_err(|error| Error::internal("a task was cancelled").with_source(error))?
+        .map_err(|error: std::io::Error| {
+            Error::storage(format!("cannot sync '{}' to disk", self.display()), error)
+                .with_hint("check the disk, then run the same command again")
+        })
+    }
+}
+
+/// A pipeline's lake: the root, and where each zone lies.
+#[derive(Debug, Clone)]
+pub struct Lake {
+    root: Location,
+    zones: BTreeMap<String, Location>,
+}
+
+impl Lake {
+    /// The lake of `pipeline`, or the one at `url` where that is given.
+    pub fn of(pipeline: &Pipeline, url: Option<&str>) -> Result<Lake> {
+        let root = Location::parse(url.unwrap_or(&pipeline.lake))?;
+        let mut zones = BTreeMap::new();
+        for (name, zone) in &pipeline.zones {
+            let location = match &zone.url {
+                Some(url) => Location::parse(url)?,
+                None => root.child(&[name]),
+            };
+            zones.insert(name.clone(), location);
+        }
+        Ok(Lake { root, zones })
+    }
+
+    /// The lake at `url` with whatever zones lie in it.
+    pub async fn at(url: &str) -> Result<Lake> {
+        let root = Location::parse(url)?;
+        let listing = root.store().list_with_delimiter(Some(root.path())).await?;
+        let zones = listing
+            .common_prefixes
+            .iter()
+            .filter_map(|path| path.filename())
+            .filter(|name| !name.starts_with('_'))
+            .map(|name| (name.to_owned(), root.child(&[name])))
+            .collect();
+        Ok(Lake { root, zones })
+    }
+
+    /// Its root.
+    pub fn root(&self) -> &Location {
+        &self.root
+    }
+
+    /// Its zones by name.
+    pub fn zones(&self) -> &BTreeMap<String, Location> {
+        &self.zones
+    }
+
+    /// Weir's own folder.
+    pub fn weir(&self) -> Location {
+        self.root.child(&["_weir"])
+    }
+
+    /// Where a table lies.
+    pub fn table(&self, name: &TableName) -> Result<Location> {
+        match self.zones.get(&name.zone) {
+            Some(zone) => Ok(zone.child(&[&name.table])),
+            None => Err(
+                Error::usage(format!("there is no zone '{}'", name.zone)).with_hint(format!(
+                    "the zones are {}",
+                    self.zones.keys().cloned().collect::<Vec<_>>().join(", ")
+                )),
+            ),
+        }
+    }
+}

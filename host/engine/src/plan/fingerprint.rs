@@ -1,0 +1,91 @@
+//! The digest of all that shapes a step's output.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use weir_pipeline::{ReadSource, StageAction, Step};
+
+use super::targets::plugin_of;
+use super::{PlannedSegment, PlannedWrite, hex};
+use crate::plugins::LoadedPlugin;
+use crate::types::scope_text;
+
+/// Hex of the SHA-256 of a JSON text that names everything that matters: what is read and how,
+/// each stage with component digests, configuration, grants, checks and queries, and the schemas
+/// of the targets. Limits do not matter: they stop a step, they do not change what it writes.
+pub(super) fn of(
+    step: &Step,
+    segments: &[PlannedSegment],
+    writes: &[PlannedWrite],
+    plugins: &BTreeMap<String, LoadedPlugin>,
+) -> String {
+    let read = match &step.read.source {
+        ReadSource::Files(read) => json!({
+            "glob": read.glob,
+            "format": format!("{:?}", read.format),
+            "compression": format!("{:?}", read.compression),
+            "schema": format!("{:?}", read.schema),
+        }),
+        ReadSource::Table(name) => json!({ "table": format!("{}.{}", name.zone, name.table) }),
+        ReadSource::Sql(sql) => json!({ "sql": sql }),
+    };
+    let stages: Vec<Value> = step
+        .stages
+        .iter()
+        .map(|stage| match &stage.action {
+            StageAction::Transform(plugin) | StageAction::PluginCheck(plugin) => json!({
+                "plugin": plugins.get(&plugin.plugin).map(|loaded| loaded.plugin.digest()),
+                "output": stage.output,
+                "config": plugin.config,
+                "columns": plugin.grant.columns,
+                "on_fail": format!("{:?}", plugin.on_fail.action),
+            }),
+            StageAction::Sql(sql) => json!({ "sql": sql }),
+            StageAction::Checks(checks) => json!({
+                "output": stage.output,
+                "on_fail": format!("{:?}", checks.on_fail.action),
+                "checks": checks
+                    .checks
+                    .iter()
+                    .map(|check| format!("{}: {:?}", check.rule, check.kind))
+                    .collect::<Vec<_>>(),
+            }),
+        })
+        .collect();
+    let writes: Vec<Value> = writes
+        .iter()
+        .map(|write| {
+            json!({
+                "target": write.target.display(),
+                "mode": format!("{:?}", write.mode),
+                "scope": write
+                    .scope
+                    .iter()
+                    .map(|(name, value)| format!("{name}={}", scope_text(value)))
+                    .collect::<Vec<_>>(),
+                "schema": write
+                    .table_schema
+                    .fields()
+                    .iter()
+                    .map(|field| format!("{} {}", field.name(), field.data_type()))
+                    .collect::<Vec<_>>(),
+            })
+        })
+        .collect();
+    let digests: Vec<&str> = segments
+        .iter()
+        .flat_map(|segment| &segment.stages)
+        .filter_map(|stage| plugin_of(&stage.work))
+        .map(|plugin| plugin.plugin.digest())
+        .collect();
+    let text = json!({
+        "limit": step.read.limit,
+        "read": read,
+        "stages": stages,
+        "digests": digests,
+        "writes": writes,
+    })
+    .to_string();
+    hex(&Sha256::digest(text.as_bytes()), 64)
+}

@@ -1,0 +1,654 @@
+//! Stages, bound: what each does to which output, and the schemas below and above it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::common::{Column, DFSchema, ScalarValue};
+use datafusion::datasource::empty::EmptyTable;
+use datafusion::execution::context::SessionContext;
+use datafusion::logical_expr::{Expr, Operator, binary_expr, cast, lit};
+use weir_pipeline::{
+    Check, CheckKind, CheckStage, FailAction, Fault, Grant, OnFail, Pipeline, Place, PluginStage,
+    Stage, StageAction, Step, TableName,
+};
+use weir_sandbox::{BindRequest, Limits, World};
+
+use super::{PlannedSegment, PlannedStep, SegmentSource, at, read_schema, targets};
+use crate::error::{Error, Result};
+use crate::lake::Lake;
+use crate::plugins::LoadedPlugin;
+use crate::segment::{CheckRule, EnvelopeExec, PluginRole, StageFate};
+use crate::session;
+
+/// A row-wise stage that can run.
+pub struct PlannedStage {
+    /// Its place in the step, and what becomes of the rows it finds wanting.
+    pub fate: StageFate,
+    /// Thresholds on those rows.
+    pub on_fail: OnFail,
+    /// The output it works on.
+    pub output: usize,
+    /// What it does.
+    pub work: PlannedWork,
+    /// Names and schemas of the outputs above it.
+    pub above: Vec<(String, SchemaRef)>,
+    /// Where it is defined.
+    pub place: Place,
+}
+
+/// What a row-wise stage does.
+pub enum PlannedWork {
+    /// Calls a plugin.
+    Plugin {
+        /// The plugin.
+        plugin: LoadedPlugin,
+        /// Its limits, by its grant.
+        limits: Limits,
+        /// What it is bound with.
+        bind: BindRequest,
+        /// What it does.
+        role: PluginRole,
+        /// The columns it is granted.
+        granted: Vec<usize>,
+    },
+    /// Judges by expressions.
+    Checks(Arc<[CheckRule]>),
+}
+
+/// A check over all rows of a segment: a query over what the segment wrote finds the failing
+/// keys, and if there are any the segment runs again with them as a rule.
+#[derive(Debug, Clone)]
+pub struct WholeTableCheck {
+    /// The stage, and what becomes of failing rows.
+    pub fate: StageFate,
+    /// Thresholds on those rows.
+    pub on_fail: OnFail,
+    /// The output judged.
+    pub output: usize,
+    /// The columns of the key in that output.
+    pub columns: Vec<usize>,
+    /// Their names.
+    pub names: Vec<String>,
+    /// The rule's name.
+    pub rule: Arc<str>,
+    /// What it demands.
+    pub message: Arc<str>,
+    /// What is demanded of the keys.
+    pub kind: WholeTableKind,
+    /// Where it is defined.
+    pub place: Place,
+}
+
+/// What a whole-table check demands.
+#[derive(Debug, Clone)]
+pub enum WholeTableKind {
+    /// No key occurs twice.
+    Unique,
+    /// Every key occurs in a table.
+    References {
+        /// The table.
+        table: TableName,
+        /// Its column.
+        key: String,
+    },
+}
+
+/// What is needed to plan one step.
+pub(super) struct StepPlanner<'a> {
+    pub(super) pipeline: &'a Pipeline,
+    pub(super) lake: &'a Lake,
+    pub(super) plugins: &'a BTreeMap<String, LoadedPlugin>,
+    pub(super) context: &'a SessionContext,
+    pub(super) known: &'a BTreeMap<TableName, SchemaRef>,
+    pub(super) params_hash: &'a str,
+}
+
+impl StepPlanner<'_> {
+    pub(super) async fn plan(
+        &self,
+        step: Step,
+        depends_on: BTreeSet<usize>,
+        tables: BTreeSet<TableName>,
+    ) -> Result<PlannedStep> {
+        let (input, files) = read_schema(self.pipeline, self.context, &step).await?;
+        let mut segments = vec![PlannedSegment {
+            source: SegmentSource::Read,
+            outputs: vec![("out".to_owned(), Arc::clone(&input))],
+            input: Arc::clone(&input),
+            stages: Vec::new(),
+            whole: Vec::new(),
+        }];
+        for (index, stage) in (0_u32..).zip(&step.stages) {
+            let label: Arc<str> = format!("step '{}' {}", step.name, stage.label).into();
+            let segment = segments
+                .last_mut()
+                .ok_or_else(|| Error::internal("a step has no segment"))?;
+            let fate = |on_fail: &OnFail| StageFate {
+                stage: index,
+                label: Arc::clone(&label),
+                action: on_fail.action,
+            };
+            match &stage.action {
+                StageAction::Sql(sql) => {
+                    let next = self.sql(segment, stage, sql).await?;
+                    segments.push(next);
+                }
+                StageAction::Checks(checks) => {
+                    self.checks(segment, stage, checks, fate(&checks.on_fail))?;
+                }
+                StageAction::Transform(plugin) => {
+                    if plugin.on_fail.action == FailAction::Warn {
+                        return Err(Fault::new("a transform's rejected rows cannot stay")
+                            .at(&stage.place)
+                            .hint("use on_fail = \"quarantine\", \"drop\" or \"fail\"")
+                            .into());
+                    }
+                    if let Some(check) = segment.whole.first() {
+                        return Err(Fault::new(format!(
+                            "'{}' is judged over the rows that the step writes, and this transform changes them",
+                            check.rule
+                        ))
+                        .at(&stage.place)
+                        .hint("put unique and references checks after the last transform")
+                        .into());
+                    }
+                    let fate = fate(&plugin.on_fail);
+                    self.plugin(segment, &step, stage, plugin, fate, World::Transform)
+                        .await?;
+                }
+                StageAction::PluginCheck(plugin) => {
+                    let fate = fate(&plugin.on_fail);
+                    self.plugin(segment, &step, stage, plugin, fate, World::Check)
+                        .await?;
+                }
+            }
+        }
+        targets::StepTargets {
+            pipeline: self.pipeline,
+            lake: self.lake,
+            known: self.known,
+            plugins: self.plugins,
+            params_hash: self.params_hash,
+        }
+        .plan(step, depends_on, tables, input, files, segments)
+        .await
+    }
+
+    async fn sql(
+        &self,
+        segment: &PlannedSegment,
+        stage: &Stage,
+        sql: &str,
+    ) -> Result<PlannedSegment> {
+        let output = output_index(&segment.outputs, stage)?;
+        if segment.outputs.len() > 1 {
+            return Err(Fault::new("SQL after a transform with several outputs")
+                .at(&stage.place)
+                .hint("write the outputs, and query them in a step of its own")
+                .into());
+        }
+        let (_, schema) = at_index(&segment.outputs, output)?;
+        self.context.deregister_table("input")?;
+        self.context
+            .register_table("input", Arc::new(EmptyTable::new(Arc::clone(schema))))?;
+        let frame = session::query(self.context, sql, &self.pipeline.params)
+            .await
+            .map_err(|error| at(error, &stage.place))?;
+        let schema = EnvelopeExec::visible(frame.schema().as_arrow());
+        distinct_names(&schema).map_err(|error| at(error, &stage.place))?;
+        Ok(PlannedSegment {
+            source: SegmentSource::Sql(sql.to_owned()),
+            outputs: vec![("out".to_owned(), Arc::clone(&schema))],
+            input: schema,
+            stages: Vec::new(),
+            whole: Vec::new(),
+        })
+    }
+
+    async fn plugin(
+        &self,
+        segment: &mut PlannedSegment,
+        step: &Step,
+        stage: &Stage,
+        plugin: &PluginStage,
+        fate: StageFate,
+        world: World,
+    ) -> Result<()> {
+        let loaded = self
+            .plugins
+            .get(&plugin.plugin)
+            .ok_or_else(|| Error::internal("a plugin was not loaded"))?;
+        if loaded.plugin.world() != world {
+            return Err(Fault::new(format!(
+                "plugin '{}' is of world {}, this stage needs one of world {world}",
+                plugin.plugin,
+                loaded.plugin.world()
+            ))
+            .at(&stage.place)
+            .hint("use `transform` for transforms and `plugin_check` for checks")
+            .into());
+        }
+        let output = output_index(&segment.outputs, stage)?;
+        let (name, schema) = at_index(&segment.outputs, output)?.clone();
+        let granted = granted_columns(&plugin.grant, &schema, stage, &loaded.info.columns)?;
+        let limits = Limits {
+            memory: plugin.grant.memory,
+            deadline: plugin.grant.deadline,
+            wall_clock: Duration::from_secs(60).max(plugin.grant.deadline * 10),
+            ..Limits::default()
+        };
+        let bind = BindRequest {
+            config: serde_json::Value::Object(plugin.config.clone()),
+            pipeline: self.pipeline.name.clone(),
+            step: step.name.clone(),
+            parameters: self
+                .pipeline
+                .params
+                .iter()
+                .map(|(name, value)| (name.clone(), value.to_string()))
+                .collect(),
+            input: Arc::new(schema.project(&granted)?),
+        };
+        let mut instance = loaded.plugin.instantiate(&fate.label, &limits).await?;
+        let outputs = instance.bind(&bind).await.map_err(|error| {
+            let mut fault = Fault::new(error.to_string()).at(&stage.place);
+            if let Some(hint) = error.hint() {
+                fault = fault.hint(hint);
+            }
+            Error::from(fault)
+        })?;
+        let role = if world == World::Transform {
+            let passed: Vec<usize> = (0..schema.fields().len())
+                .filter(|index| !granted.contains(index))
+                .collect();
+            let mut above = Vec::with_capacity(outputs.len());
+            for bound in &outputs {
+                let fields: Vec<Arc<Field>> = bound
+                    .schema
+                    .fields()
+                    .iter()
+                    .cloned()
+                    .chain(
+                        passed
+                            .iter()
+                            .filter_map(|index| schema.fields().get(*index).cloned()),
+                    )
+                    .collect();
+                let full = Arc::new(Schema::new(fields));
+                distinct_names(&full).map_err(|error| {
+                    at(
+                        error.with_hint(
+                            "a column that is not granted is joined on behind the plugin's own: grant it, or rename one",
+                        ),
+                        &stage.place,
+                    )
+                })?;
+                // One output of several keeps the name by which later stages know it.
+                let name = if segment.outputs.len() > 1 && outputs.len() == 1 {
+                    name.clone()
+                } else {
+                    bound.name.clone()
+                };
+                above.push((name, full));
+            }
+            segment.outputs.splice(output..=output, above);
+            let mut names: Vec<&str> = segment
+                .outputs
+                .iter()
+                .map(|(name, _)| name.as_str())
+                .collect();
+            names.sort_unstable();
+            if let Some(twice) = names.windows(2).find(|pair| pair.first() == pair.get(1)) {
+                return Err(
+                    Fault::new(format!("two outputs are called '{}'", twice.concat()))
+                        .at(&stage.place)
+                        .hint("apply the second transform in a step of its own")
+                        .into(),
+                );
+            }
+            PluginRole::Transform {
+                emitted: outputs.into_iter().map(|output| output.schema).collect(),
+                passed,
+            }
+        } else {
+            PluginRole::Check
+        };
+        segment.stages.push(PlannedStage {
+            fate,
+            on_fail: plugin.on_fail.clone(),
+            output,
+            work: PlannedWork::Plugin {
+                plugin: loaded.clone(),
+                limits,
+                bind,
+                role,
+                granted,
+            },
+            above: segment.outputs.clone(),
+            place: stage.place.clone(),
+        });
+        Ok(())
+    }
+
+    fn checks(
+        &self,
+        segment: &mut PlannedSegment,
+        stage: &Stage,
+        checks: &CheckStage,
+        fate: StageFate,
+    ) -> Result<()> {
+        let output = output_index(&segment.outputs, stage)?;
+        let (_, schema) = at_index(&segment.outputs, output)?.clone();
+        let mut rules = Vec::new();
+        for check in &checks.checks {
+            let message: Arc<str> = demand(&check.kind).into();
+            let whole = |names: &[String], kind: WholeTableKind| -> Result<WholeTableCheck> {
+                Ok(WholeTableCheck {
+                    fate: fate.clone(),
+                    on_fail: checks.on_fail.clone(),
+                    output,
+                    columns: names
+                        .iter()
+                        .map(|name| column_index(&schema, name, &check.place))
+                        .collect::<Result<_>>()?,
+                    names: names.to_vec(),
+                    rule: check.rule.as_str().into(),
+                    message: Arc::clone(&message),
+                    kind,
+                    place: check.place.clone(),
+                })
+            };
+            match &check.kind {
+                CheckKind::Unique { columns } => {
+                    segment.whole.push(whole(columns, WholeTableKind::Unique)?);
+                }
+                CheckKind::References { column, table, key } => {
+                    let kind = WholeTableKind::References {
+                        table: table.clone(),
+                        key: key.clone(),
+                    };
+                    segment
+                        .whole
+                        .push(whole(std::slice::from_ref(column), kind)?);
+                }
+                _ => rules.push(CheckRule::Violated {
+                    rule: check.rule.as_str().into(),
+                    message,
+                    when: self.violation(check, &schema)?,
+                }),
+            }
+        }
+        if !rules.is_empty() {
+            segment.stages.push(PlannedStage {
+                fate,
+                on_fail: checks.on_fail.clone(),
+                output,
+                work: PlannedWork::Checks(rules.into()),
+                above: segment.outputs.clone(),
+                place: stage.place.clone(),
+            });
+        }
+        Ok(())
+    }
+
+    /// An expression that is true where a row breaks the check.
+    fn violation(
+        &self,
+        check: &Check,
+        schema: &SchemaRef,
+    ) -> Result<Arc<dyn datafusion::physical_expr::PhysicalExpr>> {
+        let df_schema = DFSchema::try_from(Arc::clone(schema))?;
+        let typed = |name: &str| -> Result<(Expr, DataType)> {
+            let index = column_index(schema, name, &check.place)?;
+            let data_type = schema.field(index).data_type().clone();
+            Ok((Expr::Column(Column::from_name(name)), data_type))
+        };
+        let text = |name: &str| -> Result<Expr> {
+            Ok(match typed(name)? {
+                (column, DataType::Utf8) => column,
+                (column, _) => cast(column, DataType::Utf8),
+            })
+        };
+        let expression = match &check.kind {
+            CheckKind::NotNull { column } => typed(column)?.0.is_null(),
+            CheckKind::Accepted { column, values } => {
+                let values = values.iter().map(|value| lit(value.as_str())).collect();
+                text(column)?.in_list(values, true)
+            }
+            CheckKind::Range { column, min, max } => {
+                let (column, data_type) = typed(column)?;
+                let bound = |literal: &String| -> Result<Expr> {
+                    ScalarValue::try_from_string(literal.clone(), &data_type)
+                        .map(lit)
+                        .map_err(|_| {
+                            Fault::new(format!("'{literal}' is no {data_type}"))
+                                .at(&check.place)
+                                .hint("give the bound as a value of the column's type")
+                                .into()
+                        })
+                };
+                let low = min.as_ref().map(&bound).transpose()?;
+                let high = max.as_ref().map(&bound).transpose()?;
+                match (low, high) {
+                    (Some(low), Some(high)) => column.clone().lt(low).or(column.gt(high)),
+                    (Some(low), None) => column.lt(low),
+                    (None, Some(high)) => column.gt(high),
+                    (None, None) => lit(false),
+                }
+            }
+            CheckKind::Pattern { column, regex } => binary_expr(
+                text(column)?,
+                Operator::RegexNotMatch,
+                lit(format!("^(?:{regex})$")),
+            ),
+            CheckKind::Expression { sql } => {
+                let demanded = self
+                    .context
+                    .parse_sql_expr(sql, &df_schema)
+                    .map_err(|error| at(session::sql_error(error), &check.place))?;
+                !demanded
+            }
+            CheckKind::Unique { .. } | CheckKind::References { .. } => {
+                return Err(Error::internal("a whole-table check is no expression"));
+            }
+        };
+        let physical = self
+            .context
+            .create_physical_expr(expression, &df_schema)
+            .map_err(|error| at(session::sql_error(error), &check.place))?;
+        if physical.data_type(schema)? != DataType::Boolean {
+            return Err(Fault::new("the expression is not true or false")
+                .at(&check.place)
+                .hint("write a condition that good rows fulfil, such as \"paid <= total\"")
+                .into());
+        }
+        Ok(physical)
+    }
+}
+
+/// What a check demands, as quarantine says it. Never a value of a row.
+fn demand(kind: &CheckKind) -> String {
+    match kind {
+        CheckKind::NotNull { column } => format!("{column} must have a value"),
+        CheckKind::Unique { columns } => {
+            format!("no two rows may share ({})", columns.join(", "))
+        }
+        CheckKind::Accepted { column, values } => {
+            format!("{column} must be one of {}", values.join(", "))
+        }
+        CheckKind::Range { column, min, max } => match (min, max) {
+            (Some(min), Some(max)) => format!("{column} must lie between {min} and {max}"),
+            (Some(min), None) => format!("{column} must be at least {min}"),
+            (None, Some(max)) => format!("{column} must be at most {max}"),
+            (None, None) => format!("{column} has no bounds"),
+        },
+        CheckKind::Pattern { column, regex } => format!("{column} must match {regex}"),
+        CheckKind::Expression { sql } => format!("must hold: {sql}"),
+        CheckKind::References { column, table, key } => {
+            format!(
+                "{column} must occur in {}.{}.{key}",
+                table.zone, table.table
+            )
+        }
+    }
+}
+
+/// Columns by name or glob, in the schema's order.
+fn granted_columns(
+    grant: &Grant,
+    schema: &SchemaRef,
+    stage: &Stage,
+    wanted: &[String],
+) -> Result<Vec<usize>> {
+    let mut granted = BTreeSet::new();
+    for entry in &grant.columns {
+        let (pattern, taken) = match entry.strip_prefix('!') {
+            Some(pattern) => (pattern, true),
+            None => (entry.as_str(), false),
+        };
+        let glob = glob::Pattern::new(pattern).map_err(|error| {
+            Fault::new(format!("'{entry}' is no pattern: {error}")).at(&stage.place)
+        })?;
+        let matching: Vec<usize> = schema
+            .fields()
+            .iter()
+            .enumerate()
+            .filter(|(_, field)| glob.matches(field.name()))
+            .map(|(index, _)| index)
+            .collect();
+        if matching.is_empty() {
+            return Err(
+                Fault::new(format!("there is no column '{pattern}' to grant"))
+                    .at(&stage.place)
+                    .hint(format!("the columns here are {}", names(schema)))
+                    .into(),
+            );
+        }
+        for index in matching {
+            if taken {
+                granted.remove(&index);
+            } else {
+                granted.insert(index);
+            }
+        }
+    }
+    let missing: Vec<&str> = wanted
+        .iter()
+        .filter(|name| {
+            !granted.iter().any(|index| {
+                schema
+                    .fields()
+                    .get(*index)
+                    .is_some_and(|f| f.name() == *name)
+            })
+        })
+        .map(String::as_str)
+        .collect();
+    if !missing.is_empty() {
+        return Err(Fault::new(format!(
+            "the plugin wants columns that it is not granted: {}",
+            missing.join(", ")
+        ))
+        .at(&stage.place)
+        .hint(format!(
+            "add them to grant.columns; the columns here are {}",
+            names(schema)
+        ))
+        .into());
+    }
+    Ok(granted.into_iter().collect())
+}
+
+fn names(schema: &Schema) -> String {
+    schema
+        .fields()
+        .iter()
+        .map(|field| field.name().as_str())
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// The columns a stage grants, as a plan shows them.
+pub fn grant_text(schema: &Schema, granted: &[usize]) -> String {
+    let total = schema.fields().len();
+    if granted.len() == total {
+        return format!("all {total} columns");
+    }
+    let listed: Vec<&str> = granted
+        .iter()
+        .filter_map(|index| schema.fields().get(*index))
+        .map(|field| field.name().as_str())
+        .collect();
+    match listed.len() {
+        0..=12 => listed.join(", "),
+        count => format!(
+            "{count} of {total} columns ({}, …)",
+            listed.get(..6).unwrap_or_default().join(", ")
+        ),
+    }
+}
+
+pub(super) fn column_index(schema: &Schema, name: &str, place: &Place) -> Result<usize> {
+    schema.index_of(name).map_err(|_| {
+        Fault::new(format!("there is no column '{name}'"))
+            .at(place)
+            .hint(format!("the columns here are {}", names(schema)))
+            .into()
+    })
+}
+
+pub(super) fn at_index<T>(items: &[T], index: usize) -> Result<&T> {
+    items
+        .get(index)
+        .ok_or_else(|| Error::internal("an output is not there"))
+}
+
+fn output_index(outputs: &[(String, SchemaRef)], stage: &Stage) -> Result<usize> {
+    named_output(outputs, stage.output.as_deref(), &stage.place)
+}
+
+/// The output of that name; without a name the only one.
+pub(super) fn named_output(
+    outputs: &[(String, SchemaRef)],
+    name: Option<&str>,
+    place: &Place,
+) -> Result<usize> {
+    let choices = || {
+        let names: Vec<&str> = outputs.iter().map(|(name, _)| name.as_str()).collect();
+        format!("the outputs here are {}", names.join(", "))
+    };
+    match name {
+        Some(name) => outputs
+            .iter()
+            .position(|(candidate, _)| candidate == name)
+            .ok_or_else(|| {
+                Fault::new(format!("there is no output '{name}'"))
+                    .at(place)
+                    .hint(choices())
+                    .into()
+            }),
+        None if outputs.len() == 1 => Ok(0),
+        None => Err(
+            Fault::new("there are several outputs: say which with `output`")
+                .at(place)
+                .hint(choices())
+                .into(),
+        ),
+    }
+}
+
+/// No two columns may share a name.
+pub(super) fn distinct_names(schema: &Schema) -> Result<()> {
+    let mut seen = BTreeSet::new();
+    for field in schema.fields() {
+        if !seen.insert(field.name()) {
+            return Err(
+                Error::usage(format!("two columns are called '{}'", field.name()))
+                    .with_hint("give one of them another name with `as`"),
+            );
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,510 @@
+//! Targets: where each output goes, in which types, under which scope.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arrow::array::ArrayRef;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::common::ScalarValue;
+use weir_pipeline::{
+    ConnectionKind, FailAction, Fault, Pipeline, ScopeValue, Step, TableName, Target, Write,
+    WriteMode,
+};
+
+use super::stages::{at_index, named_output};
+use super::{PlannedSegment, PlannedStep, PlannedWork, fingerprint, hex};
+use crate::delta;
+use crate::error::{Error, Result};
+use crate::files::InputFile;
+use crate::lake::{Lake, Location};
+use crate::plugins::LoadedPlugin;
+use crate::segment::Quarantine;
+use crate::types::{lake_schema, scope_text, scope_type, sqlite_type};
+use sha2::{Digest, Sha256};
+
+/// One target of a step.
+pub struct PlannedWrite {
+    /// The output written.
+    pub output: usize,
+    /// Where to.
+    pub target: PlannedTarget,
+    /// How.
+    pub mode: WriteMode,
+    /// Scope columns and their values.
+    pub scope: Vec<(String, ScopeValue)>,
+    /// Where data files are written: the table's folder, or a staging folder.
+    pub root: Location,
+    /// The folder below it for this scope; empty for none.
+    pub folder: String,
+    /// The schema of the files.
+    pub file_schema: SchemaRef,
+    /// For each column of the files its index in the output.
+    pub columns: Vec<usize>,
+    /// Scope columns that the output itself has.
+    pub pinned: Vec<(usize, String, ArrayRef)>,
+    /// The schema of the table, scope columns included.
+    pub table_schema: SchemaRef,
+    /// Makes the target's commits this step's and these parameters'.
+    pub app_id: String,
+}
+
+/// Where a target is.
+pub enum PlannedTarget {
+    /// A table of the lake.
+    Table {
+        /// Its name.
+        name: TableName,
+    },
+    /// A table of a SQLite file.
+    Sqlite {
+        /// The connection's name.
+        connection: String,
+        /// The file.
+        path: PathBuf,
+        /// The table.
+        table: String,
+    },
+}
+
+impl PlannedTarget {
+    /// How people call it.
+    pub fn display(&self) -> String {
+        match self {
+            PlannedTarget::Table { name } => format!("{}.{}", name.zone, name.table),
+            PlannedTarget::Sqlite {
+                connection, table, ..
+            } => format!("{connection}:{table}"),
+        }
+    }
+}
+
+/// Where a step's rejected rows go.
+pub struct QuarantinePlan {
+    /// The table.
+    pub name: TableName,
+    /// Its folder.
+    pub root: Location,
+    /// The folder below it for this scope; empty for none.
+    pub folder: String,
+    /// For each segment the schema of its rejected rows' files; all are columns of the table.
+    pub file_schemas: Vec<SchemaRef>,
+    /// The schema of the table, scope columns included.
+    pub table_schema: SchemaRef,
+    /// Scope columns and their values.
+    pub scope: Vec<(String, ScopeValue)>,
+    /// The mode of the target it lies beside.
+    pub mode: WriteMode,
+    /// Makes its commits this step's and these parameters'.
+    pub app_id: String,
+}
+
+/// The quarantine table beside a table.
+pub(super) fn quarantine_name(table: &TableName) -> TableName {
+    TableName {
+        zone: table.zone.clone(),
+        table: format!("{}__quarantine", table.table),
+    }
+}
+
+pub(super) struct StepTargets<'a> {
+    pub(super) pipeline: &'a Pipeline,
+    pub(super) lake: &'a Lake,
+    pub(super) known: &'a BTreeMap<TableName, SchemaRef>,
+    pub(super) plugins: &'a BTreeMap<String, LoadedPlugin>,
+    pub(super) params_hash: &'a str,
+}
+
+impl StepTargets<'_> {
+    pub(super) async fn plan(
+        &self,
+        step: Step,
+        depends_on: BTreeSet<usize>,
+        tables: BTreeSet<TableName>,
+        input: SchemaRef,
+        files: Option<Vec<InputFile>>,
+        segments: Vec<PlannedSegment>,
+    ) -> Result<PlannedStep> {
+        let last = segments
+            .last()
+            .ok_or_else(|| Error::internal("a step has no segment"))?;
+        let mut writes = Vec::with_capacity(step.writes.len());
+        for write in &step.writes {
+            writes.push(self.write(&step, write, last).await?);
+        }
+        for (index, segment) in segments.iter().enumerate() {
+            for check in &segment.whole {
+                let written = index + 1 < segments.len()
+                    || writes.iter().any(|write| write.output == check.output);
+                if !written {
+                    return Err(Fault::new(format!(
+                        "'{}' judges an output that is not written",
+                        check.rule
+                    ))
+                    .at(&check.place)
+                    .hint("write the output, or check it in a step that does")
+                    .into());
+                }
+            }
+        }
+        let quarantine = self.quarantine(&step, &segments, &writes).await?;
+        let fingerprint = fingerprint::of(&step, &segments, &writes, self.plugins);
+        Ok(PlannedStep {
+            step,
+            depends_on,
+            tables,
+            files,
+            input,
+            segments,
+            writes,
+            quarantine,
+            fingerprint,
+        })
+    }
+
+    fn app_id(&self, step: &Step, target: &str) -> String {
+        format!(
+            "weir/{}/{}/{target}/{}",
+            self.pipeline.name, step.name, self.params_hash
+        )
+    }
+
+    async fn write(
+        &self,
+        step: &Step,
+        write: &Write,
+        segment: &PlannedSegment,
+    ) -> Result<PlannedWrite> {
+        let output = named_output(&segment.outputs, write.output.as_deref(), &write.place)?;
+        let (_, schema) = at_index(&segment.outputs, output)?;
+        let fault = |error: Error| super::at(error, &write.place);
+        let mut columns = Vec::new();
+        let mut kept = Vec::new();
+        let mut pinned = Vec::new();
+        for (index, field) in schema.fields().iter().enumerate() {
+            match write
+                .partition
+                .iter()
+                .find(|(name, _)| name == field.name())
+            {
+                Some((name, value)) => {
+                    pinned.push((index, name.clone(), scope_array(value).map_err(fault)?));
+                }
+                None => {
+                    columns.push(index);
+                    kept.push(Arc::clone(field));
+                }
+            }
+        }
+        if columns.is_empty() {
+            return Err(
+                Fault::new("all columns are scope columns, no data is left to write")
+                    .at(&write.place)
+                    .hint("write at least one column besides the partition's")
+                    .into(),
+            );
+        }
+        let kept = Schema::new(kept);
+        match &write.target {
+            Target::Table(name) => {
+                let display = format!("{}.{}", name.zone, name.table);
+                let file_schema = lake_schema(&kept, &display).map_err(fault)?;
+                let table_schema = with_scope(&file_schema, &write.partition);
+                let root = self.lake.table(name).map_err(fault)?;
+                self.compatible(&root, name, write, &table_schema).await?;
+                Ok(PlannedWrite {
+                    output,
+                    app_id: self.app_id(step, &display),
+                    target: PlannedTarget::Table { name: name.clone() },
+                    mode: write.mode,
+                    folder: scope_folder(&write.partition),
+                    scope: write.partition.clone(),
+                    root,
+                    file_schema,
+                    columns,
+                    pinned,
+                    table_schema,
+                })
+            }
+            Target::Database { connection, table } => {
+                let path = self.sqlite_path(connection)?;
+                for field in kept.fields() {
+                    sqlite_type(field.data_type()).map_err(|why| {
+                        fault(Error::usage(format!(
+                            "column '{}' cannot be kept in {connection}:{table}: {why}",
+                            field.name()
+                        )))
+                    })?;
+                }
+                let file_schema = Arc::new(kept);
+                let table_schema = with_scope(&file_schema, &write.partition);
+                Ok(PlannedWrite {
+                    output,
+                    app_id: self.app_id(step, &format!("{connection}:{table}")),
+                    target: PlannedTarget::Sqlite {
+                        connection: connection.clone(),
+                        path,
+                        table: table.clone(),
+                    },
+                    mode: write.mode,
+                    scope: write.partition.clone(),
+                    root: self.lake.weir().child(&["staging", &self.pipeline.name]),
+                    folder: String::new(),
+                    file_schema,
+                    columns,
+                    pinned,
+                    table_schema,
+                })
+            }
+        }
+    }
+
+    fn sqlite_path(&self, connection: &str) -> Result<PathBuf> {
+        let found = self
+            .pipeline
+            .connections
+            .get(connection)
+            .ok_or_else(|| Error::internal("a connection is not there"))?;
+        match &found.kind {
+            ConnectionKind::Sqlite { path: Some(path) } => Ok(PathBuf::from(path)),
+            ConnectionKind::Sqlite { path: None } => self
+                .lake
+                .root()
+                .child(&["warehouse.sqlite"])
+                .local()
+                .cloned()
+                .ok_or_else(|| {
+                    Fault::new("the lake is remote, so its warehouse file needs a path")
+                        .at(&found.place)
+                        .hint("give `path` in the connection")
+                        .into()
+                }),
+        }
+    }
+
+    /// Only a whole replacement may change a table's columns.
+    async fn compatible(
+        &self,
+        root: &Location,
+        name: &TableName,
+        write: &Write,
+        schema: &SchemaRef,
+    ) -> Result<()> {
+        let scope: Vec<&str> = write
+            .partition
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .collect();
+        // Another step of this run may be about to create the table.
+        let (existing, partitions) = match self.known.get(name) {
+            Some(existing) => (Arc::clone(existing), None),
+            None => match delta::describe(root).await? {
+                Some((existing, partitions)) => (existing, Some(partitions)),
+                None => return Ok(()),
+            },
+        };
+        if write.mode == WriteMode::Replace && partitions.is_some() {
+            return Ok(());
+        }
+        if let Some(partitions) = partitions
+            && partitions != scope
+        {
+            return Err(Fault::new(format!(
+                "{}.{} is partitioned by ({}), the write by ({})",
+                name.zone,
+                name.table,
+                partitions.join(", "),
+                scope.join(", ")
+            ))
+            .at(&write.place)
+            .hint("keep the partition columns, or write another table")
+            .into());
+        }
+        let shape = |schema: &Schema| -> BTreeMap<String, String> {
+            let plain = crate::segment::EnvelopeExec::visible(schema);
+            plain
+                .fields()
+                .iter()
+                .map(|field| (field.name().clone(), format!("{:?}", field.data_type())))
+                .collect()
+        };
+        let (old, new) = (shape(&existing), shape(schema));
+        if old == new {
+            return Ok(());
+        }
+        let differing = old
+            .iter()
+            .filter(|(name, data_type)| new.get(*name) != Some(data_type))
+            .map(|(name, _)| name)
+            .chain(new.keys().filter(|name| !old.contains_key(*name)))
+            .cloned()
+            .collect::<Vec<_>>();
+        Err(Fault::new(format!(
+            "{}.{} has other columns than the step writes: {}",
+            name.zone,
+            name.table,
+            differing.join(", ")
+        ))
+        .at(&write.place)
+        .hint("write another table, or replace the whole table with mode = \"replace\"")
+        .into())
+    }
+
+    async fn quarantine(
+        &self,
+        step: &Step,
+        segments: &[PlannedSegment],
+        writes: &[PlannedWrite],
+    ) -> Result<Option<QuarantinePlan>> {
+        let quarantines = |action: FailAction| action == FailAction::Quarantine;
+        let rejecting: Vec<&PlannedSegment> = segments
+            .iter()
+            .filter(|segment| {
+                segment
+                    .stages
+                    .iter()
+                    .any(|stage| quarantines(stage.fate.action))
+                    || segment
+                        .whole
+                        .iter()
+                        .any(|check| quarantines(check.fate.action))
+            })
+            .collect();
+        if rejecting.is_empty() {
+            return Ok(None);
+        }
+        let beside = writes.iter().find_map(|write| match &write.target {
+            PlannedTarget::Table { name, .. } => Some((write, name)),
+            PlannedTarget::Sqlite { .. } => None,
+        });
+        let Some((write, table)) = beside else {
+            return Err(Fault::new(
+                "the step can reject rows but writes no lake table, beside which quarantine lies",
+            )
+            .at(&step.place)
+            .hint("write a lake table too, or use on_fail = \"drop\", \"warn\" or \"fail\"")
+            .into());
+        };
+        let name = quarantine_name(table);
+        let display = format!("{}.{}", name.zone, name.table);
+        let mut file_schemas = Vec::with_capacity(segments.len());
+        let mut all: Vec<Arc<Field>> = Vec::new();
+        for segment in segments {
+            let schema = lake_schema(&Quarantine::schema(&segment.input), &display)?;
+            if segments.len() == 1 || rejecting.iter().any(|other| std::ptr::eq(*other, segment)) {
+                for field in schema.fields() {
+                    match all.iter().find(|known| known.name() == field.name()) {
+                        None => all.push(Arc::clone(field)),
+                        Some(known) if known.data_type() == field.data_type() => {}
+                        Some(_) => {
+                            return Err(Fault::new(format!(
+                                "rows are rejected before and after a query, and '{}' has two types there",
+                                field.name()
+                            ))
+                            .at(&step.place)
+                            .hint("give the column another name in the query, or use two steps")
+                            .into());
+                        }
+                    }
+                }
+            }
+            file_schemas.push(schema);
+        }
+        // Prefixed: the input row may have a column of that name, with a value of its own.
+        let scope: Vec<(String, ScopeValue)> = write
+            .scope
+            .iter()
+            .map(|(name, value)| (format!("_weir_scope_{name}"), value.clone()))
+            .collect();
+        let table_schema = with_scope(&Arc::new(Schema::new(all)), &scope);
+        Ok(Some(QuarantinePlan {
+            root: self.lake.table(&name)?,
+            app_id: self.app_id(step, &display),
+            folder: scope_folder(&scope),
+            file_schemas,
+            table_schema,
+            scope,
+            mode: write.mode,
+            name,
+        }))
+    }
+}
+
+/// The schema with the scope's columns behind.
+fn with_scope(schema: &SchemaRef, scope: &[(String, ScopeValue)]) -> SchemaRef {
+    let mut fields: Vec<Arc<Field>> = schema.fields().iter().cloned().collect();
+    for (name, value) in scope {
+        fields.push(Arc::new(Field::new(name, scope_type(value), true)));
+    }
+    Arc::new(Schema::new(fields))
+}
+
+/// The scope's value as an array of one.
+fn scope_array(value: &ScopeValue) -> Result<ArrayRef> {
+    let text = scope_text(value);
+    let scalar = match scope_type(value) {
+        DataType::Utf8 => ScalarValue::Utf8(Some(text)),
+        data_type => ScalarValue::try_from_string(text, &data_type)?,
+    };
+    Ok(scalar.to_array()?)
+}
+
+/// A folder for a scope. The table's log says which values a file has; the folder's name only
+/// helps people, and must be one safe path segment a value whatever the value is.
+fn scope_folder(scope: &[(String, ScopeValue)]) -> String {
+    scope
+        .iter()
+        .map(|(name, value)| {
+            format!(
+                "{}={}",
+                safe_segment(name),
+                safe_segment(&scope_text(value))
+            )
+        })
+        .collect::<Vec<_>>()
+        .join("/")
+}
+
+/// The text itself where it is harmless, else a digest of it.
+fn safe_segment(text: &str) -> String {
+    let harmless = !text.is_empty()
+        && text.len() <= 100
+        && !text.starts_with('.')
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+    if harmless {
+        text.to_owned()
+    } else {
+        format!("x{}", hex(&Sha256::digest(text.as_bytes()), 32))
+    }
+}
+
+/// Whether a stage's work is a plugin's.
+pub(super) fn plugin_of(work: &PlannedWork) -> Option<&LoadedPlugin> {
+    match work {
+        PlannedWork::Plugin { plugin, .. } => Some(plugin),
+        PlannedWork::Checks(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scope_folder_is_one_safe_segment_a_value() {
+        let folder =
+            |text: &str| scope_folder(&[("d".to_owned(), ScopeValue::String(text.to_owned()))]);
+        assert_eq!(folder("2024-01-01"), "d=2024-01-01");
+        for evil in [
+            "..", "../x", "a/b", "%2e%2e", "a\0b", "", "/etc", "ä", "a\\b",
+        ] {
+            let folder = folder(evil);
+            assert!(
+                folder.starts_with("d=x") && folder.len() == 35,
+                "{evil:?} gave {folder}"
+            );
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Run records: `_weir/runs/<run>.json`, one a run, for people and programs.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::commit::Counts;
+use crate::error::{Error, Result};
+use crate::lake::{FORMAT, Location};
+
+/// One execution of a pipeline.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// The version of this layout.
+    pub format: u32,
+    /// Its identifier: a UUID of version 7, so that records sort by time.
+    pub run: String,
+    /// The pipeline.
+    pub pipeline: String,
+    /// The pipeline's owner.
+    pub owner: Option<String>,
+    /// The parameters.
+    pub params: BTreeMap<String, String>,
+    /// What became of it.
+    pub status: Status,
+    /// When it began, in RFC 3339.
+    pub started_at: String,
+    /// When it ended, in RFC 3339; absent while it runs, or after a crash.
+    pub finished_at: Option<String>,
+    /// The version of weir.
+    pub weir: String,
+    /// Its steps, in the order in which they ended.
+    pub steps: Vec<StepRecord>,
+}
+
+/// What became of a run or step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// It runs, or crashed.
+    Running,
+    /// It is done.
+    Succeeded,
+    /// It is done, with rows in quarantine or a warning threshold passed.
+    Warned,
+    /// It failed.
+    Failed,
+    /// It was not begun, since a step before it failed.
+    Blocked,
+    /// There was nothing new to read.
+    UpToDate,
+}
+
+impl std::fmt::Display for Status {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Status::Running => "running",
+            Status::Succeeded => "succeeded",
+            Status::Warned => "warned",
+            Status::Failed => "failed",
+            Status::Blocked => "blocked",
+            Status::UpToDate => "up-to-date",
+        })
+    }
+}
+
+/// One step of a run.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct StepRecord {
+    /// Its name.
+    pub step: String,
+    /// What became of it.
+    pub status: Status,
+    /// The number of its decision, where it made one.
+    pub n: Option<u64>,
+    /// Digest of all that shaped its output.
+    pub fingerprint: String,
+    /// Input rows.
+    pub counts: Counts,
+    /// Rejected rows by stage and rule.
+    pub rejected: Vec<RuleCount>,
+    /// Rows warned of by stage and rule.
+    pub warned: Vec<RuleCount>,
+    /// What each target got.
+    pub targets: Vec<TargetRecord>,
+    /// The files it read.
+    pub files: u64,
+    /// Its plugins.
+    pub plugins: Vec<PluginRecord>,
+    /// How long it took.
+    pub seconds: f64,
+    /// Why it failed, if it did; no value of a row is in it.
+    pub error: Option<String>,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+/// Rows by rule.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RuleCount {
+    /// The stage's label.
+    pub stage: String,
+    /// The rule.
+    pub rule: String,
+    /// How many rows.
+    pub rows: u64,
+}
+
+/// What a target got.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TargetRecord {
+    /// The target.
+    pub target: String,
+    /// Rows written to it.
+    pub rows: u64,
+    /// For a Delta table the version that holds them.
+    pub version: Option<u64>,
+}
+
+/// A plugin at work in a step.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PluginRecord {
+    /// Its name in the file.
+    pub plugin: String,
+    /// Its component's SHA-256.
+    pub digest: String,
+    /// The stage's label.
+    pub stage: String,
+    /// The columns it was granted.
+    pub columns: Vec<String>,
+    /// Bytes of memory it was granted, for each instance.
+    pub memory: u64,
+    /// Guest time for a call it was granted, in milliseconds.
+    pub deadline_ms: u64,
+    /// Guest time it used, in milliseconds, over all instances.
+    pub guest_ms: u64,
+    /// The most memory an instance used, in bytes.
+    pub peak_memory: u64,
+    /// What it counted.
+    pub metrics: BTreeMap<String, f64>,
+}
+
+fn folder(weir: &Location) -> Location {
+    weir.child(&["runs"])
+}
+
+impl RunRecord {
+    /// Writes it, replacing what it was before.
+    pub async fn save(&self, weir: &Location) -> Result<()> {
+        folder(weir)
+            .child(&[&format!("{}.json", self.run)])
+            .write_json(self)
+            .await
+    }
+
+    /// Reads the record of a run, by its identifier or the end of it, or `latest`.
+    pub async fn find(weir: &Location, run: &str) -> Result<RunRecord> {
+        let all = RunRecord::names(weir).await?;
+        let matching: Vec<&String> = match run {
+            "latest" => all.last().into_iter().collect(),
+            _ => all
+                .iter()
+                .filter(|name| name.ends_with(run) || *name == run)
+                .collect(),
+        };
+        let none = || {
+            Error::usage(format!("there is no run '{run}'"))
+                .with_hint("list the runs with `weir runs`")
+        };
+        match matching.as_slice() {
+            [] => Err(none()),
+            [one] => {
+                let place = folder(weir).child(&[&format!("{one}.json")]);
+                let record: RunRecord = place.read_json().await?.ok_or_else(none)?;
+                record.known()
+            }
+            _ => Err(
+                Error::usage(format!("'{run}' is the end of several runs' identifiers"))
+                    .with_hint("give more of it"),
+            ),
+        }
+    }
+
+    /// The latest records, newest first.
+    pub async fn latest(weir: &Location, count: usize) -> Result<Vec<RunRecord>> {
+        let mut records = Vec::new();
+        for name in RunRecord::names(weir).await?.iter().rev().take(count) {
+            let place = folder(weir).child(&[&format!("{name}.json")]);
+            if let Some(record) = place.read_json::<RunRecord>().await? {
+                records.push(record.known()?);
+            }
+        }
+        Ok(records)
+    }
+
+    async fn names(weir: &Location) -> Result<Vec<String>> {
+        Ok(folder(weir)
+            .list()
+            .await?
+            .iter()
+            .filter_map(|object| object.location.filename()?.strip_suffix(".json"))
+            .map(str::to_owned)
+            .collect())
+    }
+
+    fn known(self) -> Result<RunRecord> {
+        if self.format > FORMAT {
+            return Err(Error::usage("the record was written by a newer weir")
+                .with_hint("use the newer weir"));
+        }
+        Ok(self)
+    }
+}

@@ -1,0 +1,425 @@
+//! One segment as a DataFusion plan, and its execution.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::{Fields, Int64Type, Schema, SchemaRef};
+use datafusion::catalog::TableProvider;
+use datafusion::common::{Column, JoinType, TableReference};
+use datafusion::datasource::empty::EmptyTable;
+use datafusion::execution::context::SessionContext;
+use datafusion::functions_aggregate::expr_fn::{count, sum};
+use datafusion::logical_expr::{Expr, cast, lit};
+use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
+use datafusion::physical_plan::limit::GlobalLimitExec;
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, collect_partitioned};
+use datafusion::prelude::{DataFrame, ParquetReadOptions};
+use weir_pipeline::{FailAction, ReadSource};
+
+use super::step::StepRun;
+use crate::delta;
+use crate::envelope::EnvelopeLayout;
+use crate::error::{Error, Result};
+use crate::files::{FileScanExec, InputFile};
+use crate::lake::Location;
+use crate::plan::{
+    PlannedSegment, PlannedStep, PlannedWork, SegmentSource, WholeTableCheck, WholeTableKind,
+};
+use crate::segment::{
+    CheckExec, CheckRule, EnvelopeExec, FailingKeys, FileKind, PluginExec, PluginTally, Quarantine,
+    SegmentOutput, SegmentResult, SegmentWriterExec, StageFate, WrittenFile, written,
+};
+use crate::session;
+use datafusion::physical_plan::displayable;
+
+/// What one segment is executed with.
+pub(super) struct SegmentRun<'a> {
+    pub(super) shared: &'a StepRun,
+    pub(super) planned: &'a PlannedStep,
+    pub(super) segment: &'a PlannedSegment,
+    pub(super) context: &'a SessionContext,
+    /// The files to read, for a segment that reads files.
+    pub(super) files: &'a [InputFile],
+    /// Where accepted rows go.
+    pub(super) outputs: Arc<[SegmentOutput]>,
+    /// Where rejected rows go.
+    pub(super) quarantine: Option<Arc<Quarantine>>,
+    /// What each plugin stage used, by stage.
+    pub(super) tallies: &'a BTreeMap<u32, Arc<Mutex<PluginTally>>>,
+}
+
+impl SegmentRun<'_> {
+    /// Executes the segment, again if a whole-table check rejects rows.
+    pub(super) async fn execute(&self) -> Result<SegmentResult> {
+        let mut result = self.pass(&[]).await?;
+        let mut failing = Vec::new();
+        let mut warned = Vec::new();
+        for check in &self.segment.whole {
+            let (keys, rows) = self.failing_keys(check, &result).await?;
+            if rows == 0 {
+                continue;
+            }
+            match check.fate.action {
+                FailAction::Warn => warned.push((check, rows)),
+                FailAction::Fail => {
+                    self.discard(&result).await?;
+                    return Err(Error::new(
+                        crate::ErrorKind::Check,
+                        format!("{}: {rows} rows break the rule '{}'", check.fate.label, check.rule),
+                    )
+                    .with_hint(
+                        "mend the input; or let the stage keep such rows aside with `on_fail = \"quarantine\"`",
+                    ));
+                }
+                FailAction::Quarantine | FailAction::Drop => {
+                    let columns = check.columns.clone();
+                    let rule = CheckRule::Key {
+                        rule: Arc::clone(&check.rule),
+                        message: Arc::clone(&check.message),
+                        columns,
+                        failing: Arc::new(keys),
+                    };
+                    failing.push((check, rule));
+                }
+            }
+        }
+        if !failing.is_empty() {
+            // The input is pinned and plugins are deterministic, so the second pass sees the
+            // rows of the first; what the first wrote is nobody's.
+            self.discard(&result).await?;
+            result = self.pass(&failing).await?;
+        }
+        for (check, rows) in warned {
+            let by = (check.fate.stage, check.rule.to_string());
+            *result.warned_by.entry(by).or_default() += rows;
+        }
+        Ok(result)
+    }
+
+    async fn discard(&self, result: &SegmentResult) -> Result<()> {
+        for (kind, file) in &result.files {
+            self.location(*kind, file)?.remove().await?;
+        }
+        Ok(())
+    }
+
+    fn location(&self, kind: FileKind, file: &WrittenFile) -> Result<Location> {
+        let root = match kind {
+            FileKind::Accepted(index) => self.outputs.get(index).map(|output| &output.root),
+            FileKind::Quarantined => self.quarantine.as_ref().map(|quarantine| &quarantine.root),
+        };
+        root.map(|root| root.file(&file.path))
+            .ok_or_else(|| Error::internal("a file was written for no target"))
+    }
+
+    async fn pass(&self, failing: &[(&WholeTableCheck, CheckRule)]) -> Result<SegmentResult> {
+        let plan = self.plan(failing).await?;
+        tracing::debug!(
+            step = %self.planned.step.name,
+            plan = %displayable(plan.as_ref()).indent(false),
+            "executing a segment"
+        );
+        let batches = collect_partitioned(plan, self.context.task_ctx()).await?;
+        written(&batches.concat())
+    }
+
+    async fn plan(
+        &self,
+        failing: &[(&WholeTableCheck, CheckRule)],
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let source = self.source().await?;
+        let envelope = EnvelopeExec::new(source, &self.segment.input);
+        let mut layout = Arc::clone(envelope.layout());
+        let mut plan: Arc<dyn ExecutionPlan> = Arc::new(envelope);
+        for stage in &self.segment.stages {
+            match &stage.work {
+                PlannedWork::Checks(rules) => {
+                    plan = Arc::new(CheckExec::new(
+                        plan,
+                        Arc::clone(&layout),
+                        stage.output,
+                        Arc::clone(rules),
+                        stage.fate.clone(),
+                    ));
+                }
+                PlannedWork::Plugin {
+                    plugin,
+                    limits,
+                    bind,
+                    role,
+                    granted,
+                } => {
+                    let above = Arc::new(EnvelopeLayout::new(
+                        Arc::clone(&self.segment.input),
+                        stage.above.clone(),
+                    ));
+                    let tally = self
+                        .tallies
+                        .get(&stage.fate.stage)
+                        .cloned()
+                        .unwrap_or_default();
+                    plan = Arc::new(PluginExec::new(
+                        plan,
+                        layout,
+                        Arc::clone(&above),
+                        plugin.plugin.clone(),
+                        limits.clone(),
+                        bind.clone(),
+                        role.clone(),
+                        stage.output,
+                        granted.clone(),
+                        stage.fate.clone(),
+                        tally,
+                    ));
+                    layout = above;
+                }
+            }
+        }
+        for (check, rule) in failing {
+            plan = Arc::new(CheckExec::new(
+                plan,
+                Arc::clone(&layout),
+                check.output,
+                Arc::from([rule.clone()]),
+                StageFate::clone(&check.fate),
+            ));
+        }
+        Ok(Arc::new(SegmentWriterExec::new(
+            plan,
+            layout,
+            Arc::clone(&self.outputs),
+            self.quarantine.clone(),
+        )))
+    }
+
+    /// What the segment reads, planned by DataFusion where it is a query.
+    async fn source(&self) -> Result<Arc<dyn ExecutionPlan>> {
+        let read = &self.planned.step.read;
+        let limit = match (&read.source, self.shared.options.limit, read.limit) {
+            (ReadSource::Files(_), Some(run), Some(step)) => Some(run.min(step)),
+            (ReadSource::Files(_), Some(run), None) => Some(run),
+            (_, _, step) => step,
+        };
+        let params = &self.shared.plan.pipeline.params;
+        let frame = match (&self.segment.source, &read.source) {
+            (SegmentSource::Sql(sql), _) => session::query(self.context, sql, params).await?,
+            (SegmentSource::Read, ReadSource::Sql(sql)) => {
+                limited(session::query(self.context, sql, params).await?, limit)?
+            }
+            (SegmentSource::Read, ReadSource::Table(name)) => {
+                let reference = TableReference::partial(name.zone.as_str(), name.table.as_str());
+                limited(self.context.table(reference).await?, limit)?
+            }
+            (SegmentSource::Read, ReadSource::Files(files)) => {
+                let scan: Arc<dyn ExecutionPlan> = Arc::new(FileScanExec::new(
+                    files.clone(),
+                    Arc::clone(&self.segment.input),
+                    self.files.to_vec(),
+                    self.shared.options.resources.partitions,
+                ));
+                return Ok(match limit {
+                    None => scan,
+                    Some(limit) => {
+                        let one: Arc<dyn ExecutionPlan> =
+                            if scan.output_partitioning().partition_count() > 1 {
+                                Arc::new(CoalescePartitionsExec::new(scan))
+                            } else {
+                                scan
+                            };
+                        let rows = usize::try_from(limit).unwrap_or(usize::MAX);
+                        Arc::new(GlobalLimitExec::new(one, 0, Some(rows)))
+                    }
+                });
+            }
+        };
+        let plan = frame.create_physical_plan().await?;
+        // A lake table's schema at run time must be what was planned with.
+        let now = EnvelopeExec::visible(&plan.schema());
+        let same = now
+            .fields()
+            .iter()
+            .map(|field| (field.name(), field.data_type()))
+            .eq(self
+                .segment
+                .input
+                .fields()
+                .iter()
+                .map(|field| (field.name(), field.data_type())));
+        if !same {
+            return Err(Error::new(
+                crate::ErrorKind::Conflict,
+                format!(
+                    "step '{}': its input has other columns than when the run was planned",
+                    self.planned.step.name
+                ),
+            )
+            .with_hint("another run has changed the table: run the same command again"));
+        }
+        Ok(plan)
+    }
+
+    /// The keys for which `check` fails among what the segment wrote, and how many rows have them.
+    async fn failing_keys(
+        &self,
+        check: &WholeTableCheck,
+        result: &SegmentResult,
+    ) -> Result<(FailingKeys, u64)> {
+        let (_, schema) = self
+            .segment
+            .outputs
+            .get(check.output)
+            .ok_or_else(|| Error::internal("a check judges no output"))?;
+        let fields: Fields = check
+            .columns
+            .iter()
+            .filter_map(|index| schema.fields().get(*index).cloned())
+            .collect();
+        let Some((target, output)) = self
+            .outputs
+            .iter()
+            .enumerate()
+            .find(|(_, output)| output.output == check.output)
+        else {
+            return Err(Error::internal("a checked output was not written"));
+        };
+        let paths: Vec<String> = result
+            .files
+            .iter()
+            .filter(|(kind, _)| *kind == FileKind::Accepted(target))
+            .map(|(_, file)| output.root.file(&file.path).url().to_string())
+            .collect();
+        if paths.is_empty() {
+            return Ok((FailingKeys::new(&fields, &[])?, 0));
+        }
+        let options = ParquetReadOptions::default().schema(&output.schema);
+        let mut frame = self.context.read_parquet(paths, options).await?;
+        // Pinned columns are the same in every row, and not in the files.
+        for (_, name, value) in &output.pinned {
+            if check.names.contains(name) {
+                let scalar = datafusion::scalar::ScalarValue::try_from_array(value, 0)?;
+                frame = frame.with_column(name, lit(scalar))?;
+            }
+        }
+        let named = |name: &String| Expr::Column(Column::from_name(name));
+        let keys: Vec<Expr> = check.names.iter().map(named).collect();
+        for key in &keys {
+            frame = frame.filter(key.clone().is_not_null())?;
+        }
+        let grouped = frame.aggregate(keys, vec![count(lit(1_i64)).alias("__weir_rows")])?;
+        let failing = match &check.kind {
+            WholeTableKind::Unique => {
+                grouped.filter(named(&"__weir_rows".to_owned()).gt(lit(1_i64)))?
+            }
+            WholeTableKind::References { table, key } => {
+                let reference = TableReference::partial(table.zone.as_str(), table.table.as_str());
+                let data_type = fields
+                    .first()
+                    .map(|field| field.data_type().clone())
+                    .ok_or_else(|| Error::internal("a reference has no column"))?;
+                let known = self
+                    .context
+                    .table(reference)
+                    .await?
+                    .select(vec![cast(named(key), data_type).alias("__weir_known")])?
+                    .distinct()?;
+                let column = check.names.first().map(String::as_str).unwrap_or_default();
+                grouped.join(
+                    known,
+                    JoinType::LeftAnti,
+                    &[column],
+                    &["__weir_known"],
+                    None,
+                )?
+            }
+        };
+        let total = failing
+            .clone()
+            .aggregate(
+                Vec::new(),
+                vec![sum(named(&"__weir_rows".to_owned())).alias("rows")],
+            )?
+            .collect()
+            .await?;
+        let rows = total
+            .iter()
+            .filter(|batch| batch.num_rows() > 0)
+            .filter_map(|batch| batch.column(0).as_primitive_opt::<Int64Type>())
+            .map(|sums| sums.iter().flatten().sum::<i64>())
+            .sum::<i64>()
+            .unsigned_abs();
+        if rows == 0 || check.fate.action == FailAction::Warn {
+            return Ok((FailingKeys::new(&fields, &[])?, rows));
+        }
+        let names: Vec<Expr> = check.names.iter().map(named).collect();
+        let collected = failing.select(names)?.collect().await?;
+        let plain: SchemaRef = Arc::new(Schema::new(fields.clone()));
+        let batches = collected
+            .iter()
+            .map(|batch| {
+                let columns = batch
+                    .columns()
+                    .iter()
+                    .zip(plain.fields())
+                    .map(|(column, field)| arrow::compute::cast(column, field.data_type()))
+                    .collect::<Result<Vec<_>, _>>()?;
+                Ok(RecordBatch::try_new(Arc::clone(&plain), columns)?)
+            })
+            .collect::<Result<Vec<_>>>()?;
+        Ok((FailingKeys::new(&fields, &batches)?, rows))
+    }
+}
+
+fn limited(frame: DataFrame, limit: Option<u64>) -> Result<DataFrame> {
+    Ok(match limit {
+        Some(limit) => frame.limit(0, Some(usize::try_from(limit).unwrap_or(usize::MAX)))?,
+        None => frame,
+    })
+}
+
+/// The providers of the tables that a step reads, as they are in the lake now.
+pub(super) async fn providers(
+    shared: &StepRun,
+    planned: &PlannedStep,
+) -> Result<BTreeMap<weir_pipeline::TableName, Arc<dyn TableProvider>>> {
+    let mut providers: BTreeMap<_, Arc<dyn TableProvider>> = BTreeMap::new();
+    for name in &planned.tables {
+        let root = shared.plan.lake.table(name)?;
+        let provider = match delta::provider(&root).await? {
+            Some(provider) => provider,
+            None => {
+                return Err(Error::input(format!(
+                    "step '{}': {}.{} is not in the lake",
+                    planned.step.name, name.zone, name.table
+                ))
+                .with_hint("run the step that writes it first (leave out --step)"));
+            }
+        };
+        providers.insert(name.clone(), provider);
+    }
+    Ok(providers)
+}
+
+/// Makes the accepted rows of the segment before known as `input`.
+pub(super) async fn register_input(
+    context: &SessionContext,
+    output: &SegmentOutput,
+    files: &[WrittenFile],
+) -> Result<()> {
+    context.deregister_table("input")?;
+    if files.is_empty() {
+        context.register_table(
+            "input",
+            Arc::new(EmptyTable::new(Arc::clone(&output.schema))),
+        )?;
+        return Ok(());
+    }
+    let paths: Vec<String> = files
+        .iter()
+        .map(|file| output.root.file(&file.path).url().to_string())
+        .collect();
+    let options = ParquetReadOptions::default().schema(&output.schema);
+    let frame = context.read_parquet(paths, options).await?;
+    context.register_table("input", frame.into_view())?;
+    Ok(())
+}

@@ -1,0 +1,259 @@
+//! Running a plan: steps in dependency order, independent ones at once; each step's files, then
+//! its decision, then its targets.
+
+mod execute;
+mod step;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use uuid::Uuid;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::lake::FORMAT;
+use crate::plan::{Plan, PlannedStep};
+use crate::record::{RunRecord, Status, StepRecord};
+use crate::session::{self, Resources};
+
+/// What a run is told.
+#[derive(Debug, Clone, Default)]
+pub struct RunOptions {
+    /// Run only these steps (and what the file calls by these names with `each`); empty for all.
+    pub only: Vec<String>,
+    /// Read at most this many rows from files in each step that reads files.
+    pub limit: Option<u64>,
+    /// Read, transform and check, but decide nothing: no target changes.
+    pub dry_run: bool,
+    /// What it may use.
+    pub resources: Resources,
+}
+
+/// Something a person may want to see while a run goes on.
+#[derive(Debug, Clone)]
+pub enum Progress {
+    /// A step begins.
+    Began {
+        /// The step.
+        step: String,
+    },
+    /// A step is done, failed or blocked.
+    Ended {
+        /// What became of it.
+        record: Box<StepRecord>,
+    },
+}
+
+/// What became of a run.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The record, as it was saved.
+    pub record: RunRecord,
+    /// The first failure, if there was one.
+    pub error: Option<Error>,
+}
+
+/// Runs `plan`.
+///
+/// The record is saved when the run begins and when it ends; after a crash it says `running`.
+/// A failed step blocks those that depend on it, others go on.
+///
+/// # Errors
+/// Only if the run could not begin, or its record could not be saved; a failed step is in the
+/// outcome.
+pub async fn run(
+    plan: Arc<Plan>,
+    options: RunOptions,
+    progress: impl Fn(Progress) + Send + Sync,
+) -> Result<Outcome> {
+    let chosen = chosen(&plan, &options.only)?;
+    let weir = plan.lake.weir();
+    plan.lake.root().create_folder().await?;
+    let mut record = RunRecord {
+        format: FORMAT,
+        run: Uuid::now_v7().to_string(),
+        pipeline: plan.pipeline.name.clone(),
+        owner: plan.pipeline.owner.clone(),
+        params: plan
+            .pipeline
+            .params
+            .iter()
+            .map(|(name, value)| (name.clone(), value.to_string()))
+            .collect(),
+        status: Status::Running,
+        started_at: now(),
+        finished_at: None,
+        weir: env!("CARGO_PKG_VERSION").to_owned(),
+        steps: Vec::new(),
+    };
+    if !options.dry_run {
+        record.save(&weir).await?;
+    }
+    let runtime = session::runtime(options.resources)?;
+    let shared = Arc::new(step::StepRun {
+        plan: Arc::clone(&plan),
+        run: record.run.as_str().into(),
+        runtime,
+        options: options.clone(),
+    });
+
+    let mut waiting: BTreeSet<usize> = chosen.clone();
+    let mut ended: BTreeMap<usize, bool> = BTreeMap::new();
+    let mut running = FuturesUnordered::new();
+    let mut first_error = None;
+    loop {
+        // Begin what can begin; more steps at once than cores would only share them.
+        let ready: Vec<usize> = waiting
+            .iter()
+            .copied()
+            .filter(|index| {
+                plan.steps.get(*index).is_some_and(|step| {
+                    step.depends_on
+                        .iter()
+                        .all(|needed| !chosen.contains(needed) || ended.contains_key(needed))
+                })
+            })
+            .collect();
+        for index in ready {
+            let Some(planned) = plan.steps.get(index) else {
+                continue;
+            };
+            let blocked = planned
+                .depends_on
+                .iter()
+                .any(|needed| ended.get(needed) == Some(&false));
+            if blocked {
+                waiting.remove(&index);
+                ended.insert(index, false);
+                let entry = step::blank_record(planned, Status::Blocked);
+                progress(Progress::Ended {
+                    record: Box::new(entry.clone()),
+                });
+                record.steps.push(entry);
+                continue;
+            }
+            if running.len() >= options.resources.partitions.max(1) {
+                continue;
+            }
+            waiting.remove(&index);
+            progress(Progress::Began {
+                step: planned.step.name.clone(),
+            });
+            let shared = Arc::clone(&shared);
+            running.push(async move {
+                let began = Instant::now();
+                let outcome = tokio::spawn(async move { shared.run(index).await }).await;
+                (index, began, outcome)
+            });
+        }
+        let Some((index, began, outcome)) = running.next().await else {
+            if waiting.is_empty() || waiting.iter().all(|index| ended.contains_key(index)) {
+                break;
+            }
+            // Something was blocked in this round, which may have made others ready.
+            continue;
+        };
+        let Some(planned) = plan.steps.get(index) else {
+            continue;
+        };
+        let outcome = outcome.unwrap_or_else(|error| {
+            Err(
+                Error::internal(format!("step '{}' was cut off", planned.step.name))
+                    .with_source(error)
+                    .with_hint("this is a fault of weir: please report it with the log"),
+            )
+        });
+        let mut entry = match outcome {
+            Ok(entry) => entry,
+            Err(error) => {
+                let mut entry = step::blank_record(planned, Status::Failed);
+                entry.error = Some(error.to_string());
+                entry.hint = error.hint().map(str::to_owned);
+                tracing::error!(step = %planned.step.name, error = %error, "step failed");
+                if first_error.is_none() {
+                    first_error = Some(error);
+                }
+                entry
+            }
+        };
+        entry.seconds = began.elapsed().as_secs_f64();
+        ended.insert(index, entry.status != Status::Failed);
+        progress(Progress::Ended {
+            record: Box::new(entry.clone()),
+        });
+        record.steps.push(entry);
+    }
+
+    record.status = overall(&record.steps);
+    record.finished_at = Some(now());
+    if !options.dry_run {
+        record.save(&weir).await?;
+    }
+    Ok(Outcome {
+        record,
+        error: first_error,
+    })
+}
+
+fn overall(steps: &[StepRecord]) -> Status {
+    let any = |status: Status| steps.iter().any(|step| step.status == status);
+    if any(Status::Failed) || any(Status::Blocked) {
+        Status::Failed
+    } else if any(Status::Warned) {
+        Status::Warned
+    } else {
+        Status::Succeeded
+    }
+}
+
+/// The steps to run, by index.
+fn chosen(plan: &Plan, only: &[String]) -> Result<BTreeSet<usize>> {
+    if only.is_empty() {
+        return Ok((0..plan.steps.len()).collect());
+    }
+    let of = |name: &str| -> Vec<usize> {
+        let family = format!("{name}[");
+        plan.steps
+            .iter()
+            .enumerate()
+            .filter(|(_, planned)| {
+                planned.step.name == name || planned.step.name.starts_with(&family)
+            })
+            .map(|(index, _)| index)
+            .collect()
+    };
+    let mut chosen = BTreeSet::new();
+    for name in only {
+        let found = of(name);
+        if found.is_empty() {
+            let names: Vec<&str> = plan
+                .steps
+                .iter()
+                .map(|planned| planned.step.name.as_str())
+                .collect();
+            return Err(Error::usage(format!("there is no step '{name}'"))
+                .with_hint(format!("the steps are {}", names.join(", "))));
+        }
+        chosen.extend(found);
+    }
+    Ok(chosen)
+}
+
+pub(crate) fn now() -> String {
+    chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+}
+
+/// Whether an error of one attempt says that input or configuration, not chance, is at fault.
+pub(crate) fn timed_out(planned: &PlannedStep, limit: std::time::Duration) -> Error {
+    Error::new(
+        ErrorKind::Storage,
+        format!(
+            "step '{}' took longer than {} s",
+            planned.step.name,
+            limit.as_secs()
+        ),
+    )
+    .with_hint("raise `timeout` of the step, or give it less to do; no target was changed")
+}

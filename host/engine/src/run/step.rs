@@ -1,0 +1,539 @@
+//! One step: recover, settle the input, write files, decide, apply.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use datafusion::execution::runtime_env::RuntimeEnv;
+use uuid::Uuid;
+use weir_pipeline::{OnFail, ScopeValue, Threshold, WriteMode};
+
+use super::execute::{SegmentRun, providers, register_input};
+use super::{RunOptions, now, timed_out};
+use crate::commit::{self, Counts, Decision, Decisions, TargetCommit};
+use crate::delta::{self, Applied, DeltaCommit};
+use crate::error::{Error, ErrorKind, Result};
+use crate::lake::{FORMAT, Location};
+use crate::plan::{Plan, PlannedSegment, PlannedStep, PlannedTarget, PlannedWork, PlannedWrite};
+use crate::record::{PluginRecord, RuleCount, Status, StepRecord, TargetRecord};
+use crate::segment::{
+    FileKind, PluginTally, Quarantine, SegmentOutput, SegmentResult, WrittenFile,
+};
+use crate::session;
+use crate::sqlite::{self, ScopeText, SqliteCommit};
+use crate::types::{lake_schema, scope_text};
+
+/// What all steps of a run share.
+pub(super) struct StepRun {
+    pub(super) plan: Arc<Plan>,
+    pub(super) run: Arc<str>,
+    pub(super) runtime: Arc<RuntimeEnv>,
+    pub(super) options: RunOptions,
+}
+
+/// A step's files and counts, over all of its segments.
+struct Work {
+    counts: Counts,
+    /// For each write of the step its files.
+    accepted: Vec<Vec<WrittenFile>>,
+    quarantined: Vec<WrittenFile>,
+    rejected_by: BTreeMap<(u32, String), u64>,
+    warned_by: BTreeMap<(u32, String), u64>,
+    tallies: BTreeMap<u32, Arc<Mutex<PluginTally>>>,
+    /// Folders of files that nobody needs once the step has ended.
+    staged: Vec<Location>,
+}
+
+/// The record of a step that did nothing yet.
+pub(super) fn blank_record(planned: &PlannedStep, status: Status) -> StepRecord {
+    StepRecord {
+        step: planned.step.name.clone(),
+        status,
+        n: None,
+        fingerprint: planned.fingerprint.clone(),
+        counts: Counts::default(),
+        rejected: Vec::new(),
+        warned: Vec::new(),
+        targets: Vec::new(),
+        files: 0,
+        plugins: Vec::new(),
+        seconds: 0.0,
+        error: None,
+        hint: None,
+    }
+}
+
+impl StepRun {
+    /// Runs the step at `index` of the plan.
+    pub(super) async fn run(&self, index: usize) -> Result<StepRecord> {
+        let planned = self
+            .plan
+            .steps
+            .get(index)
+            .ok_or_else(|| Error::internal("a step is not there"))?;
+        match planned.step.timeout {
+            None => self.attempt(planned).await,
+            Some(limit) => tokio::time::timeout(limit, self.attempt(planned))
+                .await
+                .unwrap_or_else(|_| Err(timed_out(planned, limit))),
+        }
+    }
+
+    async fn attempt(&self, planned: &PlannedStep) -> Result<StepRecord> {
+        let decisions = Decisions::of(
+            &self.plan.lake.weir(),
+            &self.plan.pipeline.name,
+            &planned.step.name,
+            &self.plan.params_hash,
+        );
+        let appends = planned
+            .writes
+            .iter()
+            .any(|write| write.mode == WriteMode::Append);
+        let mut n = 0;
+        if !self.options.dry_run {
+            let (next, recovered) = decisions.recover().await?;
+            n = next;
+            if let Some(decision) = recovered {
+                tracing::info!(step = %planned.step.name, n = decision.n, run = %decision.run, "rolled a decision forward");
+            }
+        }
+        // The input, settled before work starts.
+        let mut files = planned.files.clone().unwrap_or_default();
+        if appends {
+            let loaded = decisions.loaded_files().await?;
+            files.retain(|file| !loaded.contains(file));
+            if files.is_empty() {
+                return Ok(blank_record(planned, Status::UpToDate));
+            }
+            if !self.options.dry_run {
+                files = decisions.intend(n, files).await?;
+            }
+        }
+
+        let mut work = self.write_files(planned, &files).await?;
+        let judged = judge(planned, &work);
+        let record = match judged {
+            Ok(warned) if self.options.dry_run => {
+                self.abandon(planned, &work).await?;
+                let mut record = self.record(planned, &work, warned);
+                record.targets = Vec::new();
+                record
+            }
+            Ok(warned) => {
+                let decision = self.decision(planned, n, files.clone(), &mut work)?;
+                decisions.decide(&decision).await?;
+                let applied = commit::apply(&decision).await?;
+                let mut record = self.record(planned, &work, warned);
+                record.n = Some(n);
+                record.targets = decision
+                    .targets
+                    .iter()
+                    .zip(applied)
+                    .map(|(target, (name, applied))| TargetRecord {
+                        target: name,
+                        rows: target.rows(),
+                        version: match (target, applied) {
+                            (TargetCommit::Delta(_), Applied::Now(version)) => Some(version),
+                            _ => None,
+                        },
+                    })
+                    .collect();
+                record
+            }
+            Err(error) => {
+                self.abandon(planned, &work).await?;
+                return Err(error);
+            }
+        };
+        // Staged files have served; what is left of them after a crash is harmless.
+        for folder in &work.staged {
+            for object in folder.list().await? {
+                object_store::ObjectStoreExt::delete(folder.store(), &object.location).await?;
+            }
+        }
+        let mut record = record;
+        record.files = files.len() as u64;
+        Ok(record)
+    }
+
+    /// Removes the files of work that comes to nothing.
+    async fn abandon(&self, planned: &PlannedStep, work: &Work) -> Result<()> {
+        for (write, files) in planned.writes.iter().zip(&work.accepted) {
+            for file in files {
+                self.root(write, planned).file(&file.path).remove().await?;
+            }
+        }
+        if let Some(quarantine) = &planned.quarantine {
+            for file in &work.quarantined {
+                quarantine.root.file(&file.path).remove().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Where a write's files lie: a database's in a folder of this run.
+    fn root(&self, write: &PlannedWrite, planned: &PlannedStep) -> Location {
+        match &write.target {
+            PlannedTarget::Table { .. } => write.root.clone(),
+            PlannedTarget::Sqlite { table, .. } => self.staging(planned, table),
+        }
+    }
+
+    fn staging(&self, planned: &PlannedStep, name: &str) -> Location {
+        let step = crate::plan::hex(
+            &<sha2::Sha256 as sha2::Digest>::digest(planned.step.name.as_bytes()),
+            12,
+        );
+        self.plan
+            .lake
+            .weir()
+            .child(&["staging", &self.run, &step, name])
+    }
+
+    /// Executes all segments; nothing is visible to anyone yet.
+    async fn write_files(
+        &self,
+        planned: &PlannedStep,
+        files: &[crate::files::InputFile],
+    ) -> Result<Work> {
+        let context = session::session(&self.runtime, self.options.resources);
+        session::register(&context, providers(self, planned).await?)?;
+        let mut work = Work {
+            counts: Counts::default(),
+            accepted: vec![Vec::new(); planned.writes.len()],
+            quarantined: Vec::new(),
+            rejected_by: BTreeMap::new(),
+            warned_by: BTreeMap::new(),
+            tallies: BTreeMap::new(),
+            staged: Vec::new(),
+        };
+        let stages: Arc<[(Arc<str>, Option<Arc<str>>)]> = stage_names(planned);
+        let last = planned.segments.len().saturating_sub(1);
+        for (index, segment) in planned.segments.iter().enumerate() {
+            let outputs: Arc<[SegmentOutput]> = if index == last {
+                for write in &planned.writes {
+                    if let PlannedTarget::Sqlite { .. } = write.target {
+                        work.staged.push(self.root(write, planned));
+                    }
+                }
+                planned
+                    .writes
+                    .iter()
+                    .map(|write| self.segment_output(write, planned))
+                    .collect()
+            } else {
+                let staged = self.staging(planned, &format!("segment-{index}"));
+                work.staged.push(staged.clone());
+                Arc::from([between(segment, staged)?])
+            };
+            let quarantine = planned.quarantine.as_ref().and_then(|plan| {
+                let schema = plan.file_schemas.get(index)?;
+                Some(Arc::new(Quarantine {
+                    root: plan.root.clone(),
+                    folder: plan.folder.clone(),
+                    schema: Arc::clone(schema),
+                    run: Arc::clone(&self.run),
+                    stages: Arc::clone(&stages),
+                }))
+            });
+            for stage in &segment.stages {
+                if matches!(stage.work, PlannedWork::Plugin { .. }) {
+                    work.tallies.entry(stage.fate.stage).or_default();
+                }
+            }
+            let result = SegmentRun {
+                shared: self,
+                planned,
+                segment,
+                context: &context,
+                files,
+                outputs: Arc::clone(&outputs),
+                quarantine,
+                tallies: &work.tallies,
+            }
+            .execute()
+            .await?;
+            let accepted = work.take(result, index == 0, index == last);
+            if index < last
+                && let Some(output) = outputs.first()
+            {
+                register_input(&context, output, &accepted).await?;
+            }
+        }
+        Ok(work)
+    }
+
+    fn segment_output(&self, write: &PlannedWrite, planned: &PlannedStep) -> SegmentOutput {
+        SegmentOutput {
+            output: write.output,
+            root: self.root(write, planned),
+            folder: write.folder.clone(),
+            schema: Arc::clone(&write.file_schema),
+            columns: write.columns.clone(),
+            pinned: write.pinned.clone(),
+        }
+    }
+
+    fn decision(
+        &self,
+        planned: &PlannedStep,
+        n: u64,
+        input: Vec<crate::files::InputFile>,
+        work: &mut Work,
+    ) -> Result<Decision> {
+        let mut targets = Vec::with_capacity(planned.writes.len() + 1);
+        for (write, files) in planned.writes.iter().zip(&work.accepted) {
+            targets.push(match &write.target {
+                PlannedTarget::Table { .. } => TargetCommit::Delta(DeltaCommit {
+                    table: write.target.display(),
+                    url: write.root.url().to_string(),
+                    app_id: write.app_id.clone(),
+                    mode: write.mode.into(),
+                    scope: scope_texts(&write.scope),
+                    schema: delta::schema_json(&write.table_schema)?,
+                    files: files.clone(),
+                }),
+                PlannedTarget::Sqlite { path, table, .. } => TargetCommit::Sqlite(SqliteCommit {
+                    target: write.target.display(),
+                    path: std::path::absolute(path).map_err(|error| {
+                        Error::usage("the database's path cannot be used").with_source(error)
+                    })?,
+                    table: table.clone(),
+                    app_id: write.app_id.clone(),
+                    mode: write.mode.into(),
+                    columns: sqlite::columns(&write.table_schema)?,
+                    scope: write
+                        .scope
+                        .iter()
+                        .map(|(name, value)| {
+                            let text = match value {
+                                ScopeValue::Int(number) => ScopeText::Int(*number),
+                                other => ScopeText::Text(scope_text(other)),
+                            };
+                            (name.clone(), text)
+                        })
+                        .collect(),
+                    staging: self.root(write, planned).url().to_string(),
+                    files: files.clone(),
+                }),
+            });
+        }
+        if let Some(quarantine) = &planned.quarantine {
+            targets.push(TargetCommit::Delta(DeltaCommit {
+                table: format!("{}.{}", quarantine.name.zone, quarantine.name.table),
+                url: quarantine.root.url().to_string(),
+                app_id: quarantine.app_id.clone(),
+                mode: quarantine.mode.into(),
+                scope: scope_texts(&quarantine.scope),
+                schema: delta::schema_json(&quarantine.table_schema)?,
+                files: work.quarantined.clone(),
+            }));
+        }
+        Ok(Decision {
+            format: FORMAT,
+            writer: Uuid::new_v4(),
+            run: self.run.to_string(),
+            pipeline: self.plan.pipeline.name.clone(),
+            step: planned.step.name.clone(),
+            params: self
+                .plan
+                .pipeline
+                .params
+                .iter()
+                .map(|(name, value)| (name.clone(), value.to_string()))
+                .collect(),
+            n,
+            fingerprint: planned.fingerprint.clone(),
+            decided_at: now(),
+            input,
+            counts: work.counts,
+            targets,
+        })
+    }
+
+    fn record(&self, planned: &PlannedStep, work: &Work, warned: bool) -> StepRecord {
+        let stages = stage_names(planned);
+        let rules = |counts: &BTreeMap<(u32, String), u64>| {
+            counts
+                .iter()
+                .map(|((stage, rule), rows)| RuleCount {
+                    stage: stages
+                        .get(*stage as usize)
+                        .map(|(label, _)| label.to_string())
+                        .unwrap_or_default(),
+                    rule: rule.clone(),
+                    rows: *rows,
+                })
+                .collect()
+        };
+        let status = if warned || work.counts.quarantined > 0 {
+            Status::Warned
+        } else {
+            Status::Succeeded
+        };
+        StepRecord {
+            counts: work.counts,
+            rejected: rules(&work.rejected_by),
+            warned: rules(&work.warned_by),
+            plugins: plugin_records(planned, work),
+            ..blank_record(planned, status)
+        }
+    }
+}
+
+impl Work {
+    /// Adds what a segment did; gives its accepted files where they are not the step's.
+    fn take(&mut self, result: SegmentResult, first: bool, last: bool) -> Vec<WrittenFile> {
+        let mut between = Vec::new();
+        for (kind, file) in result.files {
+            match kind {
+                FileKind::Quarantined => self.quarantined.push(file),
+                FileKind::Accepted(index) if last => {
+                    if let Some(files) = self.accepted.get_mut(index) {
+                        files.push(file);
+                    }
+                }
+                FileKind::Accepted(_) => between.push(file),
+            }
+        }
+        // A query between segments makes other rows of the rows before it: the balance is that of
+        // the first segment's input, and what later segments reject is counted by rule.
+        if first {
+            self.counts = Counts {
+                read: result.read,
+                accepted: result.accepted,
+                quarantined: result.quarantined,
+                dropped: result.dropped,
+            };
+        }
+        for (by, rows) in result.rejected_by {
+            *self.rejected_by.entry(by).or_default() += rows;
+        }
+        for (by, rows) in result.warned_by {
+            *self.warned_by.entry(by).or_default() += rows;
+        }
+        between
+    }
+}
+
+/// Thresholds; whether one of those that only warn was passed, or rows were warned of with none
+/// set.
+fn judge(planned: &PlannedStep, work: &Work) -> Result<bool> {
+    let mut stages: BTreeMap<u32, (&OnFail, &str)> = BTreeMap::new();
+    for segment in &planned.segments {
+        for stage in &segment.stages {
+            stages.insert(stage.fate.stage, (&stage.on_fail, &stage.fate.label));
+        }
+        for check in &segment.whole {
+            stages.insert(check.fate.stage, (&check.on_fail, &check.fate.label));
+        }
+    }
+    let mut warned = false;
+    for (stage, (on_fail, label)) in stages {
+        let rows: u64 = work
+            .rejected_by
+            .iter()
+            .chain(&work.warned_by)
+            .filter(|((of, _), _)| *of == stage)
+            .map(|(_, rows)| rows)
+            .sum();
+        let passed = |threshold: &Threshold| match threshold {
+            Threshold::Rows(most) => rows > *most,
+            Threshold::Share(most) => rows as f64 > most * work.counts.read as f64,
+        };
+        if on_fail.fail_above.as_ref().is_some_and(passed) {
+            return Err(Error::new(
+                ErrorKind::Check,
+                format!(
+                    "{label}: {rows} of {} rows break its rules, more than `fail_above` allows",
+                    work.counts.read
+                ),
+            )
+            .with_hint("look at the input; no target was changed"));
+        }
+        warned |= match &on_fail.warn_above {
+            Some(threshold) => passed(threshold),
+            None => work.warned_by.keys().any(|(of, _)| *of == stage),
+        };
+    }
+    Ok(warned)
+}
+
+fn scope_texts(scope: &[(String, ScopeValue)]) -> Vec<(String, String)> {
+    scope
+        .iter()
+        .map(|(name, value)| (name.clone(), scope_text(value)))
+        .collect()
+}
+
+/// For each stage of the step its label and, for a plugin, its digest.
+fn stage_names(planned: &PlannedStep) -> Arc<[(Arc<str>, Option<Arc<str>>)]> {
+    let digests: BTreeMap<u32, Arc<str>> = planned
+        .segments
+        .iter()
+        .flat_map(|segment| &segment.stages)
+        .filter_map(|stage| match &stage.work {
+            PlannedWork::Plugin { plugin, .. } => {
+                Some((stage.fate.stage, plugin.plugin.digest().into()))
+            }
+            PlannedWork::Checks(_) => None,
+        })
+        .collect();
+    (0_u32..)
+        .zip(&planned.step.stages)
+        .map(|(index, stage)| (stage.label.as_str().into(), digests.get(&index).cloned()))
+        .collect()
+}
+
+/// Accepted rows on their way to the next segment's query.
+fn between(segment: &PlannedSegment, root: Location) -> Result<SegmentOutput> {
+    let (_, schema) = segment
+        .outputs
+        .first()
+        .ok_or_else(|| Error::internal("a segment has no output"))?;
+    Ok(SegmentOutput {
+        output: 0,
+        root,
+        folder: String::new(),
+        schema: lake_schema(schema, "the rows between two stages")?,
+        columns: (0..schema.fields().len()).collect(),
+        pinned: Vec::new(),
+    })
+}
+
+fn plugin_records(planned: &PlannedStep, work: &Work) -> Vec<PluginRecord> {
+    let mut records = Vec::new();
+    for stage in planned.segments.iter().flat_map(|segment| &segment.stages) {
+        let PlannedWork::Plugin {
+            plugin,
+            limits,
+            bind,
+            ..
+        } = &stage.work
+        else {
+            continue;
+        };
+        let tally = work
+            .tallies
+            .get(&stage.fate.stage)
+            .and_then(|tally| tally.lock().ok().map(|tally| tally.clone()))
+            .unwrap_or_default();
+        records.push(PluginRecord {
+            plugin: plugin.plugin.name().to_owned(),
+            digest: plugin.plugin.digest().to_owned(),
+            stage: stage.fate.label.to_string(),
+            columns: bind
+                .input
+                .fields()
+                .iter()
+                .map(|field| field.name().clone())
+                .collect(),
+            memory: limits.memory,
+            deadline_ms: u64::try_from(limits.deadline.as_millis()).unwrap_or(u64::MAX),
+            guest_ms: u64::try_from(tally.guest_time.as_millis()).unwrap_or(u64::MAX),
+            peak_memory: tally.peak_memory,
+            metrics: tally.metrics,
+        });
+    }
+    records
+}

@@ -1,0 +1,175 @@
+//! `EnvelopeExec`: rows enter a segment.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::array::{RecordBatch, new_null_array};
+use arrow::datatypes::{DataType, Schema, SchemaRef};
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::error::Result as DataFusionResult;
+use datafusion::execution::TaskContext;
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_plan::execution_plan::{
+    ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions,
+};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, SendableRecordBatchStream,
+};
+use futures::StreamExt;
+
+use super::properties;
+use crate::envelope::{Envelope, EnvelopeLayout, file_type};
+use crate::error::Result;
+use crate::files::{FILE_COLUMN, ORDINAL_COLUMN};
+
+/// Wraps each row of its input; the hidden columns of a file scan become the row's origin.
+#[derive(Debug)]
+pub struct EnvelopeExec {
+    input: Arc<dyn ExecutionPlan>,
+    layout: Arc<EnvelopeLayout>,
+    properties: Arc<PlanProperties>,
+}
+
+impl EnvelopeExec {
+    /// A node above `input`, whose columns but the hidden ones have the names and types of
+    /// `schema`.
+    pub fn new(input: Arc<dyn ExecutionPlan>, schema: &SchemaRef) -> EnvelopeExec {
+        let layout = Arc::new(EnvelopeLayout::new(
+            Arc::clone(schema),
+            vec![("out".to_owned(), Arc::clone(schema))],
+        ));
+        EnvelopeExec {
+            properties: properties(
+                &input,
+                Arc::clone(layout.schema()),
+                EmissionType::Incremental,
+            ),
+            input,
+            layout,
+        }
+    }
+
+    /// The layout of the batches it gives.
+    pub fn layout(&self) -> &Arc<EnvelopeLayout> {
+        &self.layout
+    }
+
+    /// A schema without the hidden columns, and with plain types: views and dictionaries that a
+    /// query engine likes inside are not part of what a step promises.
+    pub fn visible(schema: &Schema) -> SchemaRef {
+        Arc::new(Schema::new(
+            schema
+                .fields()
+                .iter()
+                .filter(|field| ![FILE_COLUMN, ORDINAL_COLUMN].contains(&field.name().as_str()))
+                .map(|field| {
+                    let plain = plain_type(field.data_type());
+                    field
+                        .as_ref()
+                        .clone()
+                        .with_data_type(plain)
+                        .with_metadata(Default::default())
+                })
+                .collect::<Vec<_>>(),
+        ))
+    }
+}
+
+fn plain_type(data_type: &DataType) -> DataType {
+    match data_type {
+        DataType::Utf8View | DataType::LargeUtf8 => DataType::Utf8,
+        DataType::BinaryView | DataType::LargeBinary => DataType::Binary,
+        DataType::Dictionary(_, value) => plain_type(value),
+        other => other.clone(),
+    }
+}
+
+fn wrap(batch: &RecordBatch, layout: &EnvelopeLayout) -> Result<RecordBatch> {
+    let rows = batch.num_rows();
+    let hidden = |name: &str, data_type: DataType| {
+        batch
+            .column_by_name(name)
+            .cloned()
+            .unwrap_or_else(|| new_null_array(&data_type, rows))
+    };
+    let mut columns = Vec::with_capacity(layout.input().fields().len());
+    for (position, field) in layout.input().fields().iter().enumerate() {
+        // By position: a query may give two columns of one name only to be refused earlier.
+        let column = batch.column(position);
+        columns.push(if column.data_type() == field.data_type() {
+            Arc::clone(column)
+        } else {
+            arrow::compute::cast(column, field.data_type())?
+        });
+    }
+    let input = RecordBatch::try_new(Arc::clone(layout.input()), columns)?;
+    Envelope::wrap(
+        input,
+        hidden(FILE_COLUMN, file_type()),
+        hidden(ORDINAL_COLUMN, DataType::UInt64),
+    )
+    .close(layout)
+}
+
+impl DisplayAs for EnvelopeExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EnvelopeExec")
+    }
+}
+
+impl ExecutionPlan for EnvelopeExec {
+    fn name(&self) -> &str {
+        "EnvelopeExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.input]
+    }
+
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> DataFusionResult<TreeNodeRecursion>,
+    ) -> DataFusionResult<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        mut children: Vec<Arc<dyn ExecutionPlan>>,
+        _: ReplaceChildrenOptions,
+    ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
+        Ok(match children.pop() {
+            Some(input) => Arc::new(EnvelopeExec::new(input, self.layout.input())),
+            None => self,
+        })
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
+        self.replace_children(
+            children,
+            ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute),
+        )
+    }
+
+    fn execute(
+        &self,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> DataFusionResult<SendableRecordBatchStream> {
+        let input = self.input.execute(partition, context)?;
+        let layout = Arc::clone(&self.layout);
+        let stream = input.map(move |batch| Ok(wrap(&batch?, &layout)?));
+        Ok(Box::pin(RecordBatchStreamAdapter::new(
+            Arc::clone(self.layout.schema()),
+            stream,
+        )))
+    }
+}

@@ -1,0 +1,424 @@
+//! `PluginExec`: a plugin at work on one output of a segment.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use arrow::array::{RecordBatch, UInt32Array};
+use arrow::compute::take;
+use arrow::datatypes::SchemaRef;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::error::Result as DataFusionResult;
+use datafusion::execution::TaskContext;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_plan::execution_plan::{
+    ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions,
+};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, SendableRecordBatchStream,
+};
+use futures::{StreamExt, TryStreamExt};
+use weir_sandbox::{BindRequest, Instance, Limits, Plugin, Processed};
+
+use super::{Layouts, StageFate, properties};
+use crate::envelope::{Envelope, EnvelopeLayout, Finding, concat};
+use crate::error::{Error, Result};
+
+/// What a plugin does in a segment.
+#[derive(Debug, Clone)]
+pub enum PluginRole {
+    /// It replaces the output by others. Each is given with the schema of what the plugin emits;
+    /// the columns that were not granted are joined on behind.
+    Transform {
+        /// What the plugin emits to each of its outputs.
+        emitted: Vec<SchemaRef>,
+        /// Columns of the old output that the plugin does not see and that stay.
+        passed: Vec<usize>,
+    },
+    /// It judges rows and changes nothing.
+    Check,
+}
+
+/// What a plugin's instances used, summed over partitions; for people, never for results.
+#[derive(Debug, Default, Clone)]
+pub struct PluginTally {
+    /// Time spent in the guest.
+    pub guest_time: std::time::Duration,
+    /// The most memory that an instance had, in bytes.
+    pub peak_memory: u64,
+    /// Calls of `process`.
+    pub calls: u64,
+    /// What the plugin counted by `metric`.
+    pub metrics: BTreeMap<String, f64>,
+}
+
+/// Sends each batch of one output through a plugin.
+///
+/// An instance serves one partition of one execution: instantiated and bound when the stream is
+/// first polled, given each batch (split to fit), told to finish, and dropped; dropped at once
+/// after any error. No filter, limit or projection passes through, nor is any claimed.
+#[derive(Debug)]
+pub struct PluginExec {
+    input: Arc<dyn ExecutionPlan>,
+    work: Arc<PluginWork>,
+    properties: Arc<PlanProperties>,
+}
+
+/// Everything an execution needs, shared by its partitions.
+pub(crate) struct PluginWork {
+    pub(crate) plugin: Plugin,
+    pub(crate) limits: Limits,
+    pub(crate) bind: BindRequest,
+    pub(crate) role: PluginRole,
+    /// The output worked on.
+    pub(crate) output: usize,
+    /// Its columns that the plugin is granted.
+    pub(crate) granted: Vec<usize>,
+    pub(crate) fate: StageFate,
+    pub(crate) tally: Arc<Mutex<PluginTally>>,
+    layouts: Layouts,
+}
+
+impl fmt::Debug for PluginWork {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PluginWork")
+            .field("plugin", &self.plugin.name())
+            .field("role", &self.role)
+            .field("output", &self.output)
+            .finish_non_exhaustive()
+    }
+}
+
+impl PluginExec {
+    /// A node above `input`, whose batches have layout `below`; it gives batches of `above`.
+    #[expect(clippy::too_many_arguments, reason = "each is one fact of the stage")]
+    pub fn new(
+        input: Arc<dyn ExecutionPlan>,
+        below: Arc<EnvelopeLayout>,
+        above: Arc<EnvelopeLayout>,
+        plugin: Plugin,
+        limits: Limits,
+        bind: BindRequest,
+        role: PluginRole,
+        output: usize,
+        granted: Vec<usize>,
+        fate: StageFate,
+        tally: Arc<Mutex<PluginTally>>,
+    ) -> PluginExec {
+        PluginExec {
+            properties: properties(
+                &input,
+                Arc::clone(above.schema()),
+                EmissionType::Incremental,
+            ),
+            input,
+            work: Arc::new(PluginWork {
+                plugin,
+                limits,
+                bind,
+                role,
+                output,
+                granted,
+                fate,
+                tally,
+                layouts: Layouts { below, above },
+            }),
+        }
+    }
+}
+
+impl PluginWork {
+    /// A bound instance whose memory is reserved, and whose answer is still what was planned.
+    async fn start(&self, context: &TaskContext) -> Result<(Instance, MemoryReservation)> {
+        let reservation = MemoryConsumer::new(format!("plugin {}", self.plugin.name()))
+            .register(context.memory_pool());
+        reservation
+            .try_grow(usize::try_from(self.limits.memory).unwrap_or(usize::MAX))
+            .map_err(|_| {
+                Error::new(
+                    crate::ErrorKind::Plugin,
+                    format!(
+                        "{}: {} MiB of memory are granted to plugin '{}', more than is left",
+                        self.fate.label,
+                        self.limits.memory >> 20,
+                        self.plugin.name()
+                    ),
+                )
+                .with_hint("lower `grant.memory` of the stage, or raise WEIR_MEMORY (such as 2GiB)")
+            })?;
+        let mut instance = self
+            .plugin
+            .instantiate(&self.fate.label, &self.limits)
+            .await?;
+        let outputs = instance.bind(&self.bind).await?;
+        if let PluginRole::Transform { emitted, .. } = &self.role {
+            let same = outputs.len() == emitted.len()
+                && outputs
+                    .iter()
+                    .zip(emitted)
+                    .all(|(output, planned)| output.schema.fields() == planned.fields());
+            if !same {
+                return Err(Error::new(
+                    crate::ErrorKind::Plugin,
+                    format!(
+                        "{}: plugin '{}' bound to other outputs than when the run was planned",
+                        self.fate.label,
+                        self.plugin.name()
+                    ),
+                )
+                .with_hint(
+                    "`bind` must give the same answer for the same arguments: mend the plugin",
+                ));
+            }
+        }
+        Ok((instance, reservation))
+    }
+
+    async fn batch(&self, instance: &mut Instance, batch: &RecordBatch) -> Result<RecordBatch> {
+        let mut envelope = Envelope::open(&self.layouts.below, batch)?;
+        let derived = envelope.output(self.output)?.clone();
+        let parents = derived.parents();
+        let granted = derived.rows.project(&self.granted)?;
+        let mut findings = Vec::new();
+        let mut emitted = Emitted::new(&self.role);
+        let mut start = 0_u32;
+        for piece in weir_sandbox::split(&granted, self.limits.memory) {
+            let rows = u32::try_from(piece.num_rows())
+                .map_err(|_| Error::internal("a batch has more rows than can be counted"))?;
+            match instance.process(&piece).await {
+                Ok(processed) => {
+                    for finding in &processed.findings {
+                        let rule: Arc<str> = finding.rule.as_str().into();
+                        let message: Arc<str> = finding.message.as_str().into();
+                        for row in &finding.rows {
+                            findings.push(Finding {
+                                row: parent(&parents, start + row)?,
+                                rule: Arc::clone(&rule),
+                                message: Arc::clone(&message),
+                            });
+                        }
+                    }
+                    emitted.take(processed, start, rows)?;
+                }
+                // One row alone that does not fit into the grant: its problem, not the step's.
+                Err(weir_sandbox::SandboxError::RowTooLarge { .. }) if rows == 1 => {
+                    findings.push(Finding {
+                        row: parent(&parents, start)?,
+                        rule: "row_too_large".into(),
+                        message: "the row alone is larger than a quarter of the plugin's memory"
+                            .into(),
+                    });
+                }
+                Err(error) => return Err(error.into()),
+            }
+            start += rows;
+        }
+        if let PluginRole::Transform {
+            emitted: schemas,
+            passed,
+        } = &self.role
+        {
+            let above = self.layouts.above.outputs();
+            let mut outputs = Vec::with_capacity(schemas.len());
+            for (index, schema) in schemas.iter().enumerate() {
+                let (rows, origin) = emitted.output(index, schema, derived.rows.num_rows())?;
+                let (_, full) = above
+                    .get(self.output + index)
+                    .ok_or_else(|| Error::internal("a plugin has more outputs than planned"))?;
+                outputs.push((
+                    join(rows, origin.as_deref(), &derived.rows, passed, full)?,
+                    origin,
+                ));
+            }
+            envelope.replace_output(self.output, outputs)?;
+        }
+        self.fate.apply(&mut envelope, &findings)?;
+        envelope.close(&self.layouts.above)
+    }
+
+    fn count(&self, instance: &Instance) {
+        let usage = instance.usage();
+        if let Ok(mut tally) = self.tally.lock() {
+            tally.guest_time += usage.guest_time;
+            tally.peak_memory = tally.peak_memory.max(usage.peak_memory);
+            tally.calls += usage.calls;
+            for (name, value) in &usage.metrics {
+                *tally.metrics.entry(name.clone()).or_default() += value;
+            }
+        }
+    }
+}
+
+fn parent(parents: &[u32], row: u32) -> Result<u32> {
+    parents
+        .get(row as usize)
+        .copied()
+        .ok_or_else(|| Error::internal("a plugin judged a row that is not there"))
+}
+
+/// Adds the columns that stayed behind.
+fn join(
+    rows: RecordBatch,
+    origin: Option<&[u32]>,
+    old: &RecordBatch,
+    passed: &[usize],
+    schema: &SchemaRef,
+) -> Result<RecordBatch> {
+    let mut columns = rows.columns().to_vec();
+    for index in passed {
+        let column = old.column(*index);
+        columns.push(match origin {
+            None => Arc::clone(column),
+            Some(origin) => take(column, &UInt32Array::from(origin.to_vec()), None)?,
+        });
+    }
+    Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
+}
+
+/// What was emitted to each output over the pieces of one batch.
+struct Emitted {
+    outputs: Vec<Pieces>,
+}
+
+#[derive(Default, Clone)]
+struct Pieces {
+    batches: Vec<RecordBatch>,
+    /// Rows of the whole batch, not of the piece.
+    origin: Vec<u32>,
+    /// Whether all of them came one for one and in order.
+    identity: bool,
+}
+
+impl Emitted {
+    fn new(role: &PluginRole) -> Emitted {
+        let count = match role {
+            PluginRole::Transform { emitted, .. } => emitted.len(),
+            PluginRole::Check => 0,
+        };
+        let empty = Pieces {
+            identity: true,
+            ..Pieces::default()
+        };
+        Emitted {
+            outputs: vec![empty; count],
+        }
+    }
+
+    fn take(&mut self, processed: Processed, start: u32, rows: u32) -> Result<()> {
+        for emission in processed.emitted {
+            let pieces = self
+                .outputs
+                .get_mut(emission.output)
+                .ok_or_else(|| Error::internal("a plugin emitted to an output it does not have"))?;
+            // A second emission for the same rows, or one with an origin, ends the simple case.
+            let in_order = emission.origin.is_none() && pieces.origin.len() == start as usize;
+            pieces.identity &= in_order;
+            match emission.origin {
+                Some(origin) => pieces.origin.extend(origin.iter().map(|row| start + row)),
+                None => pieces.origin.extend(start..start + rows),
+            }
+            pieces.batches.push(emission.batch);
+        }
+        Ok(())
+    }
+
+    fn output(
+        &mut self,
+        index: usize,
+        schema: &SchemaRef,
+        input_rows: usize,
+    ) -> Result<(RecordBatch, Option<Vec<u32>>)> {
+        let pieces = self
+            .outputs
+            .get_mut(index)
+            .map(std::mem::take)
+            .ok_or_else(|| Error::internal("a plugin lacks an output"))?;
+        let identity = pieces.identity && pieces.origin.len() == input_rows;
+        let rows = concat(schema, &pieces.batches)?;
+        Ok((rows, (!identity).then_some(pieces.origin)))
+    }
+}
+
+impl DisplayAs for PluginExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plugin = &self.work.plugin;
+        write!(
+            f,
+            "PluginExec: plugin={}, world={}, digest={}",
+            plugin.name(),
+            plugin.world(),
+            plugin.digest().get(..12).unwrap_or_default()
+        )
+    }
+}
+
+impl ExecutionPlan for PluginExec {
+    fn name(&self) -> &str {
+        "PluginExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.input]
+    }
+
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> DataFusionResult<TreeNodeRecursion>,
+    ) -> DataFusionResult<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        mut children: Vec<Arc<dyn ExecutionPlan>>,
+        _: ReplaceChildrenOptions,
+    ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
+        let Some(input) = children.pop() else {
+            return Ok(self);
+        };
+        let above = Arc::clone(self.work.layouts.above.schema());
+        Ok(Arc::new(PluginExec {
+            properties: properties(&input, above, EmissionType::Incremental),
+            input,
+            work: Arc::clone(&self.work),
+        }))
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
+        self.replace_children(
+            children,
+            ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute),
+        )
+    }
+
+    fn execute(
+        &self,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> DataFusionResult<SendableRecordBatchStream> {
+        let mut input = self.input.execute(partition, Arc::clone(&context))?;
+        let work = Arc::clone(&self.work);
+        let stream = async_stream::try_stream! {
+            let (mut instance, _memory) = work.start(&context).await?;
+            while let Some(batch) = input.try_next().await.map_err(Error::from)? {
+                yield work.batch(&mut instance, &batch).await?;
+            }
+            instance.finish().await.map_err(Error::from)?;
+            work.count(&instance);
+        };
+        let stream = stream.map_err(|error: Error| error.into());
+        Ok(Box::pin(RecordBatchStreamAdapter::new(
+            self.schema(),
+            stream.boxed(),
+        )))
+    }
+}

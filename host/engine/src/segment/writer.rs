@@ -1,0 +1,503 @@
+//! `SegmentWriterExec`: the root of a segment.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, RecordBatch, StringArray, StringBuilder, UInt32Array, UInt64Array,
+};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt32Type, UInt64Type};
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::error::Result as DataFusionResult;
+use datafusion::execution::TaskContext;
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_plan::execution_plan::{
+    ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions,
+};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, SendableRecordBatchStream,
+};
+use futures::TryStreamExt;
+use serde::{Deserialize, Serialize};
+
+use super::properties;
+use crate::data_file::DataFileWriter;
+use crate::envelope::{Envelope, EnvelopeLayout, InputRows};
+use crate::error::{Error, ErrorKind, Result};
+use crate::lake::Location;
+
+/// Where one output's rows are written to, as data files.
+#[derive(Debug, Clone)]
+pub struct SegmentOutput {
+    /// The output's index in the layout.
+    pub output: usize,
+    /// The table's folder (or a staging folder).
+    pub root: Location,
+    /// The folder below it for this scope; empty for none.
+    pub folder: String,
+    /// The schema of the files: the output's, with types as they are kept, without scope columns.
+    pub schema: SchemaRef,
+    /// For each column of the files its index in the output.
+    pub columns: Vec<usize>,
+    /// Scope columns that the output itself has: index, name, and the value every row must have.
+    pub pinned: Vec<(usize, String, ArrayRef)>,
+}
+
+/// Where rejected input rows are written to.
+#[derive(Debug, Clone)]
+pub struct Quarantine {
+    /// The quarantine table's folder.
+    pub root: Location,
+    /// The folder below it for this scope; empty for none.
+    pub folder: String,
+    /// The schema of the files; see [`Quarantine::schema`].
+    pub schema: SchemaRef,
+    /// The run's identifier.
+    pub run: Arc<str>,
+    /// For each stage of the step its label and, for a plugin, its digest.
+    pub stages: Arc<[(Arc<str>, Option<Arc<str>>)]>,
+}
+
+impl Quarantine {
+    /// The columns of a quarantine table: why, then the input row whole.
+    pub fn schema(input: &Schema) -> Schema {
+        let mut fields = vec![
+            Field::new("_weir_rule", DataType::Utf8, true),
+            Field::new("_weir_message", DataType::Utf8, true),
+            Field::new("_weir_stage", DataType::Utf8, true),
+            Field::new("_weir_plugin", DataType::Utf8, true),
+            Field::new("_weir_run", DataType::Utf8, true),
+            Field::new("_weir_file", DataType::Utf8, true),
+            Field::new("_weir_ordinal", DataType::Int64, true),
+        ];
+        fields.extend(input.fields().iter().map(|field| field.as_ref().clone()));
+        Schema::new(fields)
+    }
+
+    fn rows(&self, found: &InputRows, why: &[(u32, String, String)]) -> Result<RecordBatch> {
+        let mut columns: Vec<ArrayRef> = vec![
+            Arc::new(
+                why.iter()
+                    .map(|entry| Some(entry.1.as_str()))
+                    .collect::<StringArray>(),
+            ),
+            Arc::new(
+                why.iter()
+                    .map(|entry| Some(entry.2.as_str()))
+                    .collect::<StringArray>(),
+            ),
+        ];
+        let mut labels = StringBuilder::new();
+        let mut plugins = StringBuilder::new();
+        for (stage, _, _) in why {
+            let (label, plugin) = self
+                .stages
+                .get(*stage as usize)
+                .ok_or_else(|| Error::internal("a rejection names no stage"))?;
+            labels.append_value(label);
+            plugins.append_option(plugin.as_ref());
+        }
+        columns.push(Arc::new(labels.finish()));
+        columns.push(Arc::new(plugins.finish()));
+        columns.push(Arc::new(StringArray::from_iter_values(
+            why.iter().map(|_| self.run.as_ref()),
+        )));
+        columns.push(arrow::compute::cast(&found.file, &DataType::Utf8)?);
+        columns.push(arrow::compute::cast(&found.ordinal, &DataType::Int64)?);
+        columns.extend(found.rows.columns().iter().cloned());
+        kept(&self.schema, columns)
+    }
+}
+
+/// Columns in the types in which they are kept.
+fn kept(schema: &SchemaRef, columns: Vec<ArrayRef>) -> Result<RecordBatch> {
+    let columns = columns
+        .into_iter()
+        .zip(schema.fields())
+        .map(|(column, field)| {
+            if column.data_type() == field.data_type() {
+                Ok(column)
+            } else {
+                let options = arrow::compute::CastOptions {
+                    safe: false,
+                    ..Default::default()
+                };
+                arrow::compute::cast_with_options(&column, field.data_type(), &options)
+            }
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
+}
+
+/// Drains its input and writes accepted and rejected rows to new files. Its own rows say which:
+/// only files that a successful execution returned count, all others are orphans.
+#[derive(Debug)]
+pub struct SegmentWriterExec {
+    input: Arc<dyn ExecutionPlan>,
+    layout: Arc<EnvelopeLayout>,
+    outputs: Arc<[SegmentOutput]>,
+    quarantine: Option<Arc<Quarantine>>,
+    properties: Arc<PlanProperties>,
+}
+
+impl SegmentWriterExec {
+    /// The root above `input`, whose batches have `layout`. Without `quarantine` a rejected row
+    /// that is not dropped is an error.
+    pub fn new(
+        input: Arc<dyn ExecutionPlan>,
+        layout: Arc<EnvelopeLayout>,
+        outputs: Arc<[SegmentOutput]>,
+        quarantine: Option<Arc<Quarantine>>,
+    ) -> SegmentWriterExec {
+        SegmentWriterExec {
+            properties: properties(&input, written_schema(), EmissionType::Final),
+            input,
+            layout,
+            outputs,
+            quarantine,
+        }
+    }
+}
+
+/// What a row of a [`SegmentWriterExec`] is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FileKind {
+    /// A file of accepted rows of the output at this index of the writer's outputs.
+    Accepted(usize),
+    /// A file of rejected input rows.
+    Quarantined,
+}
+
+/// A file that was written, whole and durable.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct WrittenFile {
+    /// Its path below the root it was written for, with `/` between segments.
+    pub path: String,
+    /// Its rows.
+    pub rows: u64,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// Delta statistics as JSON.
+    pub stats: String,
+}
+
+/// What a segment wrote and counted, over all partitions.
+#[derive(Debug, Default)]
+pub struct SegmentResult {
+    /// The files.
+    pub files: Vec<(FileKind, WrittenFile)>,
+    /// Input rows.
+    pub read: u64,
+    /// Input rows that were not rejected.
+    pub accepted: u64,
+    /// Input rows rejected into quarantine.
+    pub quarantined: u64,
+    /// Input rows rejected and dropped.
+    pub dropped: u64,
+    /// Rejections by (stage, rule).
+    pub rejected_by: BTreeMap<(u32, String), u64>,
+    /// Warnings by (stage, rule).
+    pub warned_by: BTreeMap<(u32, String), u64>,
+}
+
+fn written_schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![
+        Field::new("kind", DataType::Utf8, false),
+        Field::new("index", DataType::UInt32, false),
+        Field::new("name", DataType::Utf8, false),
+        Field::new("rows", DataType::UInt64, false),
+        Field::new("bytes", DataType::UInt64, false),
+        Field::new("stats", DataType::Utf8, true),
+    ]))
+}
+
+/// The rows that a writer gives, under construction: files, and counts beside them.
+#[derive(Default)]
+struct Report {
+    kind: Vec<&'static str>,
+    index: Vec<u32>,
+    name: Vec<String>,
+    rows: Vec<u64>,
+    bytes: Vec<u64>,
+    stats: Vec<Option<String>>,
+}
+
+impl Report {
+    fn file(&mut self, kind: &'static str, index: usize, file: WrittenFile) {
+        self.kind.push(kind);
+        self.index.push(u32::try_from(index).unwrap_or(u32::MAX));
+        self.name.push(file.path);
+        self.rows.push(file.rows);
+        self.bytes.push(file.bytes);
+        self.stats.push(Some(file.stats));
+    }
+
+    fn count(&mut self, kind: &'static str, index: u32, name: &str, rows: u64) {
+        self.kind.push(kind);
+        self.index.push(index);
+        self.name.push(name.to_owned());
+        self.rows.push(rows);
+        self.bytes.push(0);
+        self.stats.push(None);
+    }
+
+    fn batch(self) -> Result<RecordBatch> {
+        Ok(RecordBatch::try_new(
+            written_schema(),
+            vec![
+                Arc::new(StringArray::from(self.kind)),
+                Arc::new(UInt32Array::from(self.index)),
+                Arc::new(StringArray::from(self.name)),
+                Arc::new(UInt64Array::from(self.rows)),
+                Arc::new(UInt64Array::from(self.bytes)),
+                Arc::new(StringArray::from(self.stats)),
+            ],
+        )?)
+    }
+}
+
+/// Reads the rows that the partitions of a [`SegmentWriterExec`] gave.
+pub fn written(batches: &[RecordBatch]) -> Result<SegmentResult> {
+    let wrong = || Error::internal("a segment's writer gave other rows than it should");
+    let mut result = SegmentResult::default();
+    for batch in batches {
+        let [kind, index, name, rows, bytes, stats] = batch.columns() else {
+            return Err(wrong());
+        };
+        let kind = kind.as_string_opt::<i32>().ok_or_else(wrong)?;
+        let index = index.as_primitive_opt::<UInt32Type>().ok_or_else(wrong)?;
+        let name = name.as_string_opt::<i32>().ok_or_else(wrong)?;
+        let rows = rows.as_primitive_opt::<UInt64Type>().ok_or_else(wrong)?;
+        let bytes = bytes.as_primitive_opt::<UInt64Type>().ok_or_else(wrong)?;
+        let stats = stats.as_string_opt::<i32>().ok_or_else(wrong)?;
+        for row in 0..batch.num_rows() {
+            let count = rows.value(row);
+            let stage = (index.value(row), name.value(row).to_owned());
+            let file = || WrittenFile {
+                path: name.value(row).to_owned(),
+                rows: count,
+                bytes: bytes.value(row),
+                stats: stats.value(row).to_owned(),
+            };
+            match kind.value(row) {
+                "accepted" => {
+                    let kind = FileKind::Accepted(index.value(row) as usize);
+                    result.files.push((kind, file()));
+                }
+                "quarantined" => result.files.push((FileKind::Quarantined, file())),
+                "read rows" => result.read += count,
+                "accepted rows" => result.accepted += count,
+                "quarantined rows" => result.quarantined += count,
+                "dropped rows" => result.dropped += count,
+                "rejected by" => *result.rejected_by.entry(stage).or_default() += count,
+                "warned by" => *result.warned_by.entry(stage).or_default() += count,
+                _ => return Err(wrong()),
+            }
+        }
+    }
+    if result.read != result.accepted + result.quarantined + result.dropped {
+        return Err(Error::internal(format!(
+            "rows do not balance: {} read, {} accepted, {} quarantined, {} dropped",
+            result.read, result.accepted, result.quarantined, result.dropped
+        )));
+    }
+    Ok(result)
+}
+
+/// One partition's open files and counts.
+struct Partition {
+    layout: Arc<EnvelopeLayout>,
+    outputs: Vec<(SegmentOutput, DataFileWriter)>,
+    quarantine: Option<(Arc<Quarantine>, DataFileWriter)>,
+    result: SegmentResult,
+}
+
+impl Partition {
+    async fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        let envelope = Envelope::open(&self.layout, batch)?;
+        let total = envelope.rows() as u64;
+        self.result.read += total;
+        envelope.count_warnings(&mut self.result.warned_by)?;
+        let rejections = envelope.rejections()?;
+        let mut kept_rows = Vec::new();
+        let mut why = Vec::new();
+        let mut rejected = 0;
+        if !rejections.is_empty() {
+            for row in (0_u32..).take(envelope.rows()) {
+                let Some((stage, rule, message, dropped)) = rejections.get(row as usize) else {
+                    continue;
+                };
+                rejected += 1;
+                let by = (stage, rule.to_owned());
+                *self.result.rejected_by.entry(by).or_default() += 1;
+                if dropped {
+                    self.result.dropped += 1;
+                } else {
+                    self.result.quarantined += 1;
+                    kept_rows.push(row);
+                    why.push((stage, rule.to_owned(), message.to_owned()));
+                }
+            }
+        }
+        self.result.accepted += total - rejected;
+        if !why.is_empty() {
+            let (quarantine, writer) = self
+                .quarantine
+                .as_mut()
+                .ok_or_else(|| Error::internal("a row was rejected where none could be"))?;
+            let found = envelope.input_rows(&self.layout, &UInt32Array::from(kept_rows))?;
+            writer.write(&quarantine.rows(&found, &why)?).await?;
+        }
+        for (output, writer) in &mut self.outputs {
+            let rows = &envelope.output(output.output)?.rows;
+            for (column, name, value) in &output.pinned {
+                pinned(rows.column(*column), value, name)?;
+            }
+            let columns = output
+                .columns
+                .iter()
+                .map(|index| Arc::clone(rows.column(*index)))
+                .collect();
+            writer.write(&kept(&output.schema, columns)?).await?;
+        }
+        Ok(())
+    }
+
+    async fn finish(mut self) -> Result<RecordBatch> {
+        let mut report = Report::default();
+        for (index, (_, writer)) in self.outputs.into_iter().enumerate() {
+            for file in writer.finish().await? {
+                report.file("accepted", index, file);
+            }
+        }
+        if let Some((_, writer)) = self.quarantine.take() {
+            for file in writer.finish().await? {
+                report.file("quarantined", 0, file);
+            }
+        }
+        let result = self.result;
+        report.count("read rows", 0, "", result.read);
+        report.count("accepted rows", 0, "", result.accepted);
+        report.count("quarantined rows", 0, "", result.quarantined);
+        report.count("dropped rows", 0, "", result.dropped);
+        for ((stage, rule), rows) in &result.rejected_by {
+            report.count("rejected by", *stage, rule, *rows);
+        }
+        for ((stage, rule), rows) in &result.warned_by {
+            report.count("warned by", *stage, rule, *rows);
+        }
+        report.batch()
+    }
+}
+
+/// Every row must lie in the scope that the write names.
+fn pinned(column: &ArrayRef, value: &ArrayRef, name: &str) -> Result<()> {
+    let scalar = arrow::array::Scalar::new(Arc::clone(value));
+    let column = arrow::compute::cast(column, value.data_type())?;
+    let outside = arrow::compute::kernels::cmp::distinct(&column, &scalar)?;
+    match outside.true_count() {
+        0 => Ok(()),
+        count => Err(Error::new(
+            ErrorKind::Check,
+            format!("{count} rows of a batch lie outside the scope: '{name}' has another value"),
+        )
+        .with_hint(format!(
+            "filter the rows, or take '{name}' out of the output so that the scope's value is added"
+        ))),
+    }
+}
+
+impl DisplayAs for SegmentWriterExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "SegmentWriterExec: outputs={}, quarantine={}",
+            self.outputs.len(),
+            self.quarantine.is_some()
+        )
+    }
+}
+
+impl ExecutionPlan for SegmentWriterExec {
+    fn name(&self) -> &str {
+        "SegmentWriterExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.input]
+    }
+
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> DataFusionResult<TreeNodeRecursion>,
+    ) -> DataFusionResult<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        mut children: Vec<Arc<dyn ExecutionPlan>>,
+        _: ReplaceChildrenOptions,
+    ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
+        Ok(match children.pop() {
+            Some(input) => Arc::new(SegmentWriterExec::new(
+                input,
+                Arc::clone(&self.layout),
+                Arc::clone(&self.outputs),
+                self.quarantine.clone(),
+            )),
+            None => self,
+        })
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
+        self.replace_children(
+            children,
+            ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute),
+        )
+    }
+
+    fn execute(
+        &self,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> DataFusionResult<SendableRecordBatchStream> {
+        let mut input = self.input.execute(partition, context)?;
+        let mut state = Partition {
+            layout: Arc::clone(&self.layout),
+            outputs: self
+                .outputs
+                .iter()
+                .map(|output| {
+                    let writer = DataFileWriter::new(&output.root, &output.folder, &output.schema);
+                    (output.clone(), writer)
+                })
+                .collect(),
+            quarantine: self.quarantine.as_ref().map(|quarantine| {
+                let writer =
+                    DataFileWriter::new(&quarantine.root, &quarantine.folder, &quarantine.schema);
+                (Arc::clone(quarantine), writer)
+            }),
+            result: SegmentResult::default(),
+        };
+        let stream = futures::stream::once(async move {
+            while let Some(batch) = input.try_next().await? {
+                state.write(&batch).await?;
+            }
+            Ok(state.finish().await?)
+        });
+        Ok(Box::pin(RecordBatchStreamAdapter::new(
+            written_schema(),
+            stream,
+        )))
+    }
+}

@@ -1,0 +1,162 @@
+//! DataFusion sessions: one memory pool for a run, one context for a step.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use datafusion::catalog::{MemorySchemaProvider, SchemaProvider, TableProvider};
+use datafusion::common::ParamValues;
+use datafusion::common::TableReference;
+use datafusion::common::metadata::ScalarAndMetadata;
+use datafusion::execution::context::{SQLOptions, SessionContext};
+use datafusion::execution::disk_manager::DiskManagerBuilder;
+use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::prelude::{DataFrame, SessionConfig};
+use datafusion::scalar::ScalarValue;
+use weir_pipeline::{ParamValue, TableName};
+
+use crate::error::{Error, Result};
+
+/// What a step may use of the machine.
+#[derive(Debug, Clone, Copy)]
+pub struct Resources {
+    /// Bytes for sorts, joins, aggregates and plugins together.
+    pub memory: usize,
+    /// Tasks that work on one step's data at once.
+    pub partitions: usize,
+}
+
+impl Default for Resources {
+    /// One GiB, and a partition a core.
+    fn default() -> Resources {
+        Resources {
+            memory: 1 << 30,
+            partitions: std::thread::available_parallelism().map_or(1, usize::from),
+        }
+    }
+}
+
+/// The runtime that all steps of a run share.
+pub fn runtime(resources: Resources) -> Result<Arc<RuntimeEnv>> {
+    let top = std::num::NonZeroUsize::new(3).ok_or_else(|| Error::internal("three is zero"))?;
+    let pool = TrackConsumersPool::new(FairSpillPool::new(resources.memory), top);
+    Ok(Arc::new(
+        RuntimeEnvBuilder::new()
+            .with_memory_pool(Arc::new(pool))
+            .with_disk_manager_builder(DiskManagerBuilder::default())
+            .build()?,
+    ))
+}
+
+/// A session with no table in it.
+pub fn session(runtime: &Arc<RuntimeEnv>, resources: Resources) -> SessionContext {
+    let config = SessionConfig::new()
+        .with_target_partitions(resources.partitions)
+        .with_batch_size(8192)
+        .with_information_schema(false)
+        .with_create_default_catalog_and_schema(true);
+    SessionContext::new_with_config_rt(config, Arc::clone(runtime))
+}
+
+/// Makes tables known as `zone.table`.
+pub fn register(
+    context: &SessionContext,
+    tables: BTreeMap<TableName, Arc<dyn TableProvider>>,
+) -> Result<()> {
+    let catalog = context
+        .catalog("datafusion")
+        .ok_or_else(|| Error::internal("a session has no catalog"))?;
+    for (name, provider) in tables {
+        let schema: Arc<dyn SchemaProvider> = match catalog.schema(&name.zone) {
+            Some(schema) => schema,
+            None => {
+                let schema = Arc::new(MemorySchemaProvider::new());
+                catalog.register_schema(&name.zone, Arc::clone(&schema) as _)?;
+                schema
+            }
+        };
+        schema.register_table(name.table, provider)?;
+    }
+    Ok(())
+}
+
+/// The tables of the lake that a query names, and whether it names `input`.
+///
+/// # Errors
+/// Usage, if it is no query, or names a table without a zone.
+pub fn tables_of(context: &SessionContext, sql: &str) -> Result<(Vec<TableName>, bool)> {
+    let state = context.state();
+    let dialect = state.config().options().sql_parser.dialect;
+    let statement = state.sql_to_statement(sql, &dialect).map_err(sql_error)?;
+    let mut tables = Vec::new();
+    let mut input = false;
+    for reference in state.resolve_table_references(&statement)? {
+        match reference {
+            TableReference::Partial { schema, table } => tables.push(TableName {
+                zone: schema.to_string(),
+                table: table.to_string(),
+            }),
+            TableReference::Bare { table } if &*table == "input" => input = true,
+            other => {
+                return Err(Error::usage(format!("'{other}' is no table of the lake"))
+                    .with_hint("tables are written zone.table; a stage's own rows are `input`"));
+            }
+        }
+    }
+    tables.sort();
+    tables.dedup();
+    Ok((tables, input))
+}
+
+/// A query that reads and does nothing else, with its `$name` parameters bound.
+pub async fn query(
+    context: &SessionContext,
+    sql: &str,
+    params: &BTreeMap<String, ParamValue>,
+) -> Result<DataFrame> {
+    let options = SQLOptions::new()
+        .with_allow_ddl(false)
+        .with_allow_dml(false)
+        .with_allow_statements(false);
+    let frame = context
+        .sql_with_options(sql, options)
+        .await
+        .map_err(sql_error)?;
+    let values = params
+        .iter()
+        .map(|(name, value)| (name.clone(), ScalarAndMetadata::from(scalar(value))))
+        .collect();
+    frame
+        .with_param_values(ParamValues::Map(values))
+        .map_err(sql_error)
+}
+
+/// What DataFusion says of a query, as the query's author's problem.
+pub fn sql_error(error: datafusion::error::DataFusionError) -> Error {
+    match Error::from(error) {
+        own if own.kind() != crate::ErrorKind::Internal => own,
+        other => {
+            let mut text = std::error::Error::source(&other)
+                .map_or_else(|| other.to_string(), |cause| cause.to_string());
+            // The class of the error says nothing to the query's author.
+            for class in ["Error during planning: ", "Schema error: ", "SQL error: "] {
+                text = text.replace(class, "");
+            }
+            let line = text.lines().next().unwrap_or_default().to_owned();
+            Error::usage(format!("the SQL cannot be used: {line}"))
+                .with_hint("mend the query; tables are written zone.table, parameters $name")
+        }
+    }
+}
+
+/// A parameter as a value of a query.
+pub fn scalar(value: &ParamValue) -> ScalarValue {
+    match value {
+        ParamValue::String(text) | ParamValue::Path(text) => ScalarValue::Utf8(Some(text.clone())),
+        ParamValue::Int(number) => ScalarValue::Int64(Some(*number)),
+        ParamValue::Bool(truth) => ScalarValue::Boolean(Some(*truth)),
+        ParamValue::Date(day) => {
+            ScalarValue::Date32(Some(arrow::datatypes::Date32Type::from_naive_date(*day)))
+        }
+    }
+}

@@ -1,0 +1,372 @@
+//! SQLite: the warehouse that needs no server.
+//!
+//! A load is one transaction: a row in `_weir_loads`, the scope's old rows deleted, the new ones
+//! inserted. What was staged as files is what is loaded, so a load can be repeated at any time.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Float64Type, Int64Type, Schema};
+use futures::StreamExt;
+use parquet::arrow::ParquetRecordBatchStreamBuilder;
+use rusqlite::types::{ToSqlOutput, Value, ValueRef};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+
+use crate::delta::{Applied, Mode};
+use crate::error::{Error, ErrorKind, Result};
+use crate::lake::Location;
+use crate::parquet_io::ObjectReader;
+use crate::segment::WrittenFile;
+use crate::types::sqlite_type;
+
+/// What a decision says of one SQLite table.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SqliteCommit {
+    /// How people call the table.
+    pub target: String,
+    /// The database file.
+    pub path: PathBuf,
+    /// The table's name in it.
+    pub table: String,
+    /// Whose loads are counted.
+    pub app_id: String,
+    /// How rows meet what is there.
+    pub mode: Mode,
+    /// The columns and their SQLite types, scope columns last.
+    pub columns: Vec<(String, String)>,
+    /// Scope columns and the values that all rows get, as SQLite keeps them.
+    pub scope: Vec<(String, ScopeText)>,
+    /// The folder of the staged files: an absolute URL.
+    pub staging: String,
+    /// The staged files.
+    pub files: Vec<WrittenFile>,
+}
+
+/// A scope column's value in SQLite.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ScopeText {
+    /// A number.
+    Int(i64),
+    /// A text, dates among them.
+    Text(String),
+}
+
+impl From<&ScopeText> for Value {
+    fn from(value: &ScopeText) -> Value {
+        match value {
+            ScopeText::Int(number) => Value::Integer(*number),
+            ScopeText::Text(text) => Value::Text(text.clone()),
+        }
+    }
+}
+
+/// The columns of a SQLite table for rows of `schema`.
+pub fn columns(schema: &Schema) -> Result<Vec<(String, String)>> {
+    schema
+        .fields()
+        .iter()
+        .map(|field| {
+            let kept = sqlite_type(field.data_type()).map_err(Error::usage)?;
+            Ok((field.name().clone(), kept))
+        })
+        .collect()
+}
+
+/// A name as an identifier; SQLite doubles quotes in it.
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+impl SqliteCommit {
+    /// Makes the load of decision `n`, unless it has been made.
+    ///
+    /// # Errors
+    /// Conflict, if a later decision of the same application has been loaded; storage, if the
+    /// file cannot be written.
+    pub async fn apply(&self, n: u64) -> Result<Applied> {
+        let (send, receive) = mpsc::channel::<RecordBatch>(4);
+        let commit = self.clone();
+        let load = tokio::task::spawn_blocking(move || commit.load(n, receive));
+        let fed = self.feed(send).await;
+        let loaded = load
+            .await
+            .map_err(|error| Error::internal("a load was cancelled").with_source(error))?;
+        match (loaded, fed) {
+            // The loader hangs up early where there is nothing left to do.
+            (Ok(Applied::Before), _) => Ok(Applied::Before),
+            (Ok(applied), Ok(())) => Ok(applied),
+            (Err(error), _) | (_, Err(error)) => Err(error),
+        }
+    }
+
+    /// Sends the staged rows; the end is an empty batch, so that a broken stream is not mistaken
+    /// for it.
+    async fn feed(&self, send: mpsc::Sender<RecordBatch>) -> Result<()> {
+        let staging = url::Url::parse(&self.staging)
+            .ok()
+            .and_then(|url| url.to_file_path().ok())
+            .ok_or_else(|| Error::internal("a staging folder is no file URL"))?;
+        let root = Location::parse(&staging.display().to_string())?;
+        let mut schema = None;
+        for file in &self.files {
+            let location = root.file(&file.path);
+            let reader = ObjectReader::new(&location);
+            let broken = |error| {
+                Error::storage(
+                    format!("the staged file '{}' cannot be read", file.path),
+                    error,
+                )
+                .with_hint("run the step again with the same command")
+            };
+            let builder = ParquetRecordBatchStreamBuilder::new(reader)
+                .await
+                .map_err(broken)?;
+            schema = Some(Arc::clone(builder.schema()));
+            let mut batches = builder.with_batch_size(8192).build().map_err(broken)?;
+            while let Some(batch) = batches.next().await {
+                if send.send(batch.map_err(broken)?).await.is_err() {
+                    return Ok(());
+                }
+            }
+        }
+        let end = RecordBatch::new_empty(schema.unwrap_or_else(|| Arc::new(Schema::empty())));
+        // A loader that has hung up needs no end.
+        let _ = send.send(end).await;
+        Ok(())
+    }
+
+    fn load(&self, n: u64, mut batches: mpsc::Receiver<RecordBatch>) -> Result<Applied> {
+        let failed = |what: &str| {
+            let text = format!("{}: {what}", self.target);
+            move |error: rusqlite::Error| {
+                Error::storage(text, error).with_hint(
+                    "check that the file may be written and nobody else locks it, then run the same command again",
+                )
+            }
+        };
+        let mut connection = connect(&self.path)?;
+        let transaction = connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(failed("the database is busy"))?;
+        transaction
+            .execute_batch(
+                "create table if not exists _weir_loads (
+                     app_id text primary key, version integer not null, loaded_at text not null
+                 ) without rowid",
+            )
+            .map_err(failed("the ledger cannot be made"))?;
+        let n =
+            i64::try_from(n).map_err(|_| Error::internal("a decision's number is too large"))?;
+        let before: Option<i64> = transaction
+            .query_row(
+                "select version from _weir_loads where app_id = ?1",
+                [&self.app_id],
+                |row| row.get(0),
+            )
+            .optional()
+            .map_err(failed("the ledger cannot be read"))?;
+        match before {
+            Some(version) if version == n => return Ok(Applied::Before),
+            Some(version) if version > n => {
+                return Err(Error::new(
+                    ErrorKind::Conflict,
+                    format!(
+                        "{}: decision {n} is late, decision {version} has been loaded",
+                        self.target
+                    ),
+                )
+                .with_hint(
+                    "another run of this step has overtaken this one; nothing needs to be done",
+                ));
+            }
+            _ => {}
+        }
+        self.prepare(&transaction)
+            .map_err(failed("the table cannot be prepared"))?;
+        self.insert(&transaction, &mut batches)?;
+        transaction
+            .execute(
+                "insert into _weir_loads values (?1, ?2, strftime('%Y-%m-%dT%H:%M:%fZ'))
+                 on conflict (app_id) do update
+                 set version = excluded.version, loaded_at = excluded.loaded_at",
+                rusqlite::params![self.app_id, n],
+            )
+            .map_err(failed("the ledger cannot be written"))?;
+        transaction
+            .commit()
+            .map_err(failed("the load cannot be committed"))?;
+        Ok(Applied::Now(n.unsigned_abs()))
+    }
+
+    /// The table as it must be before rows are added.
+    fn prepare(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+        let table = quoted(&self.table);
+        let existing: Vec<String> = transaction
+            .prepare("select name from pragma_table_info(?1)")?
+            .query_map([&self.table], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        let wanted: Vec<&String> = self.columns.iter().map(|(name, _)| name).collect();
+        // A whole replacement may change the columns. DDL is part of SQLite's transactions.
+        if self.mode == Mode::Replace && !existing.is_empty() && !existing.iter().eq(wanted) {
+            transaction.execute_batch(&format!("drop table {table}"))?;
+        }
+        let columns: Vec<String> = self
+            .columns
+            .iter()
+            .map(|(name, kept)| format!("{} {kept}", quoted(name)))
+            .collect();
+        transaction.execute_batch(&format!(
+            "create table if not exists {table} ({})",
+            columns.join(", ")
+        ))?;
+        match self.mode {
+            Mode::Append => {}
+            Mode::Replace => {
+                transaction.execute(&format!("delete from {table}"), [])?;
+            }
+            Mode::ReplacePartition => {
+                let scope: Vec<String> = self
+                    .scope
+                    .iter()
+                    .enumerate()
+                    .map(|(index, (name, _))| format!("{} = ?{}", quoted(name), index + 1))
+                    .collect();
+                transaction.execute(
+                    &format!("delete from {table} where {}", scope.join(" and ")),
+                    rusqlite::params_from_iter(
+                        self.scope.iter().map(|(_, value)| Value::from(value)),
+                    ),
+                )?;
+            }
+        }
+        Ok(())
+    }
+
+    fn insert(
+        &self,
+        transaction: &Transaction<'_>,
+        batches: &mut mpsc::Receiver<RecordBatch>,
+    ) -> Result<()> {
+        let failed = |error| {
+            Error::storage(format!("{}: rows cannot be inserted", self.target), error)
+                .with_hint("look at the cause, then run the same command again")
+        };
+        let names: Vec<String> = self.columns.iter().map(|(name, _)| quoted(name)).collect();
+        let marks: Vec<String> = (1..=names.len()).map(|index| format!("?{index}")).collect();
+        let mut statement = transaction
+            .prepare(&format!(
+                "insert into {} ({}) values ({})",
+                quoted(&self.table),
+                names.join(", "),
+                marks.join(", ")
+            ))
+            .map_err(failed)?;
+        let scope: Vec<Value> = self
+            .scope
+            .iter()
+            .map(|(_, value)| Value::from(value))
+            .collect();
+        loop {
+            let batch = batches
+                .blocking_recv()
+                .ok_or_else(|| Error::internal("staged rows stopped coming"))?;
+            if batch.num_rows() == 0 {
+                return Ok(());
+            }
+            let columns = batch
+                .columns()
+                .iter()
+                .map(|column| SqlColumn::of(column))
+                .collect::<Result<Vec<_>>>()?;
+            for row in 0..batch.num_rows() {
+                let mut index = 1;
+                for column in &columns {
+                    statement
+                        .raw_bind_parameter(index, ToSqlOutput::Borrowed(column.value(row)))
+                        .map_err(failed)?;
+                    index += 1;
+                }
+                for value in &scope {
+                    statement.raw_bind_parameter(index, value).map_err(failed)?;
+                    index += 1;
+                }
+                statement.raw_execute().map_err(failed)?;
+            }
+        }
+    }
+}
+
+fn connect(path: &Path) -> Result<Connection> {
+    let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
+        Error::storage(
+            format!("the database '{}' cannot be opened", path.display()),
+            error,
+        )
+        .with_hint("check that it is a SQLite file in a folder that you may write to")
+    };
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(|error| failed(error.into()))?;
+    }
+    let connection = Connection::open(path).map_err(|error| failed(error.into()))?;
+    connection
+        .busy_timeout(std::time::Duration::from_secs(30))
+        .map_err(|error| failed(error.into()))?;
+    // A crash of the machine must not lose what the lake takes for loaded.
+    connection
+        .execute_batch("pragma journal_mode = delete; pragma synchronous = full")
+        .map_err(|error| failed(error.into()))?;
+    Ok(connection)
+}
+
+/// A column in one of the five classes that SQLite keeps.
+enum SqlColumn {
+    Int(arrow::array::ArrayRef),
+    Real(arrow::array::ArrayRef),
+    Text(arrow::array::ArrayRef),
+    Blob(arrow::array::ArrayRef),
+}
+
+impl SqlColumn {
+    fn of(column: &arrow::array::ArrayRef) -> Result<SqlColumn> {
+        Ok(match column.data_type() {
+            DataType::Boolean => SqlColumn::Int(cast(column, &DataType::Int64)?),
+            data_type if data_type.is_integer() => SqlColumn::Int(cast(column, &DataType::Int64)?),
+            data_type if data_type.is_floating() => {
+                SqlColumn::Real(cast(column, &DataType::Float64)?)
+            }
+            DataType::Binary | DataType::LargeBinary | DataType::BinaryView => {
+                SqlColumn::Blob(cast(column, &DataType::Binary)?)
+            }
+            // Dates and moments as ISO 8601; decimals digit by digit, which SQLite turns into a
+            // number only where nothing is lost.
+            _ => SqlColumn::Text(cast(column, &DataType::Utf8)?),
+        })
+    }
+
+    fn value(&self, row: usize) -> ValueRef<'_> {
+        let column = match self {
+            SqlColumn::Int(column) | SqlColumn::Real(column) => column,
+            SqlColumn::Text(column) | SqlColumn::Blob(column) => column,
+        };
+        if column.is_null(row) {
+            return ValueRef::Null;
+        }
+        match self {
+            SqlColumn::Int(column) => {
+                ValueRef::Integer(column.as_primitive::<Int64Type>().value(row))
+            }
+            SqlColumn::Real(column) => {
+                ValueRef::Real(column.as_primitive::<Float64Type>().value(row))
+            }
+            SqlColumn::Text(column) => {
+                ValueRef::Text(column.as_string::<i32>().value(row).as_bytes())
+            }
+            SqlColumn::Blob(column) => ValueRef::Blob(column.as_binary::<i32>().value(row)),
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! The grammar of a pipeline file: a plain tree in, a checked [`Pipeline`] out.
+
+pub(crate) mod check;
+pub(crate) mod data_type;
+pub(crate) mod read;
+pub(crate) mod schema;
+pub(crate) mod sections;
+pub(crate) mod stage;
+pub(crate) mod step;
+pub(crate) mod write;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::fault::{Fault, Sink};
+use crate::fields::{self, Fields, Keys, Text};
+use crate::literals;
+use crate::model::{Check, Connection, ParamValue, Pipeline, PluginSource, TableName, Zone};
+use crate::tree::Node;
+use crate::whole;
+
+pub(crate) const PIPELINE: Keys = Keys {
+    name: "pipeline",
+    what: "a pipeline",
+    keys: &[
+        "weir",
+        "name",
+        "owner",
+        "description",
+        "include",
+        "params",
+        "lake",
+        "zone",
+        "connections",
+        "plugins",
+        "profile",
+        "defaults",
+        "checks",
+        "step",
+    ],
+};
+
+/// What an included file may hold.
+pub(crate) const INCLUDED: Keys = Keys {
+    name: "included",
+    what: "an included file",
+    keys: &["params", "zone", "connections", "plugins", "checks"],
+};
+
+/// What a profile may hold: everything that does not say which pipeline this is.
+pub(crate) const PROFILE: Keys = Keys {
+    name: "profile",
+    what: "a profile",
+    keys: &[
+        "owner",
+        "description",
+        "params",
+        "lake",
+        "zone",
+        "connections",
+        "plugins",
+        "defaults",
+        "checks",
+        "step",
+    ],
+};
+
+#[cfg(test)]
+/// Every kind of table, for the JSON Schema to be held against.
+pub(crate) const TABLES: &[&Keys] = &[
+    &PIPELINE,
+    &PROFILE,
+    &crate::params::PARAM,
+    &crate::expand::DEFAULTS,
+    &crate::expand::DEFAULTS_STEP,
+    &sections::LAKE,
+    &sections::ZONE,
+    &sections::CONNECTION,
+    &sections::PLUGIN,
+    &step::STEP,
+    &read::READ,
+    &schema::SCHEMA_FILE,
+    &schema::COLUMN,
+    &stage::STAGE,
+    &stage::GRANT,
+    &check::CHECK,
+    &check::RANGE,
+    &write::WRITE,
+];
+
+/// What the parts of a file know of the rest of it.
+pub(crate) struct Context<'a> {
+    pub(crate) sink: &'a Sink,
+    /// The folder of the pipeline file.
+    pub(crate) dir: &'a Path,
+    pub(crate) schemas: &'a schema::SchemaFiles,
+    pub(crate) zones: BTreeMap<String, Zone>,
+    pub(crate) connections: BTreeMap<String, Connection>,
+    pub(crate) plugins: BTreeMap<String, PluginSource>,
+    pub(crate) checks: BTreeMap<String, Vec<Check>>,
+}
+
+impl Context<'_> {
+    /// The name of a plugin of this file.
+    pub(crate) fn plugin(&self, text: Text<'_>) -> String {
+        self.known("plugin", "[plugins]", text, self.plugins.keys());
+        text.text.to_owned()
+    }
+
+    /// The name of a connection of this file.
+    pub(crate) fn connection(&self, text: Text<'_>) -> String {
+        self.known("connection", "[connections]", text, self.connections.keys());
+        text.text.to_owned()
+    }
+
+    pub(crate) fn known<'k>(
+        &self,
+        what: &str,
+        section: &str,
+        text: Text<'_>,
+        names: impl Iterator<Item = &'k String>,
+    ) -> bool {
+        let names: Vec<&str> = names.map(String::as_str).collect();
+        let known = names.contains(&text.text);
+        if !known && !text.guess {
+            self.sink.push(
+                Fault::new(format!("there is no {what} '{}'", text.text))
+                    .at(text.place)
+                    .hint(fields::choices(
+                        &format!("{section} has"),
+                        text.text,
+                        names.into_iter(),
+                    )),
+            );
+        }
+        known
+    }
+
+    /// `zone.table`, where the zone is known.
+    pub(crate) fn table_name(&self, text: Text<'_>) -> Option<TableName> {
+        let parts: Vec<&str> = text.text.split('.').collect();
+        let [zone, table] = parts.as_slice() else {
+            if !text.guess {
+                self.sink.push(
+                    Fault::new(format!("'{}' does not name a table of a zone", text.text))
+                        .at(text.place)
+                        .hint("write \"zone.table\""),
+                );
+            }
+            return None;
+        };
+        let at = |part| Text { text: part, ..text };
+        let zone_known = self.known("zone", "[zone]", at(zone), self.zones.keys());
+        let table_fine = self.is_table(at(table));
+        (zone_known && table_fine).then(|| TableName {
+            zone: (*zone).to_owned(),
+            table: (*table).to_owned(),
+        })
+    }
+
+    pub(crate) fn is_table(&self, text: Text<'_>) -> bool {
+        let fine = literals::is_identifier(text.text);
+        if !fine && !text.guess {
+            self.sink.push(
+                Fault::new(format!("a table cannot be named '{}'", text.text))
+                    .at(text.place)
+                    .hint("use lower-case letters, digits and _, no digit first"),
+            );
+        }
+        fine
+    }
+}
+
+/// Reads an expanded tree. Without a pipeline there is at least one fault in `sink`, or a name
+/// that only a parameter's value can settle.
+pub(crate) fn pipeline(
+    root: &Node,
+    path: &Path,
+    dir: &Path,
+    params: BTreeMap<String, ParamValue>,
+    schemas: &schema::SchemaFiles,
+    sink: &Sink,
+) -> Option<Pipeline> {
+    let fields = Fields::open(root, &PIPELINE, sink)?;
+    let name = fields
+        .need_text("name", "write name = \"…\" at the top")
+        .filter(|text| {
+            let fine = literals::is_name(text.text);
+            if !fine {
+                fields.fault(
+                    text.place,
+                    format!("a pipeline cannot be named '{}'", text.text),
+                    "use lower-case letters, digits, - and _, a letter or digit first",
+                );
+            }
+            fine
+        });
+    let owner = fields.owned("owner");
+    fields.text("description");
+    let lake = sections::lake(fields.node("lake"), sink);
+
+    let mut context = Context {
+        sink,
+        dir,
+        schemas,
+        zones: sections::zones(fields.node("zone"), sink),
+        connections: sections::connections(fields.node("connections"), sink),
+        plugins: sections::plugins(fields.node("plugins"), sink),
+        checks: BTreeMap::new(),
+    };
+    context.checks = check::named_sets(fields.node("checks"), &context);
+
+    let hint = "add [[step]] with name, read and write";
+    let step_nodes = fields.need("step", hint)?;
+    if step_nodes.elements().is_empty() {
+        fields.fault(&step_nodes.place, "a pipeline needs a step", hint);
+    }
+    let steps: Vec<_> = step_nodes
+        .elements()
+        .iter()
+        .filter_map(|node| step::step(node, &context))
+        .collect();
+    whole::check(&steps, sink);
+
+    let complete = steps.len() == step_nodes.elements().len();
+    let Context {
+        zones,
+        connections,
+        plugins,
+        ..
+    } = context;
+    name.filter(|_| complete).map(|name| Pipeline {
+        path: path.to_owned(),
+        dir: dir.to_owned(),
+        name: name.text.to_owned(),
+        owner,
+        params,
+        lake,
+        zones,
+        connections,
+        plugins,
+        steps,
+    })
+}

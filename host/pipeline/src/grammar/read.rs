@@ -1,0 +1,203 @@
+//! `read`: files, a table or a query.
+
+use crate::fields::{Fields, Keys, Text};
+use crate::grammar::{Context, schema};
+use crate::model::{Compression, CsvOptions, FileFormat, FileRead, FileSchema, Read, ReadSource};
+use crate::tree::Node;
+
+pub(crate) const READ: Keys = Keys {
+    name: "read",
+    what: "a read",
+    keys: &[
+        "files",
+        "table",
+        "sql",
+        "limit",
+        "format",
+        "compression",
+        "schema",
+        "allow_missing",
+        "delimiter",
+        "quote",
+        "escape",
+        "header",
+        "nulls",
+    ],
+};
+
+/// Keys that belong to files.
+const FILE_KEYS: &[&str] = &["format", "compression", "schema", "allow_missing"];
+/// Keys that belong to CSV.
+const CSV_KEYS: &[&str] = &["delimiter", "quote", "escape", "header", "nulls"];
+
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Format {
+    Csv,
+    JsonLines,
+    Json,
+    Parquet,
+}
+
+pub(crate) const FORMATS: &[(&str, Format)] = &[
+    ("csv", Format::Csv),
+    ("json-lines", Format::JsonLines),
+    ("json", Format::Json),
+    ("parquet", Format::Parquet),
+];
+
+pub(crate) const COMPRESSIONS: &[(&str, Compression)] = &[
+    ("auto", Compression::Auto),
+    ("none", Compression::None),
+    ("gzip", Compression::Gzip),
+    ("zstd", Compression::Zstd),
+];
+
+pub(crate) fn read(node: &Node, context: &Context<'_>) -> Option<Read> {
+    let fields = Fields::open(node, &READ, context.sink)?;
+    let limit = fields.count("limit");
+    let hint = "files = \"data/*.csv\", table = \"zone.table\" or sql = \"select …\"";
+    let (key, entry) = fields.one_of(&["files", "table", "sql"], hint)?;
+    let text = fields.text(key);
+    let source = if key == "files" {
+        files(&fields, text, context).map(ReadSource::Files)
+    } else {
+        for keys in [FILE_KEYS, CSV_KEYS] {
+            fields.refuse(
+                keys,
+                "belongs to `files`",
+                "leave it out: tables and queries have a schema",
+            );
+        }
+        let text = text?;
+        if key == "table" {
+            context.table_name(text).map(ReadSource::Table)
+        } else {
+            not_blank(&fields, text, "sql").then(|| ReadSource::Sql(text.text.to_owned()))
+        }
+    };
+    Some(Read {
+        source: source?,
+        limit,
+        place: entry.node.place.clone(),
+    })
+}
+
+fn files(fields: &Fields<'_>, glob: Option<Text<'_>>, context: &Context<'_>) -> Option<FileRead> {
+    let glob = glob.filter(|text| not_blank(fields, *text, "files"));
+    let format_hint = "write format = \"csv\", \"json-lines\", \"json\" or \"parquet\"";
+    fields.need("format", format_hint);
+    let format = fields.choice("format", FORMATS);
+    let compression = fields.choice("compression", COMPRESSIONS);
+    let allow_missing = fields.flag("allow_missing").unwrap_or(false);
+    if format.is_some_and(|format| format != Format::Csv) {
+        fields.refuse(
+            CSV_KEYS,
+            "belongs to CSV",
+            "leave it out, or write format = \"csv\"",
+        );
+    }
+    if format == Some(Format::Parquet)
+        && let Some(Compression::Gzip | Compression::Zstd) = compression
+    {
+        fields.refuse(
+            &["compression"],
+            "does not apply to Parquet",
+            "leave it out: Parquet compresses its pages itself",
+        );
+    }
+    let schema = match fields.node("schema") {
+        Some(node) => schema::declared(node, context).map(FileSchema::Declared),
+        None if format == Some(Format::Parquet) => Some(FileSchema::FromFile),
+        None => {
+            if format.is_some() {
+                fields.need(
+                    "schema",
+                    "write schema = \"schemas/….toml\", or list the columns: schema = { id = \"int64 not null\" }",
+                );
+            }
+            None
+        }
+    };
+    // Options of CSV are read whatever the format, so that all faults are told.
+    let csv = csv_options(fields);
+    let format = match format? {
+        Format::Csv => FileFormat::Csv(csv?),
+        Format::JsonLines => FileFormat::JsonLines,
+        Format::Json => FileFormat::JsonArray,
+        Format::Parquet => FileFormat::Parquet,
+    };
+    Some(FileRead {
+        glob: glob?.text.to_owned(),
+        format,
+        compression: compression.unwrap_or(Compression::Auto),
+        schema: schema?,
+        allow_missing,
+    })
+}
+
+fn csv_options(fields: &Fields<'_>) -> Option<CsvOptions> {
+    let delimiter = character(fields, "delimiter", Some(b','));
+    let quote = character(fields, "quote", Some(b'"'));
+    let escape = character(fields, "escape", None);
+    let header = fields.flag("header").unwrap_or(true);
+    let nulls = match fields.texts("nulls") {
+        Some(texts) => texts.iter().map(|text| text.text.to_owned()).collect(),
+        None => vec![String::new()],
+    };
+    let (delimiter, quote) = (delimiter?, quote?);
+    if delimiter == quote {
+        let key = if fields.node("quote").is_some() {
+            "quote"
+        } else {
+            "delimiter"
+        };
+        let place = fields.node(key).map_or(fields.place(), |node| &node.place);
+        fields.fault(
+            place,
+            "`delimiter` and `quote` are the same character",
+            "the defaults are delimiter = \",\" and quote = '\"'",
+        );
+        return None;
+    }
+    Some(CsvOptions {
+        delimiter,
+        quote,
+        escape,
+        header,
+        nulls,
+    })
+}
+
+/// A key that holds one ASCII character; line breaks and NUL end rows or text.
+fn character(fields: &Fields<'_>, key: &str, default: Option<u8>) -> Option<u8> {
+    if fields.node(key).is_none() {
+        return default;
+    }
+    let text = fields.text(key)?;
+    match text.text.as_bytes() {
+        [byte] if byte.is_ascii() && !matches!(byte, b'\n' | b'\r' | 0) => Some(*byte),
+        _ => {
+            if !text.guess {
+                fields.fault(
+                    text.place,
+                    format!("`{key}` must be one ASCII character"),
+                    "write \",\", \"|\", \";\" or \"\\t\" for a tab",
+                );
+            }
+            None
+        }
+    }
+}
+
+/// Whether a text says something.
+pub(crate) fn not_blank(fields: &Fields<'_>, text: Text<'_>, key: &str) -> bool {
+    let blank = text.text.trim().is_empty();
+    if blank {
+        fields.fault(
+            text.place,
+            format!("`{key}` is empty"),
+            format!("give `{key}` a text"),
+        );
+    }
+    !blank
+}

@@ -1,0 +1,195 @@
+//! The columns of files: a schema file, or the same inline.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use crate::fault::{Fault, Sink};
+use crate::fields::{self, Fields, Keys, Text};
+use crate::file::read_limited;
+use crate::grammar::{Context, data_type};
+use crate::model::{Column, DataType};
+use crate::place::Place;
+use crate::tree::{self, Node, Value};
+
+pub(crate) const SCHEMA_FILE: Keys = Keys {
+    name: "schema_file",
+    what: "a schema file",
+    keys: &["columns", "description"],
+};
+
+pub(crate) const COLUMN: Keys = Keys {
+    name: "column",
+    what: "a column",
+    keys: &["name", "type", "nullable", "source"],
+};
+
+/// Schema files already read: many steps share one.
+#[derive(Default)]
+pub(crate) struct SchemaFiles(RefCell<BTreeMap<PathBuf, Option<Vec<Column>>>>);
+
+/// The columns of a `schema` key; none if there are faults.
+pub(crate) fn declared(node: &Node, context: &Context<'_>) -> Option<Vec<Column>> {
+    match &node.value {
+        Value::String(path) => {
+            let text = Text {
+                text: path,
+                place: &node.place,
+                guess: node.guess,
+            };
+            from_file(text, context)
+        }
+        // An inline table may be a whole schema file's content or the columns themselves; a
+        // column may be called `columns` too.
+        Value::Table(table) => match table.get("columns").map(|entry| &entry.node) {
+            Some(columns) if !matches!(columns.value, Value::String(_)) => {
+                file_content(node, context.sink)
+            }
+            _ => columns(node, context.sink),
+        },
+        _ => columns(node, context.sink),
+    }
+}
+
+fn from_file(text: Text<'_>, context: &Context<'_>) -> Option<Vec<Column>> {
+    let path = context.dir.join(text.text);
+    if let Some(known) = context.schemas.0.borrow().get(&path) {
+        return known.clone();
+    }
+    let columns = match read_limited(&path) {
+        Ok(content) => match tree::parse(&path, &content) {
+            Ok(root) => file_content(&root, context.sink),
+            Err(fault) => {
+                context.sink.push(fault);
+                None
+            }
+        },
+        Err(why) => {
+            // A path that depends on a parameter without a value need not exist.
+            if !text.guess {
+                context.sink.push(
+                    Fault::new(format!("schema file '{}' cannot be read: {why}", text.text))
+                        .at(text.place)
+                        .hint("paths are relative to the folder of the pipeline file"),
+                );
+                // Not remembered: each step that names it is blamed.
+            }
+            return None;
+        }
+    };
+    context.schemas.0.borrow_mut().insert(path, columns.clone());
+    columns
+}
+
+fn file_content(root: &Node, sink: &Sink) -> Option<Vec<Column>> {
+    let fields = Fields::open(root, &SCHEMA_FILE, sink)?;
+    fields.text("description");
+    let hint = "write [columns] with a line for each: id = \"int64 not null\"";
+    columns(fields.need("columns", hint)?, sink)
+}
+
+/// A list of column tables, or a table of names and types.
+fn columns(node: &Node, sink: &Sink) -> Option<Vec<Column>> {
+    let columns: Vec<(Option<Column>, &Place)> = match &node.value {
+        Value::Array(nodes) => nodes
+            .iter()
+            .map(|node| (column(node, sink), &node.place))
+            .collect(),
+        Value::Table(table) => table
+            .iter()
+            .map(|(name, entry)| (shorthand(name, &entry.key, &entry.node, sink), &entry.key))
+            .collect(),
+        _ => {
+            fields::wrong_kind(node, "schema", "a path, a table or a list of columns", sink);
+            return None;
+        }
+    };
+    if columns.is_empty() {
+        sink.push(
+            Fault::new("a schema needs a column")
+                .at(&node.place)
+                .hint("write a name and a type for each column: id = \"int64 not null\""),
+        );
+        return None;
+    }
+    let mut seen = BTreeSet::new();
+    for (column, place) in &columns {
+        if let Some(column) = column
+            && !seen.insert(column.name.to_lowercase())
+        {
+            sink.push(
+                Fault::new(format!("two columns are named '{}'", column.name))
+                    .at(place)
+                    .hint("names must differ by more than case; `source` says what the file calls a column"),
+            );
+        }
+    }
+    columns.into_iter().map(|(column, _)| column).collect()
+}
+
+fn column(node: &Node, sink: &Sink) -> Option<Column> {
+    let fields = Fields::open(node, &COLUMN, sink)?;
+    let hint = "write { name = \"id\", type = \"int64\" }";
+    let name = fields
+        .need_text("name", hint)
+        .filter(|text| named_well(text.text, text.place, sink));
+    let data_type = fields
+        .need_text("type", hint)
+        .and_then(|text| typed(text.text, text.place, sink));
+    let nullable = fields.flag("nullable").unwrap_or(true);
+    let source = fields.owned("source");
+    Some(Column {
+        name: name?.text.to_owned(),
+        source,
+        data_type: data_type?,
+        nullable,
+    })
+}
+
+/// `name = "type"` or `name = "type not null"`
+fn shorthand(name: &str, key: &Place, node: &Node, sink: &Sink) -> Option<Column> {
+    let fine = named_well(name, key, sink);
+    let text = fields::text(node, name, sink)?;
+    let written = text.text.trim();
+    let (written, nullable) = match written.strip_suffix("not null") {
+        Some(written) => (written.trim_end(), false),
+        None => (written, true),
+    };
+    let data_type = typed(written, text.place, sink)?;
+    fine.then(|| Column {
+        name: name.to_owned(),
+        source: None,
+        data_type,
+        nullable,
+    })
+}
+
+fn typed(text: &str, place: &Place, sink: &Sink) -> Option<DataType> {
+    match data_type::parse(text) {
+        Ok(data_type) => Some(data_type),
+        Err(bad) => {
+            sink.push(
+                Fault::new(bad.message)
+                    .at(&place.narrowed_to(&bad.fragment))
+                    .hint(bad.hint),
+            );
+            None
+        }
+    }
+}
+
+fn named_well(name: &str, place: &Place, sink: &Sink) -> bool {
+    // Delta Lake refuses the rest.
+    let fine = !name.is_empty()
+        && !name
+            .chars()
+            .any(|c| c.is_control() || " ,;{}()=".contains(c));
+    if !fine {
+        sink.push(
+            Fault::new(format!("a column cannot be named '{name}'"))
+                .at(place)
+                .hint("leave out spaces and , ; { } ( ) =; write { name = \"…\", source = \"name in the file\", type = \"…\" }"),
+        );
+    }
+    fine
+}

@@ -1,0 +1,305 @@
+//! The grammar as a JSON Schema, for editors.
+
+use serde_json::{Map, Value, json};
+
+use crate::grammar::{read, sections, stage, write};
+use crate::params::PARAM_TYPES;
+
+/// A JSON Schema (draft 2020-12) of a pipeline file.
+///
+/// Editors use it to complete and explain keys. It says less than [`crate::PipelineFile::check`]:
+/// what one table may hold, not what tables mean to each other. Parameters, connections and plugins
+/// have no required keys in it, since a profile may override a single key of each.
+pub fn json_schema() -> Value {
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Weir pipeline",
+        "$ref": "#/$defs/pipeline",
+        "$defs": {
+            "pipeline": pipeline(),
+            "profile": profile(),
+            "param": table("A parameter", &[], json!({
+                "type": one_of("The type of its values", PARAM_TYPES),
+                "default": { "description": "The value if none is given; without one it is required" },
+                "values": { "type": "array", "minItems": 1, "description": "The values it may have" },
+                "description": text("What it is for"),
+            })),
+            "defaults": table("What steps have if they do not say otherwise", &[], json!({
+                "step": reference("defaults_step"),
+            })),
+            "defaults_step": table("Defaults of steps", &[], json!({ "timeout": duration("How long a step may run") })),
+            "lake": table("Where zones lie by default", &[], json!({ "url": text("A path or URL; ./lake if absent") })),
+            "zone": table("A named prefix that holds tables", &[], json!({
+                "url": text("Where it lies, if not at <lake>/<zone>"),
+                "sensitivity": text("What it may hold, in the organisation's own word"),
+                "retention": duration("How long its data is kept"),
+            })),
+            "connection": table("A database", &[], json!({
+                "kind": one_of("The kind of database", sections::CONNECTION_KINDS),
+                "path": text("The file; warehouse.sqlite in the lake if absent"),
+            })),
+            "plugin": table("A WebAssembly component", &[], json!({
+                "component": text("A .wasm file, or the folder of a plugin's crate"),
+                "sha256": { "type": "string", "pattern": "^[0-9a-f]{64}$", "description": "The digest it must have" },
+            })),
+            "step": step(),
+            "read": read_table(),
+            "schema_file": table("A schema file", &["columns"], json!({
+                "columns": reference("columns"),
+                "description": text("What the files hold"),
+            })),
+            "columns": { "oneOf": [
+                { "type": "object", "additionalProperties": text("A type, and `not null` if nulls are refused") },
+                { "type": "array", "minItems": 1, "items": reference("column") },
+            ] },
+            "column": table("A column", &["name", "type"], json!({
+                "name": text("Its name in Weir"),
+                "type": text("int64, string, date, timestamp, decimal(p,s), list<type>, struct<name: type, …>, …"),
+                "nullable": { "type": "boolean", "default": true, "description": "Whether values may be null" },
+                "source": text("Its name in the file, where it differs"),
+            })),
+            "stage": stage_table(),
+            "grant": table("What the plugin is given; nothing by default", &["columns"], json!({
+                "columns": texts("Columns by name or glob; !name takes one out"),
+                "memory": { "type": "string", "pattern": "^[0-9]+(KiB|MiB|GiB)$", "default": "128MiB" },
+                "deadline": duration("Guest time for one call; 2s if absent"),
+            })),
+            "check": check(),
+            "range": table("Bounds, included", &[], json!({
+                "min": { "type": ["string", "number"] },
+                "max": { "type": ["string", "number"] },
+            })),
+            "write": table("A target", &["table"], json!({
+                "table": text("zone.table, or a table of the connection"),
+                "connection": text("A database of [connections]"),
+                "mode": one_of("How rows meet what is there; replace if absent", write::MODES),
+                "output": text("Which output; the only one if absent"),
+                "partition": {
+                    "type": "object",
+                    "minProperties": 1,
+                    "description": "Columns with the values that every written row has",
+                    "additionalProperties": { "type": ["string", "integer"] },
+                },
+            })),
+        },
+    })
+}
+
+fn pipeline() -> Value {
+    let mut properties = shared_sections();
+    properties.insert(
+        "weir".into(),
+        json!({ "const": 1, "description": "The format of the file" }),
+    );
+    properties.insert("name".into(), json!({ "type": "string", "pattern": "^[a-z0-9][a-z0-9_-]*$", "description": "The pipeline's name" }));
+    properties.insert(
+        "include".into(),
+        texts("Files with params, zones, connections, plugins and checks"),
+    );
+    properties.insert(
+        "profile".into(),
+        named("profile", "Overrides, chosen by --profile"),
+    );
+    table(
+        "A pipeline",
+        &["weir", "name", "step"],
+        Value::Object(properties),
+    )
+}
+
+fn profile() -> Value {
+    table(
+        "What one profile overrides",
+        &[],
+        Value::Object(shared_sections()),
+    )
+}
+
+/// The sections that a file and its profiles have alike.
+fn shared_sections() -> Map<String, Value> {
+    let sections = [
+        ("owner", text("Who answers for it")),
+        ("description", text("What it is for")),
+        (
+            "params",
+            named("param", "Parameters, bound anew by each run"),
+        ),
+        ("lake", reference("lake")),
+        ("zone", named("zone", "Zones by name")),
+        ("connections", named("connection", "Databases by name")),
+        ("plugins", named("plugin", "Plugins by name")),
+        ("defaults", reference("defaults")),
+        ("checks", named("check", "Sets of checks by name")),
+        (
+            "step",
+            json!({ "type": "array", "minItems": 1, "items": reference("step") }),
+        ),
+    ];
+    sections
+        .into_iter()
+        .map(|(name, schema)| (name.to_owned(), schema))
+        .collect()
+}
+
+fn step() -> Value {
+    table(
+        "Reads, applies stages, writes",
+        &["name", "read", "write"],
+        json!({
+            "name": text("Its name, unlike that of any other step"),
+            "description": text("What it is for"),
+            "each": {
+                "type": "object",
+                "minProperties": 1,
+                "additionalProperties": { "type": "array", "minItems": 1 },
+                "description": "Lists walked side by side: one step for each tuple, read as ${each.name}",
+            },
+            "read": reference("read"),
+            "stage": { "type": "array", "items": reference("stage") },
+            "write": { "oneOf": [reference("write"), { "type": "array", "minItems": 1, "items": reference("write") }] },
+            "timeout": duration("How long it may run"),
+        }),
+    )
+}
+
+fn read_table() -> Value {
+    table(
+        "What a step reads: files, table or sql",
+        &[],
+        json!({
+            "files": text("A path with *, ?, […], {a,b} and **, relative to this file"),
+            "table": text("zone.table"),
+            "sql": text("A query over tables; parameters as $name"),
+            "limit": { "type": "integer", "minimum": 1, "description": "At most this many rows" },
+            "format": one_of("How the files are laid out", read::FORMATS),
+            "compression": one_of("How the files are compressed; auto if absent", read::COMPRESSIONS),
+            "schema": { "oneOf": [text("A schema file"), reference("columns"), reference("schema_file")] },
+            "allow_missing": { "type": "boolean", "default": false, "description": "Whether it is fine that no file matches" },
+            "delimiter": character("Between fields; a comma if absent"),
+            "quote": character("Around fields that hold delimiters; \" if absent"),
+            "escape": character("Before a quote that is data; doubling if absent"),
+            "header": { "type": "boolean", "default": true, "description": "Whether the first row names the columns" },
+            "nulls": texts("Texts that mean null; the empty text if absent"),
+        }),
+    )
+}
+
+fn stage_table() -> Value {
+    let limit = || {
+        json!({ "oneOf": [
+        { "type": "string", "pattern": "^[0-9.]+%$" },
+        { "type": "integer", "minimum": 0 },
+    ], "description": "A share such as \"1%\" or a number of rows" })
+    };
+    table(
+        "One link of a step's chain: transform, check, plugin_check or sql",
+        &[],
+        json!({
+            "transform": text("A plugin that makes rows out of rows"),
+            "check": { "oneOf": [reference("check"), text("A set of [checks]"), texts("Sets of [checks]")] },
+            "plugin_check": text("A plugin that judges rows"),
+            "sql": text("A query over `input`"),
+            "mask": { "not": {}, "description": "Not supported yet" },
+            "output": text("Which output of the last transform it applies to"),
+            "config": { "type": "object", "description": "The plugin's configuration" },
+            "grant": reference("grant"),
+            "on_fail": one_of("What becomes of failing rows; quarantine if absent", stage::FAIL_ACTIONS),
+            "fail_above": limit(),
+            "warn_above": limit(),
+        }),
+    )
+}
+
+fn check() -> Value {
+    let per_column = |schema: Value| json!({ "type": "object", "minProperties": 1, "additionalProperties": schema });
+    table(
+        "Declared checks, judged in the order of the file",
+        &[],
+        json!({
+            "not_null": texts("Columns that have a value"),
+            "unique": { "oneOf": [texts("A key"), { "type": "array", "items": texts("A key") }] },
+            "accepted": per_column(json!({ "type": "array", "minItems": 1, "description": "The values a column may have" })),
+            "range": per_column(reference("range")),
+            "pattern": per_column(text("A regular expression that the whole text matches")),
+            "expression": per_column(text("SQL that is true for good rows, under the rule's name")),
+            "references": per_column(text("zone.table.column in which the value occurs")),
+        }),
+    )
+}
+
+fn table(description: &str, required: &[&str], properties: Value) -> Value {
+    json!({
+        "type": "object",
+        "description": description,
+        "required": required,
+        "additionalProperties": false,
+        "properties": properties,
+    })
+}
+
+fn named(definition: &str, description: &str) -> Value {
+    json!({ "type": "object", "description": description, "additionalProperties": reference(definition) })
+}
+
+fn reference(definition: &str) -> Value {
+    json!({ "$ref": format!("#/$defs/{definition}") })
+}
+
+fn text(description: &str) -> Value {
+    json!({ "type": "string", "description": description })
+}
+
+fn texts(description: &str) -> Value {
+    json!({ "type": "array", "items": { "type": "string" }, "description": description })
+}
+
+fn duration(description: &str) -> Value {
+    json!({ "type": "string", "pattern": "^([0-9]+(ms|s|m|h|d))+$", "description": description })
+}
+
+fn character(description: &str) -> Value {
+    json!({ "type": "string", "minLength": 1, "maxLength": 1, "description": description })
+}
+
+/// A fixed choice; templates are strings too, so that the list only completes.
+fn one_of<T>(description: &str, choices: &[(&str, T)]) -> Value {
+    let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+    json!({
+        "description": description,
+        "anyOf": [{ "enum": names }, { "type": "string", "pattern": "\\$\\{" }],
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::grammar::TABLES;
+
+    #[test]
+    fn every_key_the_reader_takes_is_in_the_schema() {
+        let schema = json_schema();
+        for keys in TABLES {
+            let properties = &schema["$defs"][keys.name]["properties"];
+            let listed: BTreeSet<&str> = properties
+                .as_object()
+                .unwrap()
+                .keys()
+                .map(String::as_str)
+                .collect();
+            let taken: BTreeSet<&str> = keys.keys.iter().copied().collect();
+            assert_eq!(listed, taken, "{}", keys.name);
+        }
+    }
+
+    #[test]
+    fn every_reference_has_a_definition() {
+        let schema = json_schema();
+        let text = schema.to_string();
+        for part in text.split("\"#/$defs/").skip(1) {
+            let name = part.split('"').next().unwrap();
+            assert!(schema["$defs"].get(name).is_some(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! What holds between the steps of a file: who writes what, and who waits for whom.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::fault::{Fault, Sink};
+use crate::model::{
+    CheckKind, ReadSource, ScopeValue, StageAction, Step, TableName, Target, Write, WriteMode,
+};
+
+/// Checks the steps of a file against each other.
+pub(crate) fn check(steps: &[Step], sink: &Sink) {
+    distinct_names(steps, sink);
+    append_needs_files(steps, sink);
+    one_writer_each(steps, sink);
+    no_cycle(steps, sink);
+}
+
+fn distinct_names(steps: &[Step], sink: &Sink) {
+    let mut seen: BTreeMap<&str, &Step> = BTreeMap::new();
+    for step in steps {
+        // Steps of one `each` with one name are told where it is unrolled.
+        if let Some(first) = seen.insert(&step.name, step)
+            && first.place.span != step.place.span
+        {
+            sink.push(
+                Fault::new(format!("two steps are named '{}'", step.name))
+                    .at(&step.place)
+                    .hint(format!("rename one; the other is at {}", first.place)),
+            );
+        }
+    }
+}
+
+fn append_needs_files(steps: &[Step], sink: &Sink) {
+    for step in steps {
+        if matches!(step.read.source, ReadSource::Files(_)) {
+            continue;
+        }
+        for write in step
+            .writes
+            .iter()
+            .filter(|write| write.mode == WriteMode::Append)
+        {
+            sink.push(
+                Fault::new("mode 'append' needs a step that reads `files`, else a rerun would double the rows")
+                    .at(&write.place)
+                    .hint("use mode = \"replace\" or \"replace-partition\""),
+            );
+        }
+    }
+}
+
+/// Several writes to one target are fine if they cannot undo each other.
+fn one_writer_each(steps: &[Step], sink: &Sink) {
+    let mut targets: BTreeMap<String, Vec<(&Step, &Write)>> = BTreeMap::new();
+    for step in steps {
+        for write in &step.writes {
+            targets
+                .entry(target_name(&write.target))
+                .or_default()
+                .push((step, write));
+        }
+    }
+    for (name, writes) in targets {
+        // One fault for each target: what is wrong with one pair is mostly wrong with all.
+        if let Some((step, write, first_step, first_write, why)) = conflict(&writes) {
+            let by = if step.name == first_step.name {
+                format!("twice by step '{}'", step.name)
+            } else {
+                format!("by steps '{}' and '{}'", first_step.name, step.name)
+            };
+            let other = if first_write.place.span == write.place.span {
+                String::new()
+            } else {
+                format!("; the other write is at {}", first_write.place)
+            };
+            sink.push(
+                Fault::new(format!("'{name}' is written {by}{why}"))
+                    .at(&write.place)
+                    .hint(format!("use mode = \"replace-partition\" in all of them, with the same partition columns and different values{other}")),
+            );
+        }
+    }
+}
+
+type Conflict<'a> = (&'a Step, &'a Write, &'a Step, &'a Write, &'static str);
+
+fn conflict<'a>(writes: &[(&'a Step, &'a Write)]) -> Option<Conflict<'a>> {
+    let ((first_step, first), rest) = writes.split_first()?;
+    if rest.is_empty()
+        || writes
+            .iter()
+            .all(|(_, write)| write.mode == WriteMode::Append)
+    {
+        return None;
+    }
+    let mut scopes: BTreeMap<Vec<(&str, String)>, (&Step, &Write)> = BTreeMap::new();
+    let columns = scope_columns(first);
+    for (step, write) in writes {
+        let other = [&first.mode, &write.mode]
+            .into_iter()
+            .find(|mode| **mode != WriteMode::ReplacePartition);
+        if let Some(mode) = other {
+            // The first write's own mode is told at the second: there the conflict begins.
+            let (step, write) = if std::ptr::eq(*write, *first) {
+                rest.first()?
+            } else {
+                &(*step, *write)
+            };
+            let why = match mode {
+                WriteMode::Append => ", not always by appending",
+                _ => ", and one replaces what the other wrote",
+            };
+            return Some((step, write, first_step, first, why));
+        }
+        if scope_columns(write) != columns {
+            return Some((
+                step,
+                write,
+                first_step,
+                first,
+                " with different partition columns",
+            ));
+        }
+        let mut scope: Vec<(&str, String)> = write
+            .partition
+            .iter()
+            .map(|(column, value)| (column.as_str(), format!("{value:?}")))
+            .collect();
+        scope.sort();
+        if let Some((other_step, other)) = scopes.insert(scope, (step, write)) {
+            return Some((
+                step,
+                write,
+                other_step,
+                other,
+                " with the same partition values",
+            ));
+        }
+    }
+    None
+}
+
+/// Names and types of the scope's columns, in no order.
+fn scope_columns(write: &Write) -> BTreeSet<(&str, &str)> {
+    write
+        .partition
+        .iter()
+        .map(|(column, value)| {
+            let kind = match value {
+                ScopeValue::String(_) => "string",
+                ScopeValue::Int(_) => "int",
+                ScopeValue::Date(_) => "date",
+            };
+            (column.as_str(), kind)
+        })
+        .collect()
+}
+
+fn target_name(target: &Target) -> String {
+    match target {
+        Target::Table(name) => name.to_string(),
+        Target::Database { connection, table } => format!("{table} in connection {connection}"),
+    }
+}
+
+/// A step waits for those that write what it reads. Tables named in SQL are the engine's to find.
+fn no_cycle(steps: &[Step], sink: &Sink) {
+    let mut writers: BTreeMap<&TableName, BTreeSet<usize>> = BTreeMap::new();
+    for (index, step) in steps.iter().enumerate() {
+        for write in &step.writes {
+            if let Target::Table(name) = &write.target {
+                writers.entry(name).or_default().insert(index);
+            }
+        }
+    }
+    let edges: BTreeMap<usize, BTreeSet<usize>> = steps
+        .iter()
+        .enumerate()
+        .map(|(index, step)| {
+            let waits_for = reads(step)
+                .filter_map(|table| writers.get(table))
+                .flatten()
+                .copied()
+                .collect();
+            (index, waits_for)
+        })
+        .collect();
+    let Some(cycle) = find_cycle(&edges) else {
+        return;
+    };
+    let cycle: Vec<&Step> = cycle.iter().filter_map(|index| steps.get(*index)).collect();
+    let Some(first) = cycle.first() else {
+        return;
+    };
+    let names: Vec<&str> = cycle
+        .iter()
+        .chain([first])
+        .map(|step| step.name.as_str())
+        .collect();
+    let fault = if cycle.len() == 1 {
+        Fault::new(format!(
+            "step '{}' reads a table that it writes itself",
+            first.name
+        ))
+    } else {
+        Fault::new(format!(
+            "these steps wait for each other: {}",
+            names.join(" -> ")
+        ))
+    };
+    sink.push(
+        fault
+            .at(&first.place)
+            .hint("each step waits for those that write what it reads; let one of them read or write another table"),
+    );
+}
+
+/// The tables that a step names outside of SQL.
+fn reads(step: &Step) -> impl Iterator<Item = &TableName> {
+    let read = match &step.read.source {
+        ReadSource::Table(name) => Some(name),
+        ReadSource::Files(_) | ReadSource::Sql(_) => None,
+    };
+    let checks = step.stages.iter().flat_map(|stage| match &stage.action {
+        StageAction::Checks(stage) => stage.checks.as_slice(),
+        StageAction::Transform(_) | StageAction::PluginCheck(_) | StageAction::Sql(_) => &[],
+    });
+    read.into_iter()
+        .chain(checks.filter_map(|check| match &check.kind {
+            CheckKind::References { table, .. } => Some(table),
+            _ => None,
+        }))
+}
+
+/// The nodes of one cycle, each once, in the direction of the edges; none if there is no cycle.
+///
+/// `edges` maps a node to those it points to. Nodes that occur only as ends need no entry.
+///
+/// ```
+/// use std::collections::{BTreeMap, BTreeSet};
+///
+/// let mut edges = BTreeMap::from([(0, BTreeSet::from([1])), (1, BTreeSet::from([2]))]);
+/// assert_eq!(weir_pipeline::find_cycle(&edges), None);
+/// edges.insert(2, BTreeSet::from([1]));
+/// assert_eq!(weir_pipeline::find_cycle(&edges), Some(vec![1, 2]));
+/// ```
+pub fn find_cycle(edges: &BTreeMap<usize, BTreeSet<usize>>) -> Option<Vec<usize>> {
+    let none = BTreeSet::new();
+    let ends = |node: usize| edges.get(&node).unwrap_or(&none).iter();
+    let mut done = BTreeSet::new();
+    for &start in edges.keys() {
+        // Depth first without recursion: the path, and beside each node its edges not yet walked.
+        let mut path = vec![start];
+        let mut open = vec![ends(start)];
+        while let (Some(&node), Some(next)) = (path.last(), open.last_mut()) {
+            match next.next() {
+                Some(end) if path.contains(end) => {
+                    return Some(path.into_iter().skip_while(|node| node != end).collect());
+                }
+                Some(end) if done.contains(end) => {}
+                Some(&end) => {
+                    path.push(end);
+                    open.push(ends(end));
+                }
+                None => {
+                    done.insert(node);
+                    path.pop();
+                    open.pop();
+                }
+            }
+        }
+    }
+    None
+}

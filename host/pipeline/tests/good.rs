@@ -1,0 +1,603 @@
+//! Sound files and what they resolve to.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use weir_pipeline::*;
+
+fn args(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
+}
+
+fn no_env() -> LoadOptions<'static> {
+    LoadOptions {
+        profile: None,
+        env: &|_| None,
+    }
+}
+
+fn told<T>(result: Result<T, Faults>) -> T {
+    result.unwrap_or_else(|faults| panic!("{faults}"))
+}
+
+fn parse(text: &str) -> PipelineFile {
+    told(PipelineFile::parse(
+        Path::new("tests/good/test.toml"),
+        text,
+        &no_env(),
+    ))
+}
+
+fn visits(profile: Option<&str>) -> PipelineFile {
+    let env = |name: &str| (name == "WAREHOUSE").then(|| "/w/w.sqlite".to_owned());
+    let options = LoadOptions { profile, env: &env };
+    told(PipelineFile::load(
+        Path::new("tests/good/visits.toml"),
+        &options,
+    ))
+}
+
+fn date(text: &str) -> chrono::NaiveDate {
+    text.parse().unwrap()
+}
+
+/// A file with one step, whose table holds `step`.
+fn with_step(head: &str, step: &str) -> String {
+    format!(
+        "weir = 1\nname = \"t\"\n{head}\n[zone.raw]\n[plugins]\np = {{ component = \"p.wasm\" }}\n\
+         [[step]]\nname = \"s\"\n{step}\n"
+    )
+}
+
+const SCHEMA: &str = "format = \"csv\", schema = { id = \"int64\" }";
+
+#[test]
+fn the_usual_shape() {
+    let file = visits(None);
+    told(file.check());
+    assert_eq!(file.params().len(), 2);
+    assert_eq!(file.params()[0].values.len(), 2);
+    let pipeline = told(file.resolve(&args(&[("source", "source_b"), ("date", "2026-03-01")])));
+
+    assert_eq!(pipeline.name, "visit-events");
+    assert_eq!(pipeline.dir, Path::new("tests/good"));
+    assert_eq!(pipeline.lake, "./lake");
+    assert_eq!(
+        pipeline.params["date"],
+        ParamValue::Date(date("2026-03-01"))
+    );
+    assert_eq!(
+        pipeline.zones["cleansed"].sensitivity.as_deref(),
+        Some("personal")
+    );
+    let ConnectionKind::Sqlite { path } = &pipeline.connections["warehouse"].kind;
+    assert_eq!(path.as_deref(), Some("/w/w.sqlite"));
+
+    let [flatten, publish] = pipeline.steps.as_slice() else {
+        panic!()
+    };
+    assert_eq!(flatten.timeout, Some(Duration::from_secs(3_600)));
+    assert_eq!(publish.timeout, Some(Duration::from_secs(600)));
+    assert_eq!(flatten.read.limit, Some(1_000));
+    let ReadSource::Files(files) = &flatten.read.source else {
+        panic!()
+    };
+    assert_eq!(files.glob, "landing/source_b/20260301/*.json");
+    let FileSchema::Declared(columns) = &files.schema else {
+        panic!()
+    };
+    let names: Vec<_> = columns
+        .iter()
+        .map(|c| (c.name.as_str(), c.nullable))
+        .collect();
+    assert_eq!(
+        names,
+        [
+            ("patient_id", false),
+            ("name", true),
+            ("amount", true),
+            ("visits", true)
+        ]
+    );
+
+    let StageAction::Transform(transform) = &flatten.stages[0].action else {
+        panic!()
+    };
+    assert_eq!(flatten.stages[0].label, "stage 1 (transform)");
+    assert_eq!(transform.plugin, "source_b");
+    assert_eq!(
+        serde_json::Value::Object(transform.config.clone()),
+        serde_json::json!({
+            "day": "2026-03-01", "since": "2026-01-01", "label": "run of source_b",
+            "price": "${x}", "n": 3, "ratio": 0.5,
+        })
+    );
+    assert_eq!(transform.grant.memory, 64 << 20);
+    assert_eq!(transform.grant.deadline, Duration::from_millis(500));
+
+    let StageAction::Checks(keys) = &flatten.stages[1].action else {
+        panic!()
+    };
+    assert_eq!(keys.on_fail.fail_above, Some(Threshold::Share(0.01)));
+    assert_eq!(keys.on_fail.warn_above, Some(Threshold::Rows(10)));
+    assert_eq!(keys.checks[0].rule, "not_null(patient_id)");
+    assert_eq!(
+        keys.checks[0].place.file.as_ref(),
+        Path::new("tests/good/shared.toml")
+    );
+
+    let StageAction::Checks(checks) = &flatten.stages[2].action else {
+        panic!()
+    };
+    let rules: Vec<_> = checks
+        .checks
+        .iter()
+        .map(|check| check.rule.as_str())
+        .collect();
+    assert_eq!(
+        rules,
+        [
+            "unique(patient_id)",
+            "unique(name, born)",
+            "accepted(sex)",
+            "range(age)",
+            "range(born)",
+            "pattern(zip)",
+            "visit after birth",
+            "references(county)"
+        ]
+    );
+    let CheckKind::Accepted { values, .. } = &checks.checks[2].kind else {
+        panic!()
+    };
+    assert_eq!(values, &["F", "M", "9"]);
+    let CheckKind::Range { min, max, .. } = &checks.checks[3].kind else {
+        panic!()
+    };
+    assert_eq!((min.as_deref(), max.as_deref()), (Some("0"), Some("120.5")));
+    let CheckKind::Range { min, max, .. } = &checks.checks[4].kind else {
+        panic!()
+    };
+    assert_eq!((min.as_deref(), max.as_deref()), (Some("1900-01-01"), None));
+
+    assert_eq!(
+        flatten.writes[0].partition,
+        [
+            (
+                "source".to_owned(),
+                ScopeValue::String("source_b".to_owned())
+            ),
+            (
+                "snapshot_date".to_owned(),
+                ScopeValue::Date(date("2026-03-01"))
+            ),
+        ]
+    );
+    assert!(
+        matches!(&publish.writes[0].target, Target::Database { connection, table }
+        if connection == "warehouse" && table == "visits")
+    );
+    let ReadSource::Sql(sql) = &publish.read.source else {
+        panic!()
+    };
+    assert!(sql.ends_with("source = $source and ingest_date = $date"));
+}
+
+#[test]
+fn a_profile_is_merged_deeply() {
+    let given = args(&[("source", "source_a"), ("date", "2026-03-01")]);
+    let pipeline = told(visits(Some("prod")).resolve(&given));
+    assert_eq!(pipeline.lake, "s3://lake/prod");
+    let zone = &pipeline.zones["cleansed"];
+    assert_eq!(zone.sensitivity.as_deref(), Some("personal"));
+    assert_eq!(zone.retention, Some(Duration::from_secs(30 * 86_400)));
+}
+
+#[test]
+fn a_resolved_file_is_a_file_that_means_the_same() {
+    let given = args(&[("source", "source_b"), ("date", "2026-03-01")]);
+    for profile in [None, Some("prod")] {
+        let file = visits(profile);
+        let once = told(file.resolved_toml(Some(&given)));
+        assert!(
+            once.contains("${env.WAREHOUSE:-warehouse.sqlite}"),
+            "{once}"
+        );
+        assert!(
+            !once.contains("/w/w.sqlite") && !once.contains("${param."),
+            "{once}"
+        );
+        let again = told(PipelineFile::parse(
+            Path::new("tests/good/visits.toml"),
+            &once,
+            &LoadOptions {
+                profile: None,
+                env: &|name| (name == "WAREHOUSE").then(|| "/w/w.sqlite".to_owned()),
+            },
+        ));
+        assert_eq!(told(again.resolved_toml(Some(&BTreeMap::new()))), once);
+        // Places differ; nothing else may.
+        let without_places = |pipeline: &Pipeline| {
+            let text = format!("{pipeline:#?}");
+            let lines = text
+                .lines()
+                .filter(|line| !line.contains("Place(") && !line.contains("place:"));
+            lines.map(|line| format!("{line}\n")).collect::<String>()
+        };
+        assert_eq!(
+            without_places(&told(again.resolve(&BTreeMap::new()))),
+            without_places(&told(file.resolve(&given)))
+        );
+
+        let open = told(file.resolved_toml(None));
+        assert!(
+            open.contains("${param.date:%Y%m%d}") && open.contains("$${x}"),
+            "{open}"
+        );
+    }
+}
+
+#[test]
+fn each_is_walked_side_by_side() {
+    let file = parse(&with_step(
+        "",
+        "each = { table = [\"a\", \"b\"], year = [2008, 2009], on = [true, false] }\n\
+         read = { files = \"${each.table}_${each.year}*.csv\", format = \"csv\", schema = \"schemas/visit.toml\" }\n\
+         stage = [{ transform = \"p\", grant = { columns = [\"*\"] }, config = { y = \"${each.year}\", on = \"${each.on}\", t = \"y${each.year}\" } }]\n\
+         write = { table = \"raw.${each.table}\", mode = \"replace-partition\", partition = { year = \"${each.year}\" } }",
+    ));
+    told(file.check());
+    let pipeline = told(file.resolve(&BTreeMap::new()));
+    let names: Vec<_> = pipeline
+        .steps
+        .iter()
+        .map(|step| step.name.as_str())
+        .collect();
+    assert_eq!(names, ["s[a,2008,true]", "s[b,2009,false]"]);
+    let second = &pipeline.steps[1];
+    let ReadSource::Files(files) = &second.read.source else {
+        panic!()
+    };
+    assert_eq!(files.glob, "b_2009*.csv");
+    let StageAction::Transform(transform) = &second.stages[0].action else {
+        panic!()
+    };
+    assert_eq!(
+        serde_json::Value::Object(transform.config.clone()),
+        serde_json::json!({ "y": 2009, "on": false, "t": "y2009" })
+    );
+    assert_eq!(
+        second.writes[0].partition,
+        [("year".to_owned(), ScopeValue::Int(2009))]
+    );
+
+    let resolved = told(file.resolved_toml(None));
+    assert!(
+        resolved.contains("name = \"s[b,2009,false]\"") && !resolved.contains("each"),
+        "{resolved}"
+    );
+    assert_eq!(
+        told(parse(&resolved).resolve(&BTreeMap::new())).steps.len(),
+        2
+    );
+}
+
+#[test]
+fn one_list_names_the_steps() {
+    let step = format!(
+        "each = {{ t = [\"a\", \"b\"] }}\nread = {{ files = \"x.csv\", {SCHEMA} }}\nwrite = {{ table = \"raw.${{each.t}}\" }}"
+    );
+    let pipeline = told(parse(&with_step("", &step)).resolve(&BTreeMap::new()));
+    assert_eq!(pipeline.steps[0].name, "s[a]");
+}
+
+#[test]
+fn several_steps_may_share_a_target() {
+    let read = format!("read = {{ files = \"${{each.y}}.csv\", {SCHEMA} }}");
+    let step = format!(
+        "each = {{ y = [1, 2] }}\n{read}\nwrite = {{ table = \"raw.t\", mode = \"replace-partition\", partition = {{ y = \"${{each.y}}\" }} }}"
+    );
+    told(parse(&with_step("", &step)).check());
+    let step = format!(
+        "each = {{ y = [1, 2] }}\n{read}\nwrite = {{ table = \"raw.t\", mode = \"append\" }}"
+    );
+    told(parse(&with_step("", &step)).check());
+}
+
+#[test]
+fn typed_parameters_keep_their_type_alone_and_become_text_among_text() {
+    let params = "[params]\nn = { type = \"int\" }\nd = { type = \"date\", default = \"2026-02-03\" }\nb = { type = \"bool\", default = true }\ns = { type = \"string\", default = \"x y\" }";
+    let step = format!(
+        "read = {{ files = \"x.csv\", {SCHEMA} }}\n\
+         stage = [{{ plugin_check = \"p\", grant = {{ columns = [\"*\"] }}, config = {{ n = \"${{param.n}}\", d = \"${{param.d}}\", b = \"${{param.b}}\", t = \"n${{param.n}}\", l = [\"${{param.n}}\"] }} }}]\n\
+         write = {{ table = \"raw.t\", partition = {{ n = \"${{param.n}}\", d = \"${{param.d}}\", m = \"${{param.d:%Y-%m}}\", s = \"${{param.s}}\", z = 2026-01-01 }} }}"
+    );
+    let file = parse(&with_step(params, &step));
+    told(file.check());
+    let pipeline = told(file.resolve(&args(&[("n", "-7")])));
+    let step = &pipeline.steps[0];
+    let StageAction::PluginCheck(check) = &step.stages[0].action else {
+        panic!()
+    };
+    assert_eq!(
+        serde_json::Value::Object(check.config.clone()),
+        serde_json::json!({ "n": -7, "d": "2026-02-03", "b": true, "t": "n-7", "l": [-7] })
+    );
+    let values: Vec<_> = step.writes[0]
+        .partition
+        .iter()
+        .map(|(_, value)| value.clone())
+        .collect();
+    assert_eq!(
+        values,
+        [
+            ScopeValue::Int(-7),
+            ScopeValue::Date(date("2026-02-03")),
+            ScopeValue::String("2026-02".to_owned()),
+            ScopeValue::String("x y".to_owned()),
+            ScopeValue::Date(date("2026-01-01")),
+        ]
+    );
+}
+
+#[test]
+fn values_bring_no_wildcards_into_globs_and_patterns() {
+    let params = "[params]\ndir = { type = \"path\" }\ns = { type = \"string\" }";
+    let step = format!(
+        "read = {{ files = \"${{param.dir}}/${{param.s}}/*.csv\", {SCHEMA} }}\n\
+         stage = [{{ check = {{ pattern = {{ a = \"${{param.s}}[0-9]+\" }} }} }}]\n\
+         write = {{ table = \"raw.t\" }}"
+    );
+    let file = parse(&with_step(params, &step));
+    told(file.check());
+    let pipeline = told(file.resolve(&args(&[("dir", "/data/[x]/*"), ("s", "a.b")])));
+    let step = &pipeline.steps[0];
+    let ReadSource::Files(files) = &step.read.source else {
+        panic!()
+    };
+    assert_eq!(files.glob, "/data/[[]x[]]/[*]/a.b/*.csv");
+    let StageAction::Checks(stage) = &step.stages[0].action else {
+        panic!()
+    };
+    assert!(
+        matches!(&stage.checks[0].kind, CheckKind::Pattern { regex, .. } if regex == r"a\.b[0-9]+")
+    );
+    for refused in [
+        "", "a/b", "..", "a..b", "*", "a?", "[a]", "{a", "a\\b", "a\0", "a\nb",
+    ] {
+        let given = args(&[("dir", "/data"), ("s", refused)]);
+        assert!(file.resolve(&given).is_err(), "{refused:?}");
+    }
+}
+
+#[test]
+fn what_a_missing_parameter_names_is_not_judged_by_check() {
+    let params =
+        "[params]\np = { type = \"string\" }\nz = { type = \"string\" }\nf = { type = \"string\" }";
+    let step = "read = { files = \"x\", format = \"${param.f}\", schema = \"${param.f}.toml\" }\n\
+         stage = [{ transform = \"${param.p}\", grant = { columns = [\"*\"] } }, { check = \"${param.p}\", on_fail = \"${param.f}\" }]\n\
+         write = { table = \"${param.z}.t\" }\ntimeout = \"${param.f}\"";
+    let file = parse(&with_step(params, step));
+    told(file.check());
+    assert!(
+        file.resolve(&args(&[("p", "p"), ("z", "raw"), ("f", "csv")]))
+            .is_err()
+    );
+}
+
+#[test]
+fn the_environment_gives_values_and_defaults_apply_when_it_is_empty() {
+    let text = with_step(
+        "lake = { url = \"${env.A:-./a}${env.B:-b}\" }\n[params]\nx = { type = \"string\", default = \"${env.B}\" }",
+        &format!("read = {{ files = \"x.csv\", {SCHEMA} }}\nwrite = {{ table = \"raw.t\" }}"),
+    );
+    let env = |name: &str| {
+        Some(if name == "A" {
+            String::new()
+        } else {
+            "*b".to_owned()
+        })
+    };
+    let file = told(PipelineFile::parse(
+        Path::new("t.toml"),
+        &text,
+        &LoadOptions {
+            profile: None,
+            env: &env,
+        },
+    ));
+    let pipeline = told(file.resolve(&BTreeMap::new()));
+    assert_eq!(pipeline.lake, "./a*b");
+    assert_eq!(pipeline.params["x"], ParamValue::String("*b".to_owned()));
+    assert_eq!(pipeline.dir, Path::new("."));
+}
+
+#[test]
+fn csv_options_have_defaults() {
+    let step = format!(
+        "read = {{ files = \"x.csv\", {SCHEMA}, delimiter = \"\\t\", escape = \"\\\\\", nulls = [\"NA\"], compression = \"gzip\" }}\nwrite = {{ table = \"raw.t\" }}"
+    );
+    let pipeline = told(parse(&with_step("", &step)).resolve(&BTreeMap::new()));
+    let ReadSource::Files(files) = &pipeline.steps[0].read.source else {
+        panic!()
+    };
+    let FileFormat::Csv(csv) = &files.format else {
+        panic!()
+    };
+    assert_eq!(
+        (csv.delimiter, csv.quote, csv.escape, csv.header),
+        (b'\t', b'"', Some(b'\\'), true)
+    );
+    assert_eq!(csv.nulls, ["NA"]);
+    assert_eq!(files.compression, Compression::Gzip);
+    assert!(!files.allow_missing);
+}
+
+#[test]
+fn schemas_have_three_forms() {
+    for schema in [
+        "{ id = \"int64 not null\", columns = \"string\" }",
+        "[{ name = \"id\", type = \"int64\", nullable = false }, { name = \"columns\", type = \"string\" }]",
+        "{ columns = { id = \"int64 not null\", columns = \"string\" } }",
+    ] {
+        let step = format!(
+            "read = {{ files = \"x\", format = \"parquet\", schema = {schema} }}\nwrite = {{ table = \"raw.t\" }}"
+        );
+        let text = with_step("", &step);
+        let result = PipelineFile::parse(Path::new("t.toml"), &text, &no_env())
+            .and_then(|file| file.resolve(&BTreeMap::new()));
+        let pipeline = told(result);
+        let ReadSource::Files(files) = &pipeline.steps[0].read.source else {
+            panic!()
+        };
+        let FileSchema::Declared(columns) = &files.schema else {
+            panic!()
+        };
+        let names: Vec<_> = columns
+            .iter()
+            .map(|c| (c.name.as_str(), c.nullable))
+            .collect();
+        assert_eq!(names, [("id", false), ("columns", true)], "{schema}");
+    }
+}
+
+#[test]
+fn a_file_may_be_a_megabyte_and_no_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("large.toml");
+    let text = with_step(
+        "",
+        &format!("read = {{ files = \"x.csv\", {SCHEMA} }}\nwrite = {{ table = \"raw.t\" }}"),
+    );
+    for (size, fits) in [(1 << 20, true), ((1 << 20) + 1, false)] {
+        let padding = "#".repeat(size - text.len());
+        fs::write(&path, format!("{text}{padding}")).unwrap();
+        assert_eq!(PipelineFile::load(&path, &no_env()).is_ok(), fits);
+    }
+    fs::write(&path, b"weir = 1\nname = \"\xff\"").unwrap();
+    assert!(PipelineFile::load(&path, &no_env()).is_err());
+    assert!(PipelineFile::load(&folder.path().join("absent.toml"), &no_env()).is_err());
+    assert!(PipelineFile::load(folder.path(), &no_env()).is_err());
+}
+
+/// Every file of the tests, cut anywhere and with bytes exchanged: faults, never a panic.
+#[test]
+fn no_text_panics() {
+    let mut texts: Vec<String> = Vec::new();
+    for folder in ["tests/faults", "tests/good"] {
+        let files = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
+        let files: Vec<PathBuf> = files
+            .filter(|path| path.extension().is_some_and(|e| e == "toml"))
+            .collect();
+        texts.extend(files.iter().map(|path| fs::read_to_string(path).unwrap()));
+    }
+    texts.retain(|text| text.len() < 4_000);
+    let try_it = |text: &str| {
+        let path = Path::new("tests/good/visits.toml");
+        let given = args(&[
+            ("source", "source_a"),
+            ("date", "9999-12-31"),
+            ("dir", "\u{202e}"),
+        ]);
+        // A reader that gives up without a fault is a fault of its own.
+        let explained =
+            |faults: Faults| assert!(!faults.to_string().contains("fault of Weir"), "{text}");
+        match PipelineFile::parse(path, text, &no_env()) {
+            Err(faults) => explained(faults),
+            Ok(file) => {
+                let _ = file.check().map_err(explained);
+                let _ = file.resolve(&given).map_err(explained);
+                let _ = file.resolved_toml(None).map_err(explained);
+            }
+        }
+    };
+    let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut random = |below: usize| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        usize::try_from(seed % u64::try_from(below.max(1)).unwrap()).unwrap()
+    };
+    let tokens = [
+        "\"",
+        "{",
+        "}",
+        "[",
+        "]",
+        "=",
+        "${",
+        "${param.d:%",
+        "\n",
+        "7",
+        "1e999",
+        "é",
+        "\u{0}",
+        ".",
+        ",",
+        "#",
+        "''",
+        "2026-01-01",
+        "true",
+        "nan",
+        "[[step]]\n",
+        "99999999999999999999",
+    ];
+    for text in &texts {
+        for _ in 0..60 {
+            let mut changed: Vec<char> = text.chars().collect();
+            for _ in 0..=random(3) {
+                let at = random(changed.len());
+                let end = (at + random(12)).min(changed.len());
+                changed.splice(at..end, tokens[random(tokens.len())].chars());
+            }
+            try_it(&changed.into_iter().collect::<String>());
+        }
+    }
+    // Nesting that recursion would not survive.
+    let key = vec!["a"; 79].join(".");
+    for deep in [
+        "a=".to_owned() + &"[".repeat(100_000),
+        "a=".to_owned() + &"{a=".repeat(100_000),
+        "a.".repeat(100_000) + "b=1",
+        format!(
+            "weir = 1\n[{key}]\n{key} = {}1{}",
+            format!("{{ {key} = ").repeat(78),
+            "}".repeat(78)
+        ),
+    ] {
+        try_it(&deep);
+    }
+}
+
+#[test]
+fn cycles_are_found_wherever_they_begin() {
+    use std::collections::BTreeSet;
+    let edges = |pairs: &[(usize, usize)]| {
+        let mut edges: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+        for (from, to) in pairs {
+            edges.entry(*from).or_default().insert(*to);
+        }
+        edges
+    };
+    assert_eq!(find_cycle(&edges(&[(0, 1), (0, 2), (1, 3), (2, 3)])), None);
+    assert_eq!(
+        find_cycle(&edges(&[(0, 1), (1, 2), (2, 3), (3, 1)])),
+        Some(vec![1, 2, 3])
+    );
+    assert_eq!(find_cycle(&edges(&[(5, 5)])), Some(vec![5]));
+    let long: Vec<_> = (0..100_000).map(|n| (n, n + 1)).collect();
+    assert_eq!(find_cycle(&edges(&long[..2_000])), None);
+}

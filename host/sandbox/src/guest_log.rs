@@ -1,0 +1,182 @@
+//! A guest's log, stdout and stderr: one bounded stream of lines to `tracing`, target `weir::guest`.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
+
+use crate::guest_text::{MAX_TEXT, escape};
+
+/// Longest part of a line that stdout or stderr buffers before it becomes a line of its own.
+const MAX_LINE: usize = 4096;
+/// Most bytes of one write.
+const MAX_WRITE: usize = 64 << 10;
+/// What a line costs besides its text.
+const LINE_COST: u64 = 16;
+
+/// How much a line matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Level {
+    Debug,
+    Info,
+    Warn,
+}
+
+/// Where an instance's lines go. Clones share one budget.
+#[derive(Clone, Debug)]
+pub(crate) struct GuestLog {
+    inner: Arc<Mutex<Budget>>,
+}
+
+#[derive(Debug)]
+struct Budget {
+    plugin: String,
+    stage: String,
+    left: u64,
+    dropped: u64,
+}
+
+impl GuestLog {
+    pub(crate) fn new(plugin: &str, stage: &str, bytes: u64) -> GuestLog {
+        let budget = Budget {
+            plugin: plugin.to_owned(),
+            stage: stage.to_owned(),
+            left: bytes,
+            dropped: 0,
+        };
+        GuestLog {
+            inner: Arc::new(Mutex::new(budget)),
+        }
+    }
+
+    /// Logs one line, or counts it where the budget is spent.
+    pub(crate) fn line(&self, level: Level, stream: &'static str, text: &str) {
+        let mut budget = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let text = escape(text, MAX_TEXT);
+        let cost = u64::try_from(text.len())
+            .unwrap_or(u64::MAX)
+            .saturating_add(LINE_COST);
+        if cost > budget.left {
+            budget.left = 0;
+            budget.dropped = budget.dropped.saturating_add(1);
+            return;
+        }
+        budget.left -= cost;
+        let (plugin, stage) = (budget.plugin.as_str(), budget.stage.as_str());
+        match level {
+            Level::Debug => {
+                tracing::debug!(target: "weir::guest", plugin, stage, stream, text, "guest line")
+            }
+            Level::Info => {
+                tracing::info!(target: "weir::guest", plugin, stage, stream, text, "guest line")
+            }
+            Level::Warn => {
+                tracing::warn!(target: "weir::guest", plugin, stage, stream, text, "guest line")
+            }
+        }
+    }
+
+    /// Lines dropped so far.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.inner
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .dropped
+    }
+
+    /// This log as the guest's stdout or stderr.
+    pub(crate) fn stream(&self, name: &'static str) -> LogStream {
+        LogStream {
+            log: self.clone(),
+            name,
+            line: Arc::default(),
+        }
+    }
+}
+
+/// Cuts what a guest writes into lines. Clones share the line in the making.
+#[derive(Clone, Debug)]
+pub(crate) struct LogStream {
+    log: GuestLog,
+    name: &'static str,
+    line: Arc<Mutex<Vec<u8>>>,
+}
+
+impl LogStream {
+    fn push(&self, bytes: &[u8]) {
+        let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
+        for &byte in bytes {
+            if byte != b'\n' {
+                line.push(byte);
+            }
+            if (byte == b'\n' && !line.is_empty()) || line.len() >= MAX_LINE {
+                self.log
+                    .line(Level::Info, self.name, &String::from_utf8_lossy(&line));
+                line.clear();
+            }
+        }
+    }
+}
+
+impl IsTerminal for LogStream {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdoutStream for LogStream {
+    fn async_stream(&self) -> Box<dyn tokio::io::AsyncWrite + Send + Sync> {
+        Box::new(tokio::io::sink())
+    }
+
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        Box::new(self.clone())
+    }
+}
+
+#[wasmtime_wasi::async_trait]
+impl Pollable for LogStream {
+    async fn ready(&mut self) {}
+}
+
+impl OutputStream for LogStream {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        self.push(&bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        Ok(())
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        Ok(MAX_WRITE)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_budget_is_shared_and_what_exceeds_it_is_counted() {
+        let log = GuestLog::new("p", "s", 100);
+        let stream = log.stream("stderr");
+        stream.push(b"one\ntwo");
+        stream.push(b" parts\n\n");
+        assert_eq!(log.dropped(), 0);
+        for _ in 0..10 {
+            log.line(Level::Info, "log", "a line of some length");
+        }
+        assert_eq!(log.dropped(), 9);
+    }
+
+    #[test]
+    fn a_line_without_end_is_cut() {
+        let log = GuestLog::new("p", "s", 1 << 20);
+        let stream = log.stream("stdout");
+        stream.push(&vec![b'x'; MAX_LINE * 2 + 5]);
+        assert_eq!(stream.line.lock().unwrap().len(), 5);
+    }
+}

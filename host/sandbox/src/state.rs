@@ -1,0 +1,289 @@
+//! The host's side of one instance: what its store holds, and what a guest's calls into the host do
+//! to it. The ABI tracks translate; the rules are here.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+use crate::error::{Call, LimitKind};
+use crate::guest_log::{GuestLog, Level};
+use crate::guest_text::{MAX_TEXT, escape};
+use crate::limits::{Limiter, Limits, ROWS_OUT_FLOOR};
+use crate::model::{ByteRejection, Emitted, Finding, Processed, World};
+use crate::verify::{BadBatch, Shape};
+
+/// Longest rule or metric name kept, in bytes.
+const MAX_NAME: usize = 64;
+/// Most metrics of one instance.
+const MAX_METRICS: usize = 64;
+/// What the host is charged for each batch or finding besides its contents.
+const ITEM_COST: u64 = 256;
+
+/// Why the host stops a guest in the middle of a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Halt {
+    Limit { which: LimitKind, allowed: u64 },
+    BadBatch(String),
+    Contract(String),
+}
+
+impl fmt::Display for Halt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Halt::Limit { which, allowed } => write!(f, "over the limit of {allowed} {which}"),
+            Halt::BadBatch(why) | Halt::Contract(why) => f.write_str(why),
+        }
+    }
+}
+
+impl std::error::Error for Halt {}
+
+impl From<BadBatch> for Halt {
+    fn from(bad: BadBatch) -> Halt {
+        Halt::BadBatch(bad.to_string())
+    }
+}
+
+/// An output that `bind` returned, with the shape of its batches.
+#[derive(Clone, Debug)]
+pub(crate) struct BoundOutput {
+    pub(crate) schema: SchemaRef,
+    pub(crate) shape: Shape,
+}
+
+/// The data of one instance's store.
+pub(crate) struct State {
+    wasi: WasiCtx,
+    world: World,
+    pub(crate) table: ResourceTable,
+    pub(crate) monotonic_now: u64,
+    pub(crate) limiter: Limiter,
+    pub(crate) log: GuestLog,
+    pub(crate) metrics: BTreeMap<String, f64>,
+    pub(crate) outputs: Vec<BoundOutput>,
+    output_bytes: u64,
+    rows_out_per_row: u64,
+    outbox: Outbox,
+}
+
+/// What the call in progress has given so far.
+#[derive(Debug, Default)]
+struct Outbox {
+    call: Option<Call>,
+    rows_in: u32,
+    rows_allowed: u64,
+    rows_out: u64,
+    bytes: u64,
+    given: Processed,
+}
+
+impl State {
+    pub(crate) fn new(plugin: &str, stage: &str, world: World, limits: &Limits) -> State {
+        let log = GuestLog::new(plugin, stage, limits.log_bytes);
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(usize::try_from(limits.handles).unwrap_or(usize::MAX));
+        State {
+            wasi: crate::inert::context(&log),
+            world,
+            table,
+            monotonic_now: 0,
+            limiter: Limiter::new(limits),
+            log,
+            metrics: BTreeMap::new(),
+            outputs: Vec::new(),
+            output_bytes: limits.output_bytes,
+            rows_out_per_row: u64::from(limits.rows_out_per_row),
+            outbox: Outbox::default(),
+        }
+    }
+
+    /// Makes ready for a call with `rows` rows of input.
+    pub(crate) fn begin(&mut self, call: Call, rows: u32) {
+        let rows_allowed = match call {
+            Call::Decode | Call::Finish => u64::MAX,
+            _ => u64::from(rows)
+                .saturating_mul(self.rows_out_per_row)
+                .saturating_add(ROWS_OUT_FLOOR),
+        };
+        self.outbox = Outbox {
+            call: Some(call),
+            rows_in: rows,
+            rows_allowed,
+            ..Outbox::default()
+        };
+        self.limiter.memory_denied = false;
+        self.limiter.table_denied = false;
+    }
+
+    /// What the call gave, and how many bytes that is.
+    pub(crate) fn take(&mut self) -> (Processed, u64) {
+        let outbox = std::mem::take(&mut self.outbox);
+        (outbox.given, outbox.bytes)
+    }
+
+    /// Accounts for `bytes` that the host is about to hold for the guest.
+    pub(crate) fn charge(&mut self, bytes: u64) -> Result<(), Halt> {
+        self.outbox.bytes = self.outbox.bytes.saturating_add(bytes);
+        if self.outbox.bytes > self.output_bytes {
+            return Err(Halt::Limit {
+                which: LimitKind::OutputBytes,
+                allowed: self.output_bytes,
+            });
+        }
+        Ok(())
+    }
+
+    /// The output that a guest names in `emit`. Refuses an emission that may not be now, and counts
+    /// its rows, before anything is copied.
+    pub(crate) fn begin_emit(&mut self, output: u32, rows: u32) -> Result<BoundOutput, Halt> {
+        match (self.outbox.call, self.world) {
+            (Some(Call::Process | Call::Decode), _) | (Some(Call::Finish), World::Decoder) => {}
+            (Some(call), _) => return Err(Halt::Contract(format!("emitted during {call}"))),
+            (None, _) => return Err(Halt::Contract("emitted outside a call".into())),
+        }
+        let bound = usize::try_from(output)
+            .ok()
+            .and_then(|index| self.outputs.get(index))
+            .cloned();
+        let Some(bound) = bound else {
+            return Err(Halt::BadBatch(format!(
+                "emitted to output {output}, and {} were bound",
+                self.outputs.len()
+            )));
+        };
+        self.outbox.rows_out = self.outbox.rows_out.saturating_add(u64::from(rows));
+        if self.outbox.rows_out > self.outbox.rows_allowed {
+            return Err(Halt::Limit {
+                which: LimitKind::OutputRows,
+                allowed: self.outbox.rows_allowed,
+            });
+        }
+        self.charge(ITEM_COST.saturating_add(wide(bound.shape.buffers).saturating_mul(64)))?;
+        Ok(bound)
+    }
+
+    /// Checks what `origin` claims about `rows` emitted rows.
+    pub(crate) fn check_origin(&self, rows: u32, origin: Option<&[u32]>) -> Result<(), Halt> {
+        let input = self.outbox.rows_in;
+        match origin {
+            None if self.world == World::Transform && rows != input => Err(Halt::BadBatch(
+                format!("{rows} rows without an origin, which says one for each of {input}"),
+            )),
+            None => Ok(()),
+            Some(origin) if wide(origin.len()) != u64::from(rows) => Err(Halt::BadBatch(format!(
+                "an origin of {} for {rows} rows",
+                origin.len()
+            ))),
+            Some(origin) => match origin.iter().max() {
+                Some(&row) if row >= input => {
+                    Err(Halt::BadBatch(format!("origin {row} of {input} rows")))
+                }
+                _ => Ok(()),
+            },
+        }
+    }
+
+    /// Keeps a verified batch until the call is over.
+    pub(crate) fn end_emit(&mut self, output: u32, batch: RecordBatch, origin: Option<Vec<u32>>) {
+        let output = usize::try_from(output).unwrap_or(usize::MAX);
+        self.outbox.given.emitted.push(Emitted {
+            output,
+            batch,
+            origin,
+        });
+    }
+
+    /// Makes ready to keep `count` rows of a finding, before they are copied.
+    pub(crate) fn begin_find(&mut self, count: usize) -> Result<(), Halt> {
+        if self.outbox.call != Some(Call::Process) {
+            return Err(Halt::Contract("named rows outside process".into()));
+        }
+        self.charge(wide(count).saturating_mul(4))
+    }
+
+    /// Keeps a finding about rows of the batch in process.
+    pub(crate) fn end_find(
+        &mut self,
+        mut rows: Vec<u32>,
+        rule: &str,
+        message: &str,
+    ) -> Result<(), Halt> {
+        let input = self.outbox.rows_in;
+        if let Some(row) = rows.iter().find(|row| **row >= input) {
+            return Err(Halt::Contract(format!("named row {row} of {input}")));
+        }
+        let (rule, message) = self.words(rule, message)?;
+        rows.sort_unstable();
+        rows.dedup();
+        self.outbox.given.findings.push(Finding {
+            rows,
+            rule,
+            message,
+        });
+        Ok(())
+    }
+
+    /// Keeps a rejection of bytes.
+    pub(crate) fn reject_bytes(
+        &mut self,
+        offset: u64,
+        length: u64,
+        rule: &str,
+        message: &str,
+    ) -> Result<(), Halt> {
+        if !matches!(self.outbox.call, Some(Call::Decode | Call::Finish)) {
+            return Err(Halt::Contract(
+                "rejected bytes outside decode and finish".into(),
+            ));
+        }
+        let (rule, message) = self.words(rule, message)?;
+        self.outbox.given.rejected_bytes.push(ByteRejection {
+            offset,
+            length,
+            rule,
+            message,
+        });
+        Ok(())
+    }
+
+    /// Escapes and charges for the words of a finding.
+    fn words(&mut self, rule: &str, message: &str) -> Result<(String, String), Halt> {
+        let rule = escape(rule, MAX_NAME);
+        let message = escape(message, MAX_TEXT);
+        self.charge(ITEM_COST.saturating_add(wide(rule.len() + message.len())))?;
+        Ok((rule, message))
+    }
+
+    /// Logs a line of the guest's.
+    pub(crate) fn log(&self, level: Level, message: &str) {
+        self.log.line(level, "log", message);
+    }
+
+    /// Adds to a metric. What is not a number is dropped, as are names past the first 64.
+    pub(crate) fn metric(&mut self, name: &str, value: f64) {
+        if !value.is_finite() {
+            return;
+        }
+        let name = escape(name, MAX_NAME);
+        if self.metrics.len() < MAX_METRICS || self.metrics.contains_key(&name) {
+            *self.metrics.entry(name).or_insert(0.0) += value;
+        }
+    }
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
+    }
+}
+
+fn wide(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,46 @@
+//! What wit-bindgen makes of `wit/0.1`: one module for each world, sharing `types` and `host`.
+//!
+//! Imports borrow (`&[&[u8]]`), so that a batch is emitted without a copy inside the guest;
+//! exports own (`Vec<Vec<u8>>`), so that buffers move into Arrow. The modules compile natively
+//! too, where the conversions are tested; calling an import there is a bug.
+
+pub mod transform {
+    wit_bindgen::generate!({
+        path: "../wit/0.1",
+        world: "weir:plugin/transform",
+        ownership: Borrowing { duplicate_if_necessary: true },
+        pub_export_macro: true,
+        export_macro_name: "export_transform_world",
+        default_bindings_module: "weir_plugin::bindings::transform",
+    });
+}
+
+pub mod check {
+    wit_bindgen::generate!({
+        path: "../wit/0.1",
+        world: "weir:plugin/check",
+        with: {
+            "weir:plugin/types@0.1.0": crate::bindings::transform::weir::plugin::types,
+            "weir:plugin/host@0.1.0": crate::bindings::transform::weir::plugin::host,
+        },
+        ownership: Borrowing { duplicate_if_necessary: true },
+        pub_export_macro: true,
+        export_macro_name: "export_check_world",
+        default_bindings_module: "weir_plugin::bindings::check",
+    });
+}
+
+pub mod decoder {
+    wit_bindgen::generate!({
+        path: "../wit/0.1",
+        world: "weir:plugin/decoder",
+        with: {
+            "weir:plugin/types@0.1.0": crate::bindings::transform::weir::plugin::types,
+            "weir:plugin/host@0.1.0": crate::bindings::transform::weir::plugin::host,
+        },
+        ownership: Borrowing { duplicate_if_necessary: true },
+        pub_export_macro: true,
+        export_macro_name: "export_decoder_world",
+        default_bindings_module: "weir_plugin::bindings::decoder",
+    });
+}

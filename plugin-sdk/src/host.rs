@@ -1,0 +1,64 @@
+//! What every plugin may ask of the host: a line in its log, an addition to a counter.
+//!
+//! In a component the calls cross to the host. Natively they go to the
+//! [`Harness`](crate::testing::Harness) that runs the plugin, or, outside one, to stderr.
+
+use std::fmt::Display;
+
+/// How much a log line matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Of use to the plugin's author.
+    Debug,
+    /// A normal event.
+    Info,
+    /// Something recoverable that a person should know.
+    Warn,
+}
+
+/// Lines in the plugin's log, which only the plugin's operator may read. The host bounds them.
+/// Keep values of the data out of them.
+pub mod log {
+    use std::fmt::Display;
+
+    use super::{Level, write};
+
+    /// Logs what is of use to the plugin's author.
+    pub fn debug(message: impl Display) {
+        write(Level::Debug, &message);
+    }
+
+    /// Logs a normal event.
+    pub fn info(message: impl Display) {
+        write(Level::Info, &message);
+    }
+
+    /// Logs something recoverable that a person should know.
+    pub fn warn(message: impl Display) {
+        write(Level::Warn, &message);
+    }
+}
+
+/// Adds `value` to the counter `name`, which the run record shows as a sum over all batches.
+pub fn metric(name: &str, value: f64) {
+    #[cfg(target_family = "wasm")]
+    crate::bindings::transform::weir::plugin::host::metric(name, value);
+    #[cfg(not(target_family = "wasm"))]
+    crate::testing::record::metric(name, value);
+}
+
+fn write(level: Level, message: &dyn Display) {
+    let message = message.to_string();
+    #[cfg(target_family = "wasm")]
+    {
+        use crate::bindings::transform::weir::plugin::host;
+        let level = match level {
+            Level::Debug => host::Level::Debug,
+            Level::Info => host::Level::Info,
+            Level::Warn => host::Level::Warn,
+        };
+        host::log(level, &message);
+    }
+    #[cfg(not(target_family = "wasm"))]
+    crate::testing::record::log(level, message);
+}

@@ -1,0 +1,148 @@
+//! CMS's own files, where `WEIR_REAL_DATA` names the folder that holds them. Nothing in them is
+//! to be rejected.
+
+use std::path::PathBuf;
+
+use weir_plugin::arrow::array::StringArray;
+use weir_plugin::arrow::datatypes::Decimal128Type;
+
+use super::*;
+
+/// The folders under `WEIR_REAL_DATA`, each a set of tables.
+pub(crate) const SAMPLES: [&str; 3] = [
+    "cms_de_synpuf_bfd/test_a",
+    "cms_de_synpuf_bfd/test_b",
+    "ohdsi_etl_cms/DE_0",
+];
+
+/// What a file name of CMS's says of its table.
+const MARKS: [(&str, &str); 4] = [
+    ("_Beneficiary_Summary_", "beneficiary"),
+    ("_Inpatient_Claims_", "inpatient"),
+    ("_Outpatient_Claims_", "outpatient"),
+    ("_Prescription_Drug_Events_", "prescription_drug"),
+];
+
+/// Every file of a sample but Carrier's: its name, its table, its rows as text. None, with a
+/// note, where the sample is not there.
+pub(crate) fn files(sample: &str) -> Option<Vec<(String, &'static str, RecordBatch)>> {
+    let Some(root) = std::env::var_os("WEIR_REAL_DATA") else {
+        eprintln!("skipped {sample}: WEIR_REAL_DATA is not set");
+        return None;
+    };
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(PathBuf::from(root).join(sample))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    paths.sort();
+    let files = paths.into_iter().filter_map(|path| {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let (_, table) = MARKS.iter().find(|(mark, _)| name.contains(mark))?;
+        Some((name, *table, read(&std::fs::read_to_string(path).unwrap())))
+    });
+    Some(files.collect())
+}
+
+/// CMS quotes nothing but, in one dialect, the header; so lines split at commas.
+fn read(text: &str) -> RecordBatch {
+    let mut lines = text
+        .lines()
+        .map(|line| line.trim_end_matches('\r').split(','));
+    let header: Vec<String> = lines
+        .next()
+        .unwrap()
+        .map(|name| name.trim_matches('"').to_lowercase())
+        .collect();
+    let rows: Vec<Vec<&str>> = lines.map(Iterator::collect).collect();
+    assert!(rows.iter().all(|row| row.len() == header.len()));
+    RecordBatch::try_from_iter_with_nullable(header.iter().enumerate().map(|(column, name)| {
+        let values: StringArray = rows
+            .iter()
+            .map(|row| Some(row[column]).filter(|value| !value.is_empty()))
+            .collect();
+        (name, Arc::new(values) as ArrayRef, true)
+    }))
+    .unwrap()
+}
+
+/// What the transform makes of a file, all of whose rows it accepts.
+pub(crate) fn cleansed(table: &str, raw: &RecordBatch) -> RecordBatch {
+    let outcome = harness(table)
+        .transform::<Synpuf>(std::slice::from_ref(raw))
+        .unwrap();
+    assert_eq!(outcome.rejections, []);
+    outcome.output("out").unwrap()
+}
+
+#[test]
+fn nothing_real_is_rejected() {
+    for sample in SAMPLES {
+        for (name, table, batch) in files(sample).into_iter().flatten() {
+            let typed = cleansed(table, &batch);
+            assert_eq!(typed.num_rows(), batch.num_rows(), "{sample}/{name}");
+            for (raw, (typed, field)) in batch
+                .columns()
+                .iter()
+                .zip(typed.columns().iter().zip(typed.schema().fields()))
+            {
+                let filled = if field.name() == "clm_utlztn_day_cnt" {
+                    raw.null_count()
+                } else {
+                    0
+                };
+                assert_eq!(
+                    typed.null_count(),
+                    raw.null_count() - filled,
+                    "{sample}/{name}: {}",
+                    field.name()
+                );
+                if field.data_type() == &DataType::Utf8 {
+                    assert_eq!(typed, raw, "{sample}/{name}: codes change in nothing");
+                }
+            }
+        }
+    }
+}
+
+/// Figures that were computed from the files by other means (Python's `csv` and `decimal`).
+#[test]
+fn the_figures_of_sample_b_hold() {
+    let Some(files) = files("cms_de_synpuf_bfd/test_b") else {
+        return;
+    };
+    let figures = |wanted: &str, column: &str| -> (usize, i128) {
+        let typed = files
+            .iter()
+            .filter(|(_, table, _)| *table == wanted)
+            .map(|(_, _, raw)| cleansed(wanted, raw));
+        typed.fold((0, 0), |(rows, sum), typed| {
+            let column = typed.column_by_name(column).unwrap();
+            let total: i128 = match column.data_type() {
+                DataType::Int16 => column
+                    .as_primitive::<Int16Type>()
+                    .iter()
+                    .flatten()
+                    .map(i128::from)
+                    .sum(),
+                _ => column
+                    .as_primitive::<Decimal128Type>()
+                    .iter()
+                    .flatten()
+                    .sum(),
+            };
+            (rows + typed.num_rows(), sum + total)
+        })
+    };
+    assert_eq!(figures("beneficiary", "benres_ip"), (1_477, 316_428_00));
+    assert_eq!(figures("inpatient", "clm_pmt_amt"), (264, 2_463_400_00));
+    assert_eq!(figures("inpatient", "clm_utlztn_day_cnt"), (264, 1_462));
+    assert_eq!(figures("outpatient", "clm_pmt_amt"), (3_454, 1_100_390_00));
+    assert_eq!(
+        figures("prescription_drug", "qty_dspnsd_num"),
+        (22_474, 1_153_720_000)
+    );
+    assert_eq!(
+        figures("prescription_drug", "tot_rx_cst_amt"),
+        (22_474, 1_387_400_00)
+    );
+}

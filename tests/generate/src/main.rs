@@ -1,0 +1,89 @@
+//! `weir-generate`: writes generated inputs of the reference pipelines.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use weir_generate::synpuf::{self, Dirt, Options};
+
+#[derive(Parser)]
+#[command(
+    name = "weir-generate",
+    version,
+    about = "Writes generated inputs of the reference pipelines"
+)]
+struct Arguments {
+    #[command(subcommand)]
+    input: Input,
+}
+
+#[derive(Subcommand)]
+enum Input {
+    /// The CSV files of CMS's DE-SynPUF
+    Synpuf {
+        /// Folder to write to
+        dir: PathBuf,
+        /// Persons in the first year
+        #[arg(long, value_name = "N", default_value_t = 2_000)]
+        beneficiaries: u64,
+        /// Rows of inpatient claims [default: 1 per 2 beneficiaries]
+        #[arg(long, value_name = "N")]
+        inpatient: Option<u64>,
+        /// Rows of outpatient claims [default: 3 per beneficiary]
+        #[arg(long, value_name = "N")]
+        outpatient: Option<u64>,
+        /// Rows of drug events [default: 25 per beneficiary]
+        #[arg(long, value_name = "N")]
+        drug_events: Option<u64>,
+        /// Same seed, same bytes
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Share of rows with a fault, for each kind of fault
+        #[arg(long, value_name = "RATE", default_value_t = 0.0)]
+        dirt: f64,
+        /// End lines in LF instead of CR LF
+        #[arg(long)]
+        lf: bool,
+        /// Put the names in the header in quotes
+        #[arg(long)]
+        quoted_header: bool,
+    },
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().input {
+        Input::Synpuf {
+            dir,
+            beneficiaries,
+            inpatient,
+            outpatient,
+            drug_events,
+            seed,
+            dirt,
+            lf,
+            quoted_header,
+        } => {
+            let usual = Options::for_beneficiaries(beneficiaries);
+            let options = Options {
+                beneficiaries,
+                inpatient: inpatient.unwrap_or(usual.inpatient),
+                outpatient: outpatient.unwrap_or(usual.outpatient),
+                drug_events: drug_events.unwrap_or(usual.drug_events),
+                seed,
+                crlf: !lf,
+                quoted_header,
+                dirt: Dirt::everywhere(dirt),
+            };
+            let manifest = synpuf::generate(&dir, &options)?;
+            for file in &manifest.files {
+                eprintln!(
+                    "{}: {} rows, {} to be rejected",
+                    file.name,
+                    file.rows,
+                    file.rejected()
+                );
+            }
+            println!("{}", dir.join("manifest.json").display());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,39 @@
+//! `cargo xtask lint`: formatting and lints of all workspaces.
+
+use crate::build::{self, WASM};
+use crate::stages::Stages;
+use crate::workspace::Workspace;
+
+/// The workspaces of WebAssembly components.
+const COMPONENTS: [&str; 2] = ["plugins", "tests/guests"];
+
+pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
+    let mut stages = Stages::new("lint", 7);
+    stages.command(
+        "Check the formatting of the host",
+        &mut workspace.cargo(["fmt", "--all", "--check"]),
+    )?;
+    for folder in COMPONENTS {
+        stages.command(
+            &format!("Check the formatting of {folder}"),
+            &mut workspace.cargo_in(folder, ["fmt", "--all", "--check"]),
+        )?;
+    }
+    stages.run("Add the wasm target to Rust, if it is missing", || {
+        build::wasm_target(workspace)
+    })?;
+    for folder in COMPONENTS {
+        let mut command = workspace.cargo_in(folder, ["clippy", "--workspace", "--target", WASM]);
+        stages.command(
+            &format!("Run clippy on {folder}"),
+            command.args(["--", "-D", "warnings"]),
+        )?;
+    }
+    let mut command = workspace.cargo(["clippy", "--workspace", "--all-targets"]);
+    stages.command(
+        "Run clippy on the host",
+        command.args(["--", "-D", "warnings"]),
+    )?;
+    stages.finish();
+    Ok(())
+}
