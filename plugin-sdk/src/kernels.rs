@@ -16,7 +16,7 @@ mod text;
 
 pub use dates::{DateFormat, parse_date};
 pub use numbers::{parse_decimal, parse_int};
-pub use rows::{rows_breaking, rows_set};
+pub use rows::{rows_breaking, rows_set, rows_where, rows_where_both};
 pub use text::{Case, clean, empty_to_null, trim, upper};
 
 use arrow::array::{Array, ArrowPrimitiveType, PrimitiveArray, StringArray};

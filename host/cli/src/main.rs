@@ -1,1 +1,52 @@
-fn main() {}
+//! `weir`, the command line.
+//!
+//! Data goes to stdout, everything else to stderr. Exit codes: 0 done; 1 failed; 2 unusable
+//! arguments or file; 3 done, with rows in quarantine or a warning; 75 failed, worth retrying.
+
+mod args;
+mod commands;
+mod failure;
+mod logging;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Args, Command};
+use failure::Failure;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let outcome = logging::start(&args.log).and_then(|()| {
+        tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::new(format!("cannot start: {error}")))?
+            .block_on(dispatch(args.command))
+    });
+    match outcome {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            failure.print();
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+async fn dispatch(command: Command) -> Result<u8, Failure> {
+    match command {
+        Command::Validate(args) => commands::validate::run(&args),
+        Command::Plan(args) => commands::plan::run(&args).await,
+        Command::Run(args) => commands::run::run(&args).await,
+        Command::Sql(args) => commands::sql::run(&args).await,
+        Command::Runs(args) => commands::runs::list(&args).await,
+        Command::Show(args) => commands::runs::show(&args).await,
+        Command::Plugin(args::PluginCommand::Inspect(args)) => {
+            commands::plugin::inspect(&args).await
+        }
+    }
+}

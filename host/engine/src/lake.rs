@@ -237,13 +237,16 @@ pub struct Lake {
 
 impl Lake {
     /// The lake of `pipeline`, or the one at `url` where that is given.
-    pub fn of(pipeline: &Pipeline, url: Option<&str>) -> Result<Lake> {
+    ///
+    /// With `isolate` zones that have an URL of their own lie in the lake all the same, so that
+    /// nothing outside it is touched.
+    pub fn of(pipeline: &Pipeline, url: Option<&str>, isolate: bool) -> Result<Lake> {
         let root = Location::parse(url.unwrap_or(&pipeline.lake))?;
         let mut zones = BTreeMap::new();
         for (name, zone) in &pipeline.zones {
             let location = match &zone.url {
-                Some(url) => Location::parse(url)?,
-                None => root.child(&[name]),
+                Some(url) if !isolate => Location::parse(url)?,
+                _ => root.child(&[name]),
             };
             zones.insert(name.clone(), location);
         }

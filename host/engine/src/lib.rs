@@ -28,7 +28,7 @@
 //! let options = LoadOptions { profile: None, env: &env };
 //! let file = PipelineFile::load(Path::new("pipeline.toml"), &options)?;
 //! let sandbox = Sandbox::new(SandboxOptions::default())?;
-//! let planner = Planner { sandbox: &sandbox, lake: None, resources: Resources::default() };
+//! let planner = Planner { sandbox: &sandbox, lake: None, isolate: false, resources: Resources::default() };
 //! let plan = planner.plan(file.resolve(&BTreeMap::new())?).await?;
 //! let outcome = run::run(Arc::new(plan), run::RunOptions::default(), |_| {}).await?;
 //! println!("{}", outcome.record.status);

@@ -191,7 +191,7 @@ pub enum SandboxError {
     #[error("{at}: {kind} error: {message}")]
     PluginError {
         /// Where.
-        at: CallSite,
+        at: Box<CallSite>,
         /// Which kind.
         kind: PluginErrorKind,
         /// The plugin's message, escaped and cut at 1 KiB.
@@ -201,7 +201,7 @@ pub enum SandboxError {
     #[error("{at}: trapped: {what}")]
     Trap {
         /// Where.
-        at: CallSite,
+        at: Box<CallSite>,
         /// The trap, such as `unreachable` or `stack overflow`.
         what: String,
     },
@@ -209,7 +209,7 @@ pub enum SandboxError {
     #[error("{at}: over the limit of {allowed} {which}")]
     Limit {
         /// Where.
-        at: CallSite,
+        at: Box<CallSite>,
         /// Which limit.
         which: LimitKind,
         /// What it allows, in the unit of `which`.
@@ -219,7 +219,7 @@ pub enum SandboxError {
     #[error("{at}: emitted a bad batch: {why}")]
     BadBatch {
         /// Where.
-        at: CallSite,
+        at: Box<CallSite>,
         /// What is wrong with it.
         why: String,
     },
@@ -227,7 +227,7 @@ pub enum SandboxError {
     #[error("{at}: returned a bad schema: {why}")]
     BadSchema {
         /// Where.
-        at: CallSite,
+        at: Box<CallSite>,
         /// What is wrong with it.
         why: String,
     },
@@ -235,7 +235,7 @@ pub enum SandboxError {
     #[error("{at}: broke the contract: {why}")]
     Contract {
         /// Where.
-        at: CallSite,
+        at: Box<CallSite>,
         /// What it did.
         why: String,
     },
@@ -243,7 +243,7 @@ pub enum SandboxError {
     #[error("{at}: not called: {why}")]
     BadCall {
         /// Where.
-        at: CallSite,
+        at: Box<CallSite>,
         /// What is wrong.
         why: String,
     },
@@ -251,7 +251,7 @@ pub enum SandboxError {
     #[error("{at}: one row of {bytes} bytes; at most {allowed} fit into a batch")]
     RowTooLarge {
         /// Where.
-        at: CallSite,
+        at: Box<CallSite>,
         /// The row's size in bytes.
         bytes: u64,
         /// The most that fit: a quarter of the memory grant.
@@ -277,7 +277,7 @@ pub enum SandboxError {
     #[error("{at}: the instance is gone after an earlier failure")]
     Poisoned {
         /// Where.
-        at: CallSite,
+        at: Box<CallSite>,
     },
 }
 

@@ -119,6 +119,15 @@ impl LogStream {
     }
 }
 
+impl Drop for LogStream {
+    fn drop(&mut self) {
+        // Last words without a line end are not lost.
+        if Arc::strong_count(&self.line) == 1 {
+            self.push(b"\n");
+        }
+    }
+}
+
 impl IsTerminal for LogStream {
     fn is_terminal(&self) -> bool {
         false

@@ -16,9 +16,9 @@ use crate::limits::Limits;
 use crate::lower::{self, MAX_BATCH_ROWS};
 use crate::model::{BindRequest, Info, Output, Processed, Rule, Usage, World};
 use crate::plugin::Plugin;
-use crate::schema::{self, check_name, flatten, normalise_schema, unflatten};
+use crate::schema::{check_name, flatten, normalise_schema, unflatten};
 use crate::state::{BoundOutput, Halt, State};
-use crate::track::{self, Answer, Binding, Guest};
+use crate::track::{self, Answer, Binding, Guest, RawOutputs};
 use crate::verify::Shape;
 
 /// Bytes that one host call may copy out of the guest in `describe` and `bind`.
@@ -33,6 +33,10 @@ const MAX_CONFIG_SCHEMA: usize = 1 << 20;
 const MAX_LISTED: usize = 4096;
 /// What wasmtime says when a host call would copy too much; the error's type is private to it.
 const FUEL_EXHAUSTED: &str = "fuel allocated for hostcalls has been exhausted";
+
+/// How a call into the guest begins, with what it is given.
+type Start<A, T> =
+    for<'a> fn(&'a dyn Guest, &'a mut Store<State>, &'a A) -> BoxFuture<'a, Answer<T>>;
 
 /// One instance of a plugin, with memory of its own, for one stage and one partition.
 ///
@@ -361,7 +365,7 @@ impl Instance {
         rows: u32,
         fuel: u64,
         argument: &A,
-        start: for<'a> fn(&'a dyn Guest, &'a mut Store<State>, &'a A) -> BoxFuture<'a, Answer<T>>,
+        start: Start<A, T>,
     ) -> Result<(T, Processed), SandboxError> {
         // Taken out, not borrowed: should this future be dropped half-way, the store goes with it.
         let Some(mut live) = self.live.take() else {
@@ -482,15 +486,15 @@ impl Instance {
         }
     }
 
-    fn site(&self, call: Call) -> CallSite {
-        CallSite {
+    fn site(&self, call: Call) -> Box<CallSite> {
+        Box::new(CallSite {
             plugin: self.plugin.name().to_owned(),
             digest: self.plugin.digest().chars().take(12).collect(),
             stage: self.stage.clone(),
             call,
             batch: (matches!(call, Call::Process | Call::Decode) && self.batches > 0)
                 .then_some(self.batches),
-        }
+        })
     }
 }
 
@@ -506,7 +510,7 @@ impl std::fmt::Debug for Instance {
 }
 
 /// The outputs a guest returned, if they can be.
-fn checked_outputs(returned: Vec<(String, Vec<schema::FlatField>)>) -> Result<Vec<Output>, String> {
+fn checked_outputs(returned: RawOutputs) -> Result<Vec<Output>, String> {
     if returned.len() > MAX_OUTPUTS {
         return Err(format!(
             "{} outputs; at most {MAX_OUTPUTS} are accepted",

@@ -149,3 +149,43 @@ impl ResourceLimiter for Limiter {
         self.max_things
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memories_are_summed_and_a_failed_growth_is_given_back() {
+        let mut limiter = Limiter::new(&Limits {
+            memory: 100,
+            ..Limits::default()
+        });
+        assert!(limiter.memory_growing(0, 60, None).unwrap());
+        assert!(
+            !limiter.memory_growing(0, 60, None).unwrap(),
+            "a second memory counts too"
+        );
+        assert!(limiter.memory_denied);
+        assert!(limiter.memory_growing(60, 100, None).unwrap());
+        limiter
+            .memory_grow_failed(wasmtime::Error::msg("no"))
+            .unwrap();
+        assert!(limiter.memory_growing(60, 100, None).unwrap());
+        assert!(
+            !limiter.memory_growing(0, usize::MAX, None).unwrap(),
+            "sums do not wrap"
+        );
+        assert_eq!(limiter.peak_memory, 100);
+    }
+
+    #[test]
+    fn tables_are_summed() {
+        let mut limiter = Limiter::new(&Limits {
+            table_elements: 10,
+            ..Limits::default()
+        });
+        assert!(limiter.table_growing(0, 6, None).unwrap());
+        assert!(!limiter.table_growing(0, 6, None).unwrap());
+        assert!(limiter.table_denied);
+    }
+}

@@ -2,8 +2,8 @@
 //!
 //! Everything here is a pure function of what the guest sent and the schema the host bound: no
 //! wasmtime types, no `unsafe`, nothing that panics or aborts whatever the bytes are, and no
-//! allocation before the bytes that fill it have been seen to exist. The fuzz target of the boundary
-//! calls [`verify`] directly.
+//! allocation before the bytes that fill it have been seen to exist. A fuzz target
+//! can call [`verify`] directly.
 
 use std::fmt;
 use std::sync::Arc;

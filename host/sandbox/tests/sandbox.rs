@@ -1,6 +1,12 @@
 //! The sandbox against honest, broken and hostile guests (`tests/guests`): each attack ends in the
 //! error that names it, and an honest instance made afterwards works.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
+
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};

@@ -11,10 +11,8 @@ mod shapes;
 #[cfg(test)]
 mod tests;
 
-use weir_plugin::arrow::array::{Date32Array, Decimal128Array};
-use weir_plugin::arrow::compute::kernels::cmp;
 use weir_plugin::arrow::datatypes::{Date32Type, Decimal128Type};
-use weir_plugin::kernels::{rows_breaking, rows_set};
+use weir_plugin::kernels::{rows_breaking, rows_where, rows_where_both};
 use weir_plugin::prelude::*;
 
 use columns::{Demand, demands_of};
@@ -145,9 +143,9 @@ impl Check for ClaimChecks {
             let column = rows.column(*column);
             match demand {
                 BoundDemand::NotBefore(earlier, earlier_name) => {
-                    let later: &Date32Array = column.as_primitive::<Date32Type>();
+                    let later = column.as_primitive::<Date32Type>();
                     let earlier = rows.column(*earlier).as_primitive::<Date32Type>();
-                    let broken = rows_set(&cmp::lt(later, earlier)?);
+                    let broken = rows_where_both(later, earlier, |later, earlier| later < earlier);
                     out.fail_rows(
                         &broken,
                         &DATE_ORDER,
@@ -159,16 +157,14 @@ impl Check for ClaimChecks {
                     out.fail_rows(&broken, rule, format!("{name} is no {shape}"));
                 }
                 BoundDemand::Amount => {
-                    let amounts: &Decimal128Array = column.as_primitive::<Decimal128Type>();
-                    let most = Decimal128Array::from(vec![MOST_CENTS])
-                        .with_data_type(amounts.data_type().clone());
-                    let above = cmp::gt(amounts, &weir_plugin::arrow::array::Scalar::new(most))?;
+                    let amounts = column.as_primitive::<Decimal128Type>();
+                    let above = rows_where(amounts, |cents| cents > MOST_CENTS);
                     out.fail_rows(
-                        &rows_set(&above),
+                        &above,
                         &AMOUNT_RANGE,
                         format!("{name} is above 9,999,999.99"),
                     );
-                    negative += amounts.iter().flatten().filter(|cents| *cents < 0).count();
+                    negative += rows_where(amounts, |cents| cents < 0).len();
                 }
             }
         }

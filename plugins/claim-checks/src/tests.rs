@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use weir_plugin::arrow::array::StringArray;
+use weir_plugin::arrow::array::{Date32Array, Decimal128Array, StringArray};
 use weir_plugin::testing::{Harness, Outcome};
 
 use super::*;

@@ -93,6 +93,8 @@ pub struct Planner<'a> {
     pub sandbox: &'a Sandbox,
     /// The lake, where it is not the pipeline's.
     pub lake: Option<&'a str>,
+    /// Whether zones with an URL of their own lie in the lake all the same.
+    pub isolate: bool,
     /// What queries may use.
     pub resources: Resources,
 }
@@ -105,7 +107,7 @@ impl Planner<'_> {
     /// input shows that it cannot be read; plugin, where one refuses its stage.
     pub async fn plan(&self, pipeline: Pipeline) -> Result<Plan> {
         let pipeline = Arc::new(pipeline);
-        let lake = Lake::of(&pipeline, self.lake)?;
+        let lake = Lake::of(&pipeline, self.lake, self.isolate)?;
         let names = pipeline
             .steps
             .iter()

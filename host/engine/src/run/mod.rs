@@ -25,7 +25,8 @@ pub struct RunOptions {
     pub only: Vec<String>,
     /// Read at most this many rows from files in each step that reads files.
     pub limit: Option<u64>,
-    /// Read, transform and check, but decide nothing: no target changes.
+    /// Leave databases alone. What is written to the lake is as ever: plan with
+    /// [`Planner::isolate`](crate::plan::Planner::isolate) and a lake that nobody needs.
     pub dry_run: bool,
     /// What it may use.
     pub resources: Resources,
@@ -88,9 +89,7 @@ pub async fn run(
         weir: env!("CARGO_PKG_VERSION").to_owned(),
         steps: Vec::new(),
     };
-    if !options.dry_run {
-        record.save(&weir).await?;
-    }
+    record.save(&weir).await?;
     let runtime = session::runtime(options.resources)?;
     let shared = Arc::new(step::StepRun {
         plan: Arc::clone(&plan),
@@ -188,9 +187,7 @@ pub async fn run(
 
     record.status = overall(&record.steps);
     record.finished_at = Some(now());
-    if !options.dry_run {
-        record.save(&weir).await?;
-    }
+    record.save(&weir).await?;
     Ok(Outcome {
         record,
         error: first_error,

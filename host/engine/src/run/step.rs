@@ -89,13 +89,9 @@ impl StepRun {
             .writes
             .iter()
             .any(|write| write.mode == WriteMode::Append);
-        let mut n = 0;
-        if !self.options.dry_run {
-            let (next, recovered) = decisions.recover().await?;
-            n = next;
-            if let Some(decision) = recovered {
-                tracing::info!(step = %planned.step.name, n = decision.n, run = %decision.run, "rolled a decision forward");
-            }
+        let (n, recovered) = decisions.recover().await?;
+        if let Some(decision) = recovered {
+            tracing::info!(step = %planned.step.name, n = decision.n, run = %decision.run, "rolled a decision forward");
         }
         // The input, settled before work starts.
         let mut files = planned.files.clone().unwrap_or_default();
@@ -105,54 +101,42 @@ impl StepRun {
             if files.is_empty() {
                 return Ok(blank_record(planned, Status::UpToDate));
             }
-            if !self.options.dry_run {
-                files = decisions.intend(n, files).await?;
-            }
+            files = decisions.intend(n, files).await?;
         }
 
         let mut work = self.write_files(planned, &files).await?;
-        let judged = judge(planned, &work);
-        let record = match judged {
-            Ok(warned) if self.options.dry_run => {
-                self.abandon(planned, &work).await?;
-                let mut record = self.record(planned, &work, warned);
-                record.targets = Vec::new();
-                record
-            }
-            Ok(warned) => {
-                let decision = self.decision(planned, n, files.clone(), &mut work)?;
-                decisions.decide(&decision).await?;
-                let applied = commit::apply(&decision).await?;
-                let mut record = self.record(planned, &work, warned);
-                record.n = Some(n);
-                record.targets = decision
-                    .targets
-                    .iter()
-                    .zip(applied)
-                    .map(|(target, (name, applied))| TargetRecord {
-                        target: name,
-                        rows: target.rows(),
-                        version: match (target, applied) {
-                            (TargetCommit::Delta(_), Applied::Now(version)) => Some(version),
-                            _ => None,
-                        },
-                    })
-                    .collect();
-                record
-            }
+        let warned = match judge(planned, &work) {
+            Ok(warned) => warned,
             Err(error) => {
                 self.abandon(planned, &work).await?;
                 return Err(error);
             }
         };
+        let decision = self.decision(planned, n, files.clone(), &mut work)?;
+        decisions.decide(&decision).await?;
+        let applied = commit::apply(&decision).await?;
+        let mut record = self.record(planned, &work, warned);
+        record.n = Some(n);
+        record.files = files.len() as u64;
+        record.targets = decision
+            .targets
+            .iter()
+            .zip(applied)
+            .map(|(target, (name, applied))| TargetRecord {
+                target: name,
+                rows: target.rows(),
+                version: match (target, applied) {
+                    (TargetCommit::Delta(_), Applied::Now(version)) => Some(version),
+                    _ => None,
+                },
+            })
+            .collect();
         // Staged files have served; what is left of them after a crash is harmless.
         for folder in &work.staged {
             for object in folder.list().await? {
                 object_store::ObjectStoreExt::delete(folder.store(), &object.location).await?;
             }
         }
-        let mut record = record;
-        record.files = files.len() as u64;
         Ok(record)
     }
 
@@ -283,6 +267,9 @@ impl StepRun {
     ) -> Result<Decision> {
         let mut targets = Vec::with_capacity(planned.writes.len() + 1);
         for (write, files) in planned.writes.iter().zip(&work.accepted) {
+            if self.options.dry_run && matches!(write.target, PlannedTarget::Sqlite { .. }) {
+                continue;
+            }
             targets.push(match &write.target {
                 PlannedTarget::Table { .. } => TargetCommit::Delta(DeltaCommit {
                     table: write.target.display(),

@@ -32,6 +32,9 @@ pub(crate) struct GuestError {
     pub(crate) message: String,
 }
 
+/// Names and flattened schemas of outputs, as a guest returned them.
+pub(crate) type RawOutputs = Vec<(String, Vec<FlatField>)>;
+
 /// What a call gave: an error of the machinery outside, an error the guest returned inside.
 pub(crate) type Answer<T> = wasmtime::Result<Result<T, GuestError>>;
 
@@ -44,7 +47,7 @@ pub(crate) trait Guest: Send + Sync {
         &'a self,
         store: &'a mut Store<State>,
         binding: &'a Binding,
-    ) -> BoxFuture<'a, Answer<Vec<(String, Vec<FlatField>)>>>;
+    ) -> BoxFuture<'a, Answer<RawOutputs>>;
     /// Calls `process` of a transform or check.
     fn process<'a>(
         &'a self,

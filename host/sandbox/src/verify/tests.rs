@@ -450,7 +450,7 @@ fn types_that_do_not_cross_are_refused() {
 
 #[test]
 fn any_bytes_give_a_batch_or_a_reason() {
-    // A small deterministic fuzz; the real one lives in tests/fuzz.
+    // A small deterministic fuzz, in the place of a coverage-guided one.
     let kinds = [
         DataType::Int64,
         DataType::Boolean,

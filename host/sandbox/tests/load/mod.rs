@@ -109,6 +109,28 @@ async fn imports_outside_the_grant_are_refused_by_name() {
 }
 
 #[tokio::test]
+async fn newer_patch_releases_of_a_track_are_accepted() {
+    let text = |import: &str| {
+        wat(&format!(
+            r#"(component
+                (import "{import}" (instance (export "metric" (func (param "name" string) (param "value" f64)))))
+                (core module $m (func (export "f")))
+                (core instance $i (instantiate $m))
+                (func $f (canon lift (core func $i "f")))
+                (instance $t
+                    (export "describe" (func $f)) (export "bind" (func $f))
+                    (export "process" (func $f)) (export "finish" (func $f)))
+                (export "weir:plugin/transformer@0.1.9" (instance $t)))"#
+        ))
+    };
+    let plugin = load(text("weir:plugin/host@0.1.7")).await.unwrap();
+    assert_eq!(
+        (plugin.track(), plugin.imports()),
+        ("0.1.9", &["weir:plugin/host@0.1.7".to_owned()][..])
+    );
+}
+
+#[tokio::test]
 async fn wrong_types_are_refused() {
     let empty =
         wat(r#"(component (instance $i) (export "weir:plugin/transformer@0.1.0" (instance $i)))"#);
@@ -250,9 +272,17 @@ async fn cached_code_is_used_only_if_authentic() {
             std::fs::read(&entry).unwrap() == good
         );
     }
-    // An entry of another component, moved into place, is no better.
     std::fs::write(&entry, &good[..31]).unwrap();
     open().unwrap().load("t", guest("check")).await.unwrap();
+    // Another component's authentic code, moved into place, is no better.
+    open().unwrap().load("t", guest("decoder")).await.unwrap();
+    let other = entries()
+        .into_iter()
+        .find(|file| *file != entry)
+        .expect("a second entry");
+    std::fs::copy(&other, &entry).unwrap();
+    let plugin = open().unwrap().load("t", guest("check")).await.unwrap();
+    assert_eq!(plugin.world(), World::Check);
 
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o770)).unwrap();
     assert!(

@@ -133,16 +133,16 @@ fn the_figures_of_sample_b_hold() {
             (rows + typed.num_rows(), sum + total)
         })
     };
-    assert_eq!(figures("beneficiary", "benres_ip"), (1_477, 316_428_00));
-    assert_eq!(figures("inpatient", "clm_pmt_amt"), (264, 2_463_400_00));
+    assert_eq!(figures("beneficiary", "benres_ip"), (1_477, 31_642_800));
+    assert_eq!(figures("inpatient", "clm_pmt_amt"), (264, 246_340_000));
     assert_eq!(figures("inpatient", "clm_utlztn_day_cnt"), (264, 1_462));
-    assert_eq!(figures("outpatient", "clm_pmt_amt"), (3_454, 1_100_390_00));
+    assert_eq!(figures("outpatient", "clm_pmt_amt"), (3_454, 110_039_000));
     assert_eq!(
         figures("prescription_drug", "qty_dspnsd_num"),
         (22_474, 1_153_720_000)
     );
     assert_eq!(
         figures("prescription_drug", "tot_rx_cst_amt"),
-        (22_474, 1_387_400_00)
+        (22_474, 138_740_000)
     );
 }

@@ -28,7 +28,10 @@ fn emit(lines: &[&str]) {
     let rows = lines.len() as u32;
     decoding::emit(&Batch {
         rows,
-        nodes: vec![Node { length: rows, null_count: 0 }],
+        nodes: vec![Node {
+            length: rows,
+            null_count: 0,
+        }],
         buffers: vec![vec![], offsets, text],
     });
 }
@@ -47,19 +50,31 @@ impl Guest for Decoder {
 
     fn bind(_: String, _: Run, _: Vec<SideInput>) -> Result<Vec<Field>, Error> {
         REST.set((Vec::new(), 0));
-        Ok(vec![Field { name: "line".into(), data_type: DataType::Utf8, nullable: false, children: 0 }])
+        Ok(vec![Field {
+            name: "line".into(),
+            data_type: DataType::Utf8,
+            nullable: false,
+            children: 0,
+        }])
     }
 
     fn decode(bytes: Vec<u8>) -> Result<(), Error> {
         REST.with_borrow_mut(|(rest, start)| {
             rest.extend_from_slice(&bytes);
-            let Some(end) = rest.iter().rposition(|byte| *byte == b'\n') else { return };
+            let Some(end) = rest.iter().rposition(|byte| *byte == b'\n') else {
+                return;
+            };
             let mut lines = Vec::new();
             let mut offset = *start;
             for line in rest[..end].split(|byte| *byte == b'\n') {
                 match std::str::from_utf8(line) {
                     Ok(line) => lines.push(line),
-                    Err(_) => decoding::reject(offset, line.len() as u64, "not_utf8", "the line is not UTF-8"),
+                    Err(_) => decoding::reject(
+                        offset,
+                        line.len() as u64,
+                        "not_utf8",
+                        "the line is not UTF-8",
+                    ),
                 }
                 offset += line.len() as u64 + 1;
             }

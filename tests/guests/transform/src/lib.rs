@@ -7,9 +7,12 @@ wit_bindgen::generate!({
 });
 
 use std::cell::{Cell, RefCell};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use exports::weir::plugin::transformer::Guest;
-use weir::plugin::types::{Batch, DataType, Error, Field, Info, Node, Output, Rule, Run, SideInput};
+use weir::plugin::types::{
+    Batch, DataType, Error, Field, Info, Node, Output, Rule, Run, SideInput,
+};
 use weir::plugin::{emitting, host};
 
 struct Transform;
@@ -34,13 +37,33 @@ fn mode() -> String {
 }
 
 fn number(key: &str, default: u64) -> u64 {
-    setting(key).and_then(|value| value.parse().ok()).unwrap_or(default)
+    setting(key)
+        .and_then(|value| value.parse().ok())
+        .unwrap_or(default)
 }
 
+static DEPTH: AtomicU64 = AtomicU64::new(0);
+
+/// Recurses with nothing in linear memory: exhausts the call stack.
 #[inline(never)]
 fn recurse(depth: u64) -> u64 {
+    DEPTH.fetch_add(1, Ordering::Relaxed);
+    if depth == u64::MAX {
+        0
+    } else {
+        recurse(depth + 1).wrapping_mul(31) ^ DEPTH.load(Ordering::Relaxed)
+    }
+}
+
+/// Recurses with large frames: runs off the stack that the toolchain keeps in linear memory.
+#[inline(never)]
+fn recurse_frames(depth: u64) -> u64 {
     let frame = std::hint::black_box([depth; 64]);
-    if depth == u64::MAX { 0 } else { recurse(depth + 1) + frame[(depth % 64) as usize] }
+    if depth == u64::MAX {
+        0
+    } else {
+        recurse_frames(depth + 1) + frame[(depth % 64) as usize]
+    }
 }
 
 fn spin() -> ! {
@@ -51,7 +74,12 @@ fn spin() -> ! {
 }
 
 fn field(name: &str, data_type: DataType, children: u32) -> Field {
-    Field { name: name.to_owned(), data_type, nullable: true, children }
+    Field {
+        name: name.to_owned(),
+        data_type,
+        nullable: true,
+        children,
+    }
 }
 
 impl Guest for Transform {
@@ -63,45 +91,98 @@ impl Guest for Transform {
             description: "Gives back what it is given.\n\u{1b}[31m".into(),
             config_schema: r#"{"type":"object"}"#.into(),
             columns: vec!["id".into()],
-            rules: vec![Rule { name: "odd".into(), description: "Rows are even.".into() }],
+            rules: vec![Rule {
+                name: "odd".into(),
+                description: "Rows are even.".into(),
+            }],
         }
     }
 
-    fn bind(config: String, run: Run, input: Vec<Field>, _sides: Vec<SideInput>) -> Result<Vec<Output>, Error> {
+    fn bind(
+        config: String,
+        run: Run,
+        input: Vec<Field>,
+        _sides: Vec<SideInput>,
+    ) -> Result<Vec<Output>, Error> {
         CONFIG.set(config);
-        let output = |schema| Ok(vec![Output { name: "out".into(), schema }]);
+        let output = |schema| {
+            Ok(vec![Output {
+                name: "out".into(),
+                schema,
+            }])
+        };
         match mode().as_str() {
             "bind_loop" => spin(),
-            "bind_config_error" => return Err(Error::Config("no\nsuch \u{202e}column".repeat(200))),
-            "bind_emit" => emitting::emit(0, &Batch { rows: 0, nodes: vec![], buffers: vec![] }, None),
-            "bind_many_fields" => return output((0..5000).map(|i| field(&i.to_string(), DataType::Int64, 0)).collect()),
+            "bind_config_error" => {
+                return Err(Error::Config("no\nsuch \u{202e}column".repeat(200)));
+            }
+            "bind_emit" => emitting::emit(
+                0,
+                &Batch {
+                    rows: 0,
+                    nodes: vec![],
+                    buffers: vec![],
+                },
+                None,
+            ),
+            "bind_many_fields" => {
+                return output(
+                    (0..5000)
+                        .map(|i| field(&i.to_string(), DataType::Int64, 0))
+                        .collect(),
+                );
+            }
             "bind_children" => return output(vec![field("s", DataType::Struct, 7)]),
-            "bind_duplicate" => return output(vec![field("a", DataType::Int64, 0), field("a", DataType::Int64, 0)]),
-            "bind_long_name" => return output(vec![field(&"x".repeat(1 << 20), DataType::Int64, 0)]),
+            "bind_duplicate" => {
+                return output(vec![
+                    field("a", DataType::Int64, 0),
+                    field("a", DataType::Int64, 0),
+                ]);
+            }
+            "bind_long_name" => {
+                return output(vec![field(&"x".repeat(1 << 20), DataType::Int64, 0)]);
+            }
             "bind_huge" => return output(vec![field(&"x".repeat(9 << 20), DataType::Int64, 0)]),
             "run" => {
-                let parameters: Vec<String> =
-                    run.parameters.iter().map(|p| format!("{}={}", p.name, p.value)).collect();
-                return Err(Error::Data(format!("{}/{}/{}", run.pipeline, run.step, parameters.join(","))));
+                let parameters: Vec<String> = run
+                    .parameters
+                    .iter()
+                    .map(|p| format!("{}={}", p.name, p.value))
+                    .collect();
+                return Err(Error::Data(format!(
+                    "{}/{}/{}",
+                    run.pipeline,
+                    run.step,
+                    parameters.join(",")
+                )));
             }
             "clock" => {
                 // Sleeps a year and asks for randomness: neither waits, and both are the same each time.
                 let start = std::time::Instant::now();
                 std::thread::sleep(std::time::Duration::from_secs(365 * 86_400));
                 let slept = start.elapsed().as_secs();
-                let wall = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map(|d| d.as_secs());
+                let wall = std::time::SystemTime::now()
+                    .duration_since(std::time::UNIX_EPOCH)
+                    .map(|d| d.as_secs());
                 use std::hash::{BuildHasher, Hasher};
-                let random = std::collections::hash_map::RandomState::new().build_hasher().finish();
+                let random = std::collections::hash_map::RandomState::new()
+                    .build_hasher()
+                    .finish();
                 let env = std::env::vars().count() + std::env::args().count();
                 let file = std::fs::read("/etc/passwd").is_ok();
                 let socket = std::net::TcpStream::connect("127.0.0.1:80").is_ok()
                     || std::net::UdpSocket::bind("127.0.0.1:0").is_ok();
-                return Err(Error::Data(format!("{slept} {wall:?} {random} {env} {file} {socket}")));
+                return Err(Error::Data(format!(
+                    "{slept} {wall:?} {random} {env} {file} {socket}"
+                )));
             }
             "constant" => return output(vec![field("n", DataType::Int64, 0)]),
             _ => {}
         }
-        Ok(vec![Output { name: "out".into(), schema: input }])
+        Ok(vec![Output {
+            name: "out".into(),
+            schema: input,
+        }])
     }
 
     fn process(rows: Batch) -> Result<(), Error> {
@@ -113,7 +194,10 @@ impl Guest for Transform {
         }
         let constant = |rows: u32, value: i64| Batch {
             rows,
-            nodes: vec![Node { length: rows, null_count: 0 }],
+            nodes: vec![Node {
+                length: rows,
+                null_count: 0,
+            }],
             buffers: vec![vec![], value.to_le_bytes().repeat(rows as usize)],
         };
         let mut rows = rows;
@@ -132,6 +216,7 @@ impl Guest for Transform {
                     return Err(Error::Fatal("a gigabyte was granted".into()));
                 }
             }
+            "recurse_frames" => return Err(Error::Fatal(recurse_frames(0).to_string())),
             "recurse" => return Err(Error::Fatal(recurse(0).to_string())),
             "error" => {
                 let message = "why\u{7}".to_owned();
@@ -151,7 +236,8 @@ impl Guest for Transform {
                 host::metric("seen", 1.0);
                 host::metric("not", f64::NAN);
             }
-            "log" => (0..100_000).for_each(|i| host::log(host::Level::Warn, &format!("line {i}\nforged"))),
+            "log" => (0..100_000)
+                .for_each(|i| host::log(host::Level::Warn, &format!("line {i}\nforged"))),
             "print" => (0..100_000).for_each(|i| println!("line {i}")),
             "bad_offsets" => {
                 // Column 2 is text: its offsets are the sixth buffer from the front (2 + 2 + 1).
@@ -178,7 +264,17 @@ impl Guest for Transform {
             }
             "origin_length" => emitting::emit(0, &rows, Some(&[0])),
             "origin_absent" => {
-                let fewer = Batch { rows: 0, nodes: vec![Node { length: 0, null_count: 0 }; rows.nodes.len()], buffers: vec![vec![]; rows.buffers.len()] };
+                let fewer = Batch {
+                    rows: 0,
+                    nodes: vec![
+                        Node {
+                            length: 0,
+                            null_count: 0
+                        };
+                        rows.nodes.len()
+                    ],
+                    buffers: vec![vec![]; rows.buffers.len()],
+                };
                 emitting::emit(0, &fewer, None);
             }
             "amplify" => loop {
@@ -186,13 +282,21 @@ impl Guest for Transform {
             },
             "constant" => {
                 let count = number("rows", 1) as u32;
-                emitting::emit(0, &constant(count, batch as i64), Some(&vec![0; count as usize]));
+                emitting::emit(
+                    0,
+                    &constant(count, batch as i64),
+                    Some(&vec![0; count as usize]),
+                );
                 return Ok(());
             }
             "constant_many" => {
                 for _ in 0..number("times", 1) {
                     let count = number("rows", 1) as u32;
-                    emitting::emit(0, &constant(count, batch as i64), Some(&vec![0; count as usize]));
+                    emitting::emit(
+                        0,
+                        &constant(count, batch as i64),
+                        Some(&vec![0; count as usize]),
+                    );
                 }
                 return Ok(());
             }
@@ -204,7 +308,15 @@ impl Guest for Transform {
 
     fn finish() -> Result<(), Error> {
         if mode() == "finish_emit" {
-            emitting::emit(0, &Batch { rows: 0, nodes: vec![], buffers: vec![] }, None);
+            emitting::emit(
+                0,
+                &Batch {
+                    rows: 0,
+                    nodes: vec![],
+                    buffers: vec![],
+                },
+                None,
+            );
         }
         Ok(())
     }

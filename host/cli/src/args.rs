@@ -1,0 +1,205 @@
+//! What may stand on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+/// A data-pipeline host with sandboxed plugins.
+#[derive(Debug, Parser)]
+#[command(name = "weir", version, about, max_term_width = 100)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct LogArgs {
+    /// What to log: error, warn, info, debug, trace, or filters such as weir_engine=debug
+    #[arg(
+        long,
+        global = true,
+        env = "WEIR_LOG",
+        default_value = "warn",
+        value_name = "FILTER"
+    )]
+    pub(crate) log: String,
+    /// How log lines look
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    pub(crate) log_format: LogFormat,
+    /// Append the log to a file instead of stderr
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) log_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Check a pipeline file, and say all that is wrong with it
+    Validate(ValidateArgs),
+    /// Show what a run would do: steps, schemas, grants, targets
+    Plan(PlanArgs),
+    /// Run a pipeline
+    Run(RunArgs),
+    /// Query the tables of a lake
+    Sql(SqlArgs),
+    /// List the runs of a lake, newest first
+    Runs(RunsArgs),
+    /// Show one run: rows, rules, targets, plugins
+    Show(ShowArgs),
+    /// Work with plugins
+    #[command(subcommand)]
+    Plugin(PluginCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PluginCommand {
+    /// Show what a component is and wants: world, imports, rules, configuration
+    Inspect(InspectArgs),
+}
+
+/// Which pipeline, and with what.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct PipelineArgs {
+    /// The pipeline file
+    #[arg(value_name = "PIPELINE")]
+    pub(crate) pipeline: PathBuf,
+    /// A parameter; may be given several times
+    #[arg(long = "param", short = 'p', value_name = "NAME=VALUE", value_parser = name_value)]
+    pub(crate) params: Vec<(String, String)>,
+    /// A profile of the file
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+}
+
+fn name_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write it as NAME=VALUE".to_owned()),
+    }
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ValidateArgs {
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArgs,
+    /// Print the file after includes, profile, defaults, `each` and the parameters given
+    #[arg(long)]
+    pub(crate) resolved: bool,
+    /// Print the JSON Schema of pipeline files, for editors
+    #[arg(long, conflicts_with = "resolved")]
+    pub(crate) schema: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArgs,
+    /// Use this lake instead of the file's
+    #[arg(long, value_name = "URL")]
+    pub(crate) lake: Option<String>,
+    /// How the plan looks
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArgs,
+    /// Use this lake instead of the file's
+    #[arg(long, value_name = "URL")]
+    pub(crate) lake: Option<String>,
+    /// Run only this step; may be given several times
+    #[arg(long = "step", value_name = "NAME")]
+    pub(crate) steps: Vec<String>,
+    /// Read at most this many rows in each step that reads files
+    #[arg(long, value_name = "ROWS")]
+    pub(crate) limit: Option<u64>,
+    /// Do everything but change a target: the run works on an empty lake of its own
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// How the result looks
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+}
+
+/// Which lake.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct LakeArgs {
+    /// The lake
+    #[arg(long, env = "WEIR_LAKE", default_value = "./lake", value_name = "URL")]
+    pub(crate) lake: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RowsOutput {
+    /// A table
+    Text,
+    /// One JSON object a line
+    Json,
+    /// Comma-separated, with a header
+    Csv,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct SqlArgs {
+    /// The query; tables are written zone.table
+    #[arg(value_name = "QUERY")]
+    pub(crate) query: String,
+    #[command(flatten)]
+    pub(crate) lake: LakeArgs,
+    /// How rows look
+    #[arg(long, value_enum, default_value_t = RowsOutput::Text)]
+    pub(crate) output: RowsOutput,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RunsArgs {
+    #[command(flatten)]
+    pub(crate) lake: LakeArgs,
+    /// At most this many
+    #[arg(long, default_value_t = 20)]
+    pub(crate) last: usize,
+    /// How the list looks
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ShowArgs {
+    /// The run's identifier, the end of it, or `latest`
+    #[arg(value_name = "RUN")]
+    pub(crate) run: String,
+    #[command(flatten)]
+    pub(crate) lake: LakeArgs,
+    /// How the record looks
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct InspectArgs {
+    /// The component
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// How the result looks
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+}

@@ -1,0 +1,315 @@
+//! `weir plan`.
+
+use arrow::datatypes::Schema;
+use serde_json::{Value, json};
+use weir_engine::plan::{Plan, PlannedStep, PlannedWork, Planner, SegmentSource, grant_text};
+use weir_engine::types::scope_text;
+use weir_pipeline::{FailAction, ReadSource, WriteMode};
+
+use crate::args::{Output, PlanArgs};
+use crate::commands::{print_json, resources, sandbox};
+use crate::failure::Failure;
+
+pub(crate) async fn run(args: &PlanArgs) -> Result<u8, Failure> {
+    let pipeline = args.pipeline.resolve()?;
+    let sandbox = sandbox()?;
+    let planner = Planner {
+        sandbox: &sandbox,
+        lake: args.lake.as_deref(),
+        isolate: false,
+        resources: resources()?,
+    };
+    let plan = planner.plan(pipeline).await?;
+    match args.output {
+        Output::Text => print!("{}", text(&plan)),
+        Output::Json => print_json(&json(&plan))?,
+    }
+    Ok(0)
+}
+
+fn mode(mode: WriteMode) -> &'static str {
+    match mode {
+        WriteMode::Append => "append",
+        WriteMode::Replace => "replace",
+        WriteMode::ReplacePartition => "replace-partition",
+    }
+}
+
+fn action(action: FailAction) -> &'static str {
+    match action {
+        FailAction::Quarantine => "quarantine",
+        FailAction::Drop => "drop",
+        FailAction::Warn => "warn",
+        FailAction::Fail => "fail",
+    }
+}
+
+fn read(step: &PlannedStep) -> String {
+    match &step.step.read.source {
+        ReadSource::Files(files) => {
+            let found = step.files.as_deref().unwrap_or_default();
+            let bytes: u64 = found.iter().map(|file| file.size).sum();
+            format!(
+                "{} ({} files, {} KiB)",
+                files.glob,
+                found.len(),
+                bytes.div_ceil(1024)
+            )
+        }
+        ReadSource::Table(name) => format!("table {name}"),
+        ReadSource::Sql(_) => {
+            let tables: Vec<String> = step.tables.iter().map(ToString::to_string).collect();
+            format!("query over {}", tables.join(", "))
+        }
+    }
+}
+
+/// For each stage of a step, in order, one line that says what it does.
+fn stages(step: &PlannedStep) -> Vec<(u32, String)> {
+    let mut lines = Vec::new();
+    for segment in &step.segments {
+        if let SegmentSource::Sql(sql) = &segment.source {
+            let first = sql.trim().lines().next().unwrap_or_default().to_owned();
+            // A query has no place of its own among row-wise stages: it stands where they end.
+            let after = lines
+                .iter()
+                .map(|(stage, _)| *stage + 1)
+                .max()
+                .unwrap_or_default();
+            lines.push((after, format!("sql {first} …")));
+        }
+        for stage in &segment.stages {
+            let what = match &stage.work {
+                PlannedWork::Plugin {
+                    plugin,
+                    limits,
+                    bind,
+                    granted,
+                    ..
+                } => format!(
+                    "{} plugin '{}' ({}): granted {}, {} MiB, {} ms a call; rejects → {}",
+                    plugin.plugin.world(),
+                    plugin.plugin.name(),
+                    plugin.plugin.digest().chars().take(12).collect::<String>(),
+                    match granted.len() == bind.input.fields().len() {
+                        true => columns_text(&bind.input),
+                        false => grant_text(&bind.input, granted),
+                    },
+                    limits.memory >> 20,
+                    limits.deadline.as_millis(),
+                    action(stage.fate.action),
+                ),
+                PlannedWork::Checks(rules) => {
+                    format!(
+                        "{} checks; failing rows → {}",
+                        rules.len(),
+                        action(stage.fate.action)
+                    )
+                }
+            };
+            lines.push((stage.fate.stage, what));
+        }
+        for check in &segment.whole {
+            let what = format!(
+                "{}; failing rows → {}",
+                check.rule,
+                action(check.fate.action)
+            );
+            lines.push((check.fate.stage, what));
+        }
+    }
+    lines.sort_by_key(|(stage, _)| *stage);
+    lines
+}
+
+fn columns_text(schema: &Schema) -> String {
+    let names: Vec<&str> = schema
+        .fields()
+        .iter()
+        .map(|field| field.name().as_str())
+        .collect();
+    match names.len() {
+        0..=12 => format!("columns {}", names.join(", ")),
+        count => format!(
+            "{count} columns ({}, …)",
+            names.get(..5).unwrap_or_default().join(", ")
+        ),
+    }
+}
+
+fn schema_text(schema: &Schema) -> String {
+    schema
+        .fields()
+        .iter()
+        .map(|field| format!("{} {}", field.name(), type_text(field.data_type())))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// A type as pipeline files write it, where they can.
+fn type_text(data_type: &arrow::datatypes::DataType) -> String {
+    use arrow::datatypes::DataType;
+    match data_type {
+        DataType::Boolean => "bool".to_owned(),
+        DataType::Utf8 => "string".to_owned(),
+        DataType::Date32 => "date".to_owned(),
+        DataType::Timestamp(_, None) => "timestamp".to_owned(),
+        DataType::Timestamp(_, Some(_)) => "timestamptz".to_owned(),
+        DataType::Decimal128(precision, scale) => format!("decimal({precision},{scale})"),
+        DataType::List(item) => format!("list<{}>", type_text(item.data_type())),
+        DataType::Struct(fields) => {
+            let fields: Vec<String> = fields
+                .iter()
+                .map(|field| format!("{}: {}", field.name(), type_text(field.data_type())))
+                .collect();
+            format!("struct<{}>", fields.join(", "))
+        }
+        other => other.to_string().to_lowercase(),
+    }
+}
+
+fn text(plan: &Plan) -> String {
+    let mut text = format!(
+        "pipeline {}: {} steps into {}\n",
+        plan.pipeline.name,
+        plan.steps.len(),
+        plan.lake.root().display()
+    );
+    for (name, value) in &plan.pipeline.params {
+        text.push_str(&format!("  {name} = {value}\n"));
+    }
+    for (index, step) in plan.steps.iter().enumerate() {
+        let after: Vec<&str> = step
+            .depends_on
+            .iter()
+            .filter_map(|needed| plan.steps.get(*needed))
+            .map(|needed| needed.step.name.as_str())
+            .collect();
+        text.push_str(&format!("\n{}. {}", index + 1, step.step.name));
+        if !after.is_empty() {
+            text.push_str(&format!("  after {}", after.join(", ")));
+        }
+        text.push_str(&format!("\n   read   {}\n", read(step)));
+        text.push_str(&format!("          {}\n", schema_text(&step.input)));
+        for (stage, what) in stages(step) {
+            text.push_str(&format!("   stage  {}: {what}\n", stage + 1));
+        }
+        for write in &step.writes {
+            let scope: Vec<String> = write
+                .scope
+                .iter()
+                .map(|(name, value)| format!("{name} = {}", scope_text(value)))
+                .collect();
+            text.push_str(&format!(
+                "   write  {}, {}",
+                write.target.display(),
+                mode(write.mode)
+            ));
+            if !scope.is_empty() {
+                text.push_str(&format!(" where {}", scope.join(" and ")));
+            }
+            text.push_str(&format!(
+                "\n          {}\n",
+                schema_text(&write.table_schema)
+            ));
+        }
+        if let Some(quarantine) = &step.quarantine {
+            text.push_str(&format!("   reject {}\n", quarantine.name));
+        }
+    }
+    text
+}
+
+fn schema_json(schema: &Schema) -> Value {
+    schema
+        .fields()
+        .iter()
+        .map(|field| {
+            json!({
+                "name": field.name(),
+                "type": type_text(field.data_type()),
+                "nullable": field.is_nullable(),
+            })
+        })
+        .collect()
+}
+
+fn json(plan: &Plan) -> Value {
+    let steps: Vec<Value> = plan
+        .steps
+        .iter()
+        .map(|step| {
+            let after: Vec<&str> = step
+                .depends_on
+                .iter()
+                .filter_map(|needed| plan.steps.get(*needed))
+                .map(|needed| needed.step.name.as_str())
+                .collect();
+            let grants: Vec<Value> = step
+                .segments
+                .iter()
+                .flat_map(|segment| &segment.stages)
+                .filter_map(|stage| match &stage.work {
+                    PlannedWork::Plugin {
+                        plugin,
+                        limits,
+                        bind,
+                        ..
+                    } => Some(json!({
+                        "stage": stage.fate.stage + 1,
+                        "plugin": plugin.plugin.name(),
+                        "world": plugin.plugin.world().to_string(),
+                        "digest": plugin.plugin.digest(),
+                        "imports": plugin.plugin.imports(),
+                        "columns": bind
+                            .input
+                            .fields()
+                            .iter()
+                            .map(|field| field.name())
+                            .collect::<Vec<_>>(),
+                        "memory": limits.memory,
+                        "deadline_ms": u64::try_from(limits.deadline.as_millis()).unwrap_or(u64::MAX),
+                    })),
+                    PlannedWork::Checks(_) => None,
+                })
+                .collect();
+            let writes: Vec<Value> = step
+                .writes
+                .iter()
+                .map(|write| {
+                    json!({
+                        "target": write.target.display(),
+                        "mode": mode(write.mode),
+                        "scope": write
+                            .scope
+                            .iter()
+                            .map(|(name, value)| (name.clone(), Value::from(scope_text(value))))
+                            .collect::<serde_json::Map<_, _>>(),
+                        "schema": schema_json(&write.table_schema),
+                    })
+                })
+                .collect();
+            json!({
+                "step": step.step.name,
+                "after": after,
+                "read": read(step),
+                "input": schema_json(&step.input),
+                "grants": grants,
+                "writes": writes,
+                "quarantine": step.quarantine.as_ref().map(|plan| plan.name.to_string()),
+                "fingerprint": step.fingerprint,
+            })
+        })
+        .collect();
+    json!({
+        "pipeline": plan.pipeline.name,
+        "lake": plan.lake.root().display(),
+        "params": plan
+            .pipeline
+            .params
+            .iter()
+            .map(|(name, value)| (name.clone(), value.to_string()))
+            .collect::<std::collections::BTreeMap<_, _>>(),
+        "steps": steps,
+    })
+}

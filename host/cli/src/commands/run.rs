@@ -1,0 +1,319 @@
+//! `weir run`.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use weir_engine::plan::{Plan, Planner};
+use weir_engine::record::{RunRecord, Status, StepRecord};
+use weir_engine::run::{Outcome, Progress, RunOptions, run as run_plan};
+
+use crate::args::{Output, RunArgs};
+use crate::commands::{print_json, resources, runs, sandbox};
+use crate::failure::{Failure, causes, code, exit_code};
+use crate::table::thousands;
+
+pub(crate) async fn run(args: &RunArgs) -> Result<u8, Failure> {
+    let pipeline = args.pipeline.resolve()?;
+    let resources = resources()?;
+    let sandbox = sandbox()?;
+    // A dry run has a lake of its own, which vanishes with it.
+    let dry = match args.dry_run {
+        true => Some(tempfile::tempdir().map_err(|error| {
+            Failure::new(format!("cannot make a temporary folder: {error}"))
+                .hint("set TMPDIR to a folder that you may write to")
+        })?),
+        false => None,
+    };
+    let dry_lake = dry.as_ref().map(|dir| dir.path().display().to_string());
+    let planner = Planner {
+        sandbox: &sandbox,
+        lake: dry_lake.as_deref().or(args.lake.as_deref()),
+        isolate: args.dry_run,
+        resources,
+    };
+    let plan = Arc::new(planner.plan(pipeline).await?);
+    let before = match RunRecord::latest(&plan.lake.weir(), 50).await {
+        Ok(records) => last_success(records, &plan),
+        Err(error) => {
+            tracing::warn!(error = %error, "earlier run records cannot be read");
+            None
+        }
+    };
+    let options = RunOptions {
+        only: args.steps.clone(),
+        limit: args.limit,
+        dry_run: args.dry_run,
+        resources,
+    };
+    let display = Display::new(args.output);
+    let outcome = tokio::select! {
+        outcome = run_plan(Arc::clone(&plan), options, |progress| display.show(progress)) => outcome?,
+        signal = interrupted() => {
+            display.clear();
+            return Err(Failure::screen(
+                format!(
+                    "interrupted by {signal}: what was decided is kept, nothing is half done\n\
+                     hint: run the same command again, it goes on from there"
+                ),
+                code::RETRY,
+            ));
+        }
+    };
+    display.clear();
+    if args.output == Output::Json {
+        print_json(&outcome.record)?;
+    }
+    match &outcome.error {
+        Some(error) => Err(Failure::screen(
+            last_screen(&outcome, &plan, before.as_ref(), args),
+            exit_code(error),
+        )),
+        None => {
+            if args.output == Output::Text {
+                eprint!("{}", runs::steps(&outcome.record));
+                eprintln!("{}", closing(&outcome.record, &plan, args));
+            }
+            Ok(match outcome.record.status {
+                Status::Warned => code::WARNED,
+                _ => 0,
+            })
+        }
+    }
+}
+
+/// The name of the signal that asks to stop.
+async fn interrupted() -> &'static str {
+    let terminate = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut stream) => {
+                stream.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => "SIGINT",
+        () = terminate => "SIGTERM",
+    }
+}
+
+fn last_success(records: Vec<RunRecord>, plan: &Plan) -> Option<RunRecord> {
+    records.into_iter().find(|record| {
+        record.pipeline == plan.pipeline.name
+            && matches!(record.status, Status::Succeeded | Status::Warned)
+    })
+}
+
+fn closing(record: &RunRecord, plan: &Plan, args: &RunArgs) -> String {
+    if args.dry_run {
+        return "dry run: nothing was changed".to_owned();
+    }
+    let lake = plan.lake.root().display();
+    let quarantined: u64 = record
+        .steps
+        .iter()
+        .map(|step| step.counts.quarantined)
+        .sum();
+    let mut text = format!("run {} {}", record.run, record.status);
+    if quarantined > 0 {
+        text.push_str(&format!(", {} rows in quarantine", thousands(quarantined)));
+    }
+    text.push_str(&format!(
+        "\n  weir show {} --lake {lake}",
+        tail(&record.run)
+    ));
+    text
+}
+
+/// Enough of a run's identifier to name it.
+fn tail(run: &str) -> &str {
+    run.rsplit('-').next().unwrap_or(run)
+}
+
+/// What a failed run leaves on the screen: the cause, what changed since the last success, the
+/// state of every target, what is blocked, and what to type next.
+fn last_screen(
+    outcome: &Outcome,
+    plan: &Plan,
+    before: Option<&RunRecord>,
+    args: &RunArgs,
+) -> String {
+    let record = &outcome.record;
+    let mut text = String::new();
+    if let Some(error) = &outcome.error {
+        match error.faults() {
+            Some(faults) => text.push_str(&faults.to_string()),
+            None => {
+                text.push_str(&format!("error: {error}\n"));
+                for cause in causes(error) {
+                    text.push_str(&format!("  caused by: {cause}\n"));
+                }
+                if let Some(hint) = error.hint() {
+                    text.push_str(&format!("hint: {hint}\n"));
+                }
+            }
+        }
+    }
+    let failed: Vec<&StepRecord> = record
+        .steps
+        .iter()
+        .filter(|step| step.status == Status::Failed)
+        .collect();
+    if failed.len() > 1 {
+        text.push_str("\nalso failed\n");
+        for step in failed.iter().skip(1) {
+            let error = step.error.as_deref().unwrap_or_default();
+            text.push_str(&format!("  {}: {error}\n", step.step));
+        }
+    }
+    text.push_str("\nsince the last success\n");
+    match before {
+        None => text.push_str("  this pipeline has not succeeded on this lake before\n"),
+        Some(before) => {
+            text.push_str(&changes(before, record, plan));
+        }
+    }
+    text.push_str("\ntargets\n");
+    for planned in &plan.steps {
+        let entry = record
+            .steps
+            .iter()
+            .find(|step| step.step == planned.step.name);
+        for write in &planned.writes {
+            let target = write.target.display();
+            let state = match entry {
+                Some(step) if step.targets.iter().any(|written| written.target == target) => {
+                    "written by this run"
+                }
+                Some(step) if step.status == Status::UpToDate => "up to date",
+                Some(step) if step.n.is_none() => "as before this run",
+                Some(_) => "decided: the next run finishes it",
+                None => "not part of this run",
+            };
+            text.push_str(&format!("  {target}: {state}\n"));
+        }
+    }
+    let blocked: Vec<&str> = record
+        .steps
+        .iter()
+        .filter(|step| step.status == Status::Blocked)
+        .map(|step| step.step.as_str())
+        .collect();
+    if !blocked.is_empty() {
+        text.push_str(&format!("\nblocked: {}\n", blocked.join(", ")));
+    }
+    let mut command = format!("weir run {}", args.pipeline.pipeline.display());
+    for (name, value) in &args.pipeline.params {
+        command.push_str(&format!(" --param {name}={value}"));
+    }
+    if let Some(lake) = &args.lake {
+        command.push_str(&format!(" --lake {lake}"));
+    }
+    text.push_str(&format!(
+        "\nnext: {command}\n      weir show {} --lake {}\n",
+        tail(&record.run),
+        plan.lake.root().display()
+    ));
+    text
+}
+
+fn changes(before: &RunRecord, now: &RunRecord, plan: &Plan) -> String {
+    let mut text = String::new();
+    let earlier: BTreeMap<&str, &StepRecord> = before
+        .steps
+        .iter()
+        .map(|step| (step.step.as_str(), step))
+        .collect();
+    if before.weir != now.weir {
+        text.push_str(&format!("  weir {} → {}\n", before.weir, now.weir));
+    }
+    for (name, value) in &now.params {
+        match before.params.get(name) {
+            Some(old) if old == value => {}
+            Some(old) => text.push_str(&format!("  parameter {name}: {old} → {value}\n")),
+            None => text.push_str(&format!("  parameter {name} is new\n")),
+        }
+    }
+    for planned in &plan.steps {
+        match earlier.get(planned.step.name.as_str()) {
+            None => text.push_str(&format!("  step {} is new\n", planned.step.name)),
+            Some(step) if step.fingerprint != planned.fingerprint => {
+                text.push_str(&format!(
+                    "  step {} or its plugins changed\n",
+                    planned.step.name
+                ));
+            }
+            Some(_) => {}
+        }
+    }
+    if text.is_empty() {
+        text = format!(
+            "  nothing but the input (run {} of {})\n",
+            tail(&before.run),
+            before.started_at
+        );
+    }
+    text
+}
+
+/// Progress on stderr: bars on a terminal, else a line a step.
+struct Display {
+    bars: Option<MultiProgress>,
+    open: Mutex<BTreeMap<String, ProgressBar>>,
+    quiet: bool,
+}
+
+impl Display {
+    fn new(output: Output) -> Display {
+        let terminal = std::io::stderr().is_terminal() && std::env::var_os("TERM").is_some();
+        Display {
+            bars: terminal.then(MultiProgress::new),
+            open: Mutex::new(BTreeMap::new()),
+            quiet: output == Output::Json && !terminal,
+        }
+    }
+
+    fn show(&self, progress: Progress) {
+        match (progress, &self.bars) {
+            (Progress::Began { step }, Some(bars)) => {
+                let bar = bars.add(ProgressBar::new_spinner());
+                if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
+                    bar.set_style(style);
+                }
+                bar.set_message(step.clone());
+                bar.enable_steady_tick(Duration::from_millis(120));
+                if let Ok(mut open) = self.open.lock() {
+                    open.insert(step, bar);
+                }
+            }
+            (Progress::Ended { record }, Some(_)) => {
+                if let Ok(mut open) = self.open.lock()
+                    && let Some(bar) = open.remove(&record.step)
+                {
+                    bar.finish_and_clear();
+                }
+            }
+            (Progress::Ended { record }, None) if !self.quiet => {
+                eprintln!(
+                    "{} {}: {} read, {:.2} s",
+                    record.step,
+                    record.status,
+                    thousands(record.counts.read),
+                    record.seconds
+                );
+            }
+            _ => {}
+        }
+    }
+
+    fn clear(&self) {
+        if let Some(bars) = &self.bars
+            && let Err(error) = bars.clear()
+        {
+            tracing::debug!(error = %error, "the terminal cannot be cleared");
+        }
+    }
+}

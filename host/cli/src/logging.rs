@@ -1,0 +1,48 @@
+//! `tracing`, to stderr or a file.
+
+use std::fs::OpenOptions;
+use std::io::IsTerminal;
+use std::sync::Mutex;
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
+
+use crate::args::{LogArgs, LogFormat};
+use crate::failure::Failure;
+
+/// Starts logging as the arguments say.
+pub(crate) fn start(args: &LogArgs) -> Result<(), Failure> {
+    let filter = EnvFilter::try_new(&args.log).map_err(|error| {
+        Failure::usage(format!("'{}' is no log filter: {error}", args.log))
+            .hint("use error, warn, info, debug or trace")
+    })?;
+    let (writer, colour) = match &args.log_file {
+        None => {
+            let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+            (BoxMakeWriter::new(std::io::stderr), colour)
+        }
+        Some(path) => {
+            let file = OpenOptions::new()
+                .create(true)
+                .append(true)
+                .open(path)
+                .map_err(|error| {
+                    Failure::usage(format!(
+                        "cannot write the log to '{}': {error}",
+                        path.display()
+                    ))
+                    .hint("choose a file that you may write")
+                })?;
+            (BoxMakeWriter::new(Mutex::new(file)), false)
+        }
+    };
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(writer)
+        .with_ansi(colour);
+    match args.log_format {
+        LogFormat::Text => subscriber.init(),
+        LogFormat::Json => subscriber.json().init(),
+    }
+    Ok(())
+}
