@@ -1,1 +1,32 @@
-//! .
+//! The harness of the whole-system tests: a folder for each test, the built `weir` run in it as a
+//! user would, and what the lake and the warehouse hold afterwards.
+//!
+//! - [`Scene`]: a test's folder, its lake, and commands in it.
+//! - [`Ended`]: how a command ended, with what it printed.
+//! - [`Contents`]: everything the tables of a lake and a warehouse hold, to compare.
+//! - [`built`]: where the binary, the plugins and the guests lie.
+//! - [`csv`]: plain CSV files, read without the code under test.
+//!
+//! ```no_run
+//! use weir_tests::{Scene, built};
+//!
+//! let scene = Scene::new();
+//! scene.file("in/a.csv", "id\n1\n");
+//! scene.run(&built::pipeline("synpuf"), &[("landing", "in")]).expect_code(1);
+//! ```
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a panic is how a test reports"
+)]
+
+pub mod built;
+mod contents;
+pub mod csv;
+mod ended;
+mod scene;
+
+pub use contents::{Contents, commit_logs};
+pub use ended::Ended;
+pub use scene::{Running, Scene};

@@ -1,7 +1,7 @@
 //! Where things lie: the lake, its zones and tables, and the `_weir` folder with Weir's own files.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Component, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -18,6 +18,21 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// The version of everything under `_weir/`; a newer one is refused.
 pub const FORMAT: u32 = 1;
+
+/// The path without `..`, which object stores do not know; a link before it is followed, as the
+/// file system would.
+fn without_parents(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        if part == Component::ParentDir {
+            plain = std::fs::canonicalize(&plain).unwrap_or(plain);
+            plain.pop();
+        } else {
+            plain.push(part);
+        }
+    }
+    plain
+}
 
 /// A folder in an object store.
 #[derive(Debug, Clone)]
@@ -47,6 +62,8 @@ impl Location {
         };
         let path = std::path::absolute(&path)
             .map_err(|error| Error::usage(format!("'{text}' is no path")).with_source(error))?;
+        let path = without_parents(&path);
+        let path = without_parents(path);
         let url = Url::from_file_path(&path)
             .map_err(|()| Error::usage(format!("'{text}' is no absolute path")))?;
         Ok(Location {
@@ -226,6 +243,27 @@ impl Location {
                 .with_hint("check the disk, then run the same command again")
         })
     }
+}
+
+/// The path without `..`, which object stores do not know: by the file system where it is there,
+/// else by its text.
+fn without_parents(path: PathBuf) -> PathBuf {
+    let parent = |part: &Component<'_>| matches!(part, Component::ParentDir);
+    if !path.components().any(|part| parent(&part)) {
+        return path;
+    }
+    if let Ok(found) = path.canonicalize() {
+        return found;
+    }
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        if parent(&part) {
+            plain.pop();
+        } else {
+            plain.push(part);
+        }
+    }
+    plain
 }
 
 /// A pipeline's lake: the root, and where each zone lies.

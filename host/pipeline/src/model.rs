@@ -45,7 +45,7 @@ pub enum ParamValue {
     Date(chrono::NaiveDate),
     /// True or false.
     Bool(bool),
-    /// A path; relative ones start at the working directory.
+    /// A path: absolute if it was given, as written (and relative to the file) if it is a default.
     Path(String),
 }
 
@@ -74,7 +74,7 @@ pub struct Connection {
 /// The kinds of database that can be written.
 #[derive(Debug, Clone)]
 pub enum ConnectionKind {
-    /// One SQLite file. Absent: `warehouse.sqlite` in the lake's folder.
+    /// One SQLite file. Absent or empty: `warehouse.sqlite` in the lake's folder.
     Sqlite {
         /// The file, relative to the working directory.
         path: Option<String>,

@@ -258,6 +258,19 @@ pub(crate) fn bind(specs: &[ParamSpec], args: &BTreeMap<String, String>, sink: &
     bindings
 }
 
+/// A path given by the shell's user starts where the shell is; one in the file, at the file.
+fn from_working_directory(value: ParamValue) -> ParamValue {
+    match value {
+        ParamValue::Path(text) if !text.contains("://") => {
+            let absolute = std::path::absolute(&text)
+                .ok()
+                .and_then(|path| path.to_str().map(str::to_owned));
+            ParamValue::Path(absolute.unwrap_or(text))
+        }
+        other => other,
+    }
+}
+
 fn given(spec: &ParamSpec, text: &str, sink: &Sink) -> Option<ParamValue> {
     let name = &spec.name;
     let Some(value) = spec.param_type.parse(text) else {
@@ -288,7 +301,7 @@ fn given(spec: &ParamSpec, text: &str, sink: &Sink) -> Option<ParamValue> {
         );
         return None;
     }
-    Some(value)
+    Some(from_working_directory(value))
 }
 
 fn accepted(spec: &ParamSpec) -> String {

@@ -8,7 +8,7 @@ use crate::fields::{self, Fields, Keys};
 use crate::literals;
 use crate::model::{Connection, ConnectionKind, PluginSource, Zone};
 use crate::place::Place;
-use crate::tree::Node;
+use crate::tree::{Node, Value};
 
 pub(crate) const LAKE: Keys = Keys {
     name: "lake",
@@ -104,7 +104,11 @@ fn connection_path(node: &Node, sink: &Sink) -> Option<String> {
     }
     let fields = Fields::open(node, &CONNECTION, sink)?;
     fields.need("kind", "write kind = \"sqlite\"");
-    non_empty(&fields, "path")
+    // Empty is unset: `path = "${env.X:-}"` stands for the default where X is not set.
+    match fields.node("path").map(|node| &node.value) {
+        Some(Value::String(text)) if text.is_empty() => None,
+        _ => non_empty(&fields, "path"),
+    }
 }
 
 pub(crate) fn plugins(node: Option<&Node>, sink: &Sink) -> BTreeMap<String, PluginSource> {

@@ -1,0 +1,30 @@
+//! Whole-system tests: the built `weir`, driven as a user would.
+//!
+//! - [`golden`]: CMS's own sample files, and their figures.
+//! - [`generated`]: generated files with faults in known numbers.
+//! - [`outside_reader`]: Python's `deltalake` reads what Weir wrote.
+//! - [`kills`], [`concurrent`]: crashes at any moment, and runs side by side.
+//! - [`bad_input`], [`bad_plugin`], [`bad_file`]: one clear error, and targets as before the run.
+//! - [`formats`], [`checks`], [`modes`]: what can be read, judged and written.
+//! - [`cli`], [`canary`]: the commands, and that no value of a row is anywhere but in tables.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a panic is how a test reports"
+)]
+
+mod bad_file;
+mod bad_input;
+mod bad_plugin;
+mod canary;
+mod checks;
+mod cli;
+mod concurrent;
+mod formats;
+mod generated;
+mod golden;
+mod kills;
+mod modes;
+mod outside_reader;
+mod visits;
