@@ -27,6 +27,6 @@ pub mod csv;
 mod ended;
 mod scene;
 
-pub use contents::{Contents, commit_logs};
+pub use contents::{CommitLog, Contents, commit_logs};
 pub use ended::Ended;
 pub use scene::{Running, Scene};

@@ -20,7 +20,10 @@ use crate::lake::Location;
 use crate::segment::WrittenFile;
 
 /// A row group is closed when it is about this large in memory, to bound what a writer holds.
-const ROW_GROUP_BYTES: usize = 48 << 20;
+const ROW_GROUP_BYTES: usize = 32 << 20;
+/// A page, and a column's dictionary, are about this large at most: a writer of a wide table holds
+/// one of each for every column.
+const PAGE_BYTES: usize = 256 << 10;
 /// A file is closed, and another begun, when it is about this large.
 const FILE_BYTES: usize = 256 << 20;
 
@@ -97,6 +100,8 @@ impl DataFileWriter {
             .map_err(|error| Error::internal("zstd has no level 1").with_source(error))?;
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(level))
+            .set_dictionary_page_size_limit(PAGE_BYTES)
+            .set_data_page_size_limit(PAGE_BYTES)
             .set_created_by(concat!("weir ", env!("CARGO_PKG_VERSION")).to_owned())
             .build();
         let sink = BufWriter::new(Arc::clone(location.store()), location.path().clone());

@@ -17,10 +17,12 @@ use deltalake_core::operations::create::CreateBuilder;
 use deltalake_core::protocol::{DeltaOperation, SaveMode};
 use deltalake_core::{DeltaTable, DeltaTableBuilder, DeltaTableError, checkpoints};
 use futures::TryStreamExt;
+use object_store::ObjectStoreExt;
 use serde::{Deserialize, Serialize};
 use weir_pipeline::WriteMode;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::files::FILE_COLUMN;
 use crate::lake::Location;
 use crate::segment::WrittenFile;
 
@@ -139,6 +141,17 @@ pub async fn provider(root: &Location) -> Result<Option<Arc<dyn TableProvider>>>
     }
 }
 
+/// The table for a step that reads it whole: each row with the data file it lies in, as the hidden
+/// column that a file scan has too.
+pub async fn provider_with_file(root: &Location) -> Result<Option<Arc<dyn TableProvider>>> {
+    match open(root).await? {
+        Some(table) => Ok(Some(
+            table.table_provider().with_file_column(FILE_COLUMN).await?,
+        )),
+        None => Ok(None),
+    }
+}
+
 /// What became of a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Applied {
@@ -146,16 +159,43 @@ pub enum Applied {
     Now(u64),
     /// It had been made before.
     Before,
+    /// It had not been made, and cannot be any more: the table or its files were taken away by
+    /// somebody. The next batch replaces what they held.
+    Gone,
+}
+
+/// Whether a decision that is rolled forward still has its files.
+pub(crate) async fn files_are_there(root: &Location, files: &[WrittenFile]) -> Result<bool> {
+    for file in files {
+        let location = root.file(&file.path);
+        match location.store().head(location.path()).await {
+            Ok(_) => {}
+            Err(object_store::Error::NotFound { .. }) => return Ok(false),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(true)
+}
+
+/// What to say where rows that were to be added are gone.
+pub(crate) fn rows_are_gone(target: &str) -> Error {
+    Error::new(
+        ErrorKind::Input,
+        format!("{target}: a decision was not applied, and the files it names are gone"),
+    )
+    .with_hint("restore the files; rows that were to be appended are nowhere else")
 }
 
 impl DeltaCommit {
-    /// Makes the commit of decision `n`, unless it has been made.
+    /// Makes the commit of decision `n`, unless it has been made. `recovering` says that it is
+    /// not the run which wrote the files that asks.
     ///
     /// # Errors
     /// Conflict, if a later decision of the same application has been committed; storage, if the
     /// store keeps failing.
-    pub async fn apply(&self, n: u64) -> Result<Applied> {
+    pub async fn apply(&self, n: u64, recovering: bool) -> Result<Applied> {
         let root = self.root()?;
+        let mut verified = !recovering;
         root.create_folder().await?;
         let n =
             i64::try_from(n).map_err(|_| Error::internal("a decision's number is too large"))?;
@@ -180,13 +220,24 @@ impl DeltaCommit {
                             )
                             .with_hint("another run of this step has overtaken this one; nothing needs to be done"));
                         }
-                        _ => self.commit(&table, n).await,
+                        _ if verified => self.commit(&table, n).await,
+                        _ => Ok(None),
                     }
                 }
-                None => self.create(&root, n).await,
+                None if verified => self.create(&root, n).await,
+                None => Ok(None),
             };
             match outcome {
-                Ok(version) => {
+                Ok(None) => {
+                    if !files_are_there(&root, &self.files).await? {
+                        return match self.mode {
+                            Mode::Append => Err(rows_are_gone(&self.table)),
+                            Mode::Replace | Mode::ReplacePartition => Ok(Applied::Gone),
+                        };
+                    }
+                    verified = true;
+                }
+                Ok(Some(version)) => {
                     // The log entry's name and bytes must be on the disk before anyone relies on it.
                     let entry = format!("{version:020}.json");
                     root.child(&["_delta_log", &entry]).sync().await?;
@@ -256,7 +307,7 @@ impl DeltaCommit {
         self.scope.iter().map(|(name, _)| name.as_str()).collect()
     }
 
-    async fn create(&self, root: &Location, n: i64) -> Result<u64, DeltaTableError> {
+    async fn create(&self, root: &Location, n: i64) -> Result<Option<u64>, DeltaTableError> {
         let log = DeltaTableBuilder::from_url(root.url().clone())?
             .build()?
             .log_store();
@@ -273,10 +324,11 @@ impl DeltaCommit {
             .await?;
         table
             .version()
+            .map(Some)
             .ok_or_else(|| DeltaTableError::Generic("a new table has no version".to_owned()))
     }
 
-    async fn commit(&self, table: &DeltaTable, n: i64) -> Result<u64, DeltaTableError> {
+    async fn commit(&self, table: &DeltaTable, n: i64) -> Result<Option<u64>, DeltaTableError> {
         let state = table.snapshot()?;
         let log = table.log_store();
         let mut actions = Vec::new();
@@ -351,7 +403,7 @@ impl DeltaCommit {
             .with_actions(actions)
             .build(Some(state), log, operation)
             .await?;
-        Ok(commit.version())
+        Ok(Some(commit.version()))
     }
 
     /// A checkpoint only spares readers work: that it fails is no failure of the commit.

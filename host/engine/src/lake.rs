@@ -19,21 +19,6 @@ use crate::error::{Error, ErrorKind, Result};
 /// The version of everything under `_weir/`; a newer one is refused.
 pub const FORMAT: u32 = 1;
 
-/// The path without `..`, which object stores do not know; a link before it is followed, as the
-/// file system would.
-fn without_parents(path: &Path) -> PathBuf {
-    let mut plain = PathBuf::new();
-    for part in path.components() {
-        if part == Component::ParentDir {
-            plain = std::fs::canonicalize(&plain).unwrap_or(plain);
-            plain.pop();
-        } else {
-            plain.push(part);
-        }
-    }
-    plain
-}
-
 /// A folder in an object store.
 #[derive(Debug, Clone)]
 pub struct Location {
@@ -62,7 +47,6 @@ impl Location {
         };
         let path = std::path::absolute(&path)
             .map_err(|error| Error::usage(format!("'{text}' is no path")).with_source(error))?;
-        let path = without_parents(&path);
         let path = without_parents(path);
         let url = Url::from_file_path(&path)
             .map_err(|()| Error::usage(format!("'{text}' is no absolute path")))?;
@@ -209,6 +193,25 @@ impl Location {
             Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Removes the folder with all that is in it; it is fine if there is none.
+    pub async fn remove_folder(&self) -> Result<()> {
+        for object in self.list().await? {
+            match self.store.delete(&object.location).await {
+                Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if let Some(path) = &self.local
+            && path.is_dir()
+        {
+            tokio::fs::remove_dir_all(path).await.map_err(|error| {
+                Error::storage(format!("cannot remove '{}'", path.display()), error)
+                    .with_hint("remove the folder by hand; nothing refers to it")
+            })?;
+        }
+        Ok(())
     }
 
     /// Removes the object; it is fine if there is none.

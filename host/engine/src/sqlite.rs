@@ -16,7 +16,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
-use crate::delta::{Applied, Mode};
+use crate::delta::{Applied, Mode, files_are_there, rows_are_gone};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::Location;
 use crate::parquet_io::ObjectReader;
@@ -83,12 +83,24 @@ fn quoted(name: &str) -> String {
 }
 
 impl SqliteCommit {
-    /// Makes the load of decision `n`, unless it has been made.
+    /// Makes the load of decision `n`, unless it has been made. `recovering` says that it is not
+    /// the run which staged the files that asks.
     ///
     /// # Errors
     /// Conflict, if a later decision of the same application has been loaded; storage, if the
     /// file cannot be written.
-    pub async fn apply(&self, n: u64) -> Result<Applied> {
+    pub async fn apply(&self, n: u64, recovering: bool) -> Result<Applied> {
+        if recovering && !files_are_there(&self.staging()?, &self.files).await? {
+            let commit = self.clone();
+            let applied = tokio::task::spawn_blocking(move || commit.is_loaded(n))
+                .await
+                .map_err(|error| Error::internal("a look-up was cancelled").with_source(error))??;
+            return match (applied, self.mode) {
+                (true, _) => Ok(Applied::Before),
+                (false, Mode::Append) => Err(rows_are_gone(&self.target)),
+                (false, Mode::Replace | Mode::ReplacePartition) => Ok(Applied::Gone),
+            };
+        }
         let (send, receive) = mpsc::channel::<RecordBatch>(4);
         let commit = self.clone();
         let load = tokio::task::spawn_blocking(move || commit.load(n, receive));
@@ -104,14 +116,37 @@ impl SqliteCommit {
         }
     }
 
-    /// Sends the staged rows; the end is an empty batch, so that a broken stream is not mistaken
-    /// for it.
-    async fn feed(&self, send: mpsc::Sender<RecordBatch>) -> Result<()> {
+    /// The folder of the staged files.
+    pub fn staging(&self) -> Result<Location> {
         let staging = url::Url::parse(&self.staging)
             .ok()
             .and_then(|url| url.to_file_path().ok())
             .ok_or_else(|| Error::internal("a staging folder is no file URL"))?;
-        let root = Location::parse(&staging.display().to_string())?;
+        Location::parse(&staging.display().to_string())
+    }
+
+    /// Whether the ledger has decision `n` or a later one.
+    fn is_loaded(&self, n: u64) -> Result<bool> {
+        if !self.path.exists() {
+            return Ok(false);
+        }
+        let connection = connect(&self.path)?;
+        let version: Option<i64> = connection
+            .query_row(
+                "select version from _weir_loads where app_id = ?1",
+                [&self.app_id],
+                |row| row.get(0),
+            )
+            .optional()
+            // A file without a ledger was loaded by nobody.
+            .unwrap_or_default();
+        Ok(version.is_some_and(|version| i64::try_from(n).is_ok_and(|n| version >= n)))
+    }
+
+    /// Sends the staged rows; the end is an empty batch, so that a broken stream is not mistaken
+    /// for it.
+    async fn feed(&self, send: mpsc::Sender<RecordBatch>) -> Result<()> {
+        let root = self.staging()?;
         let mut schema = None;
         for file in &self.files {
             let location = root.file(&file.path);

@@ -262,7 +262,9 @@ pub(crate) fn bind(specs: &[ParamSpec], args: &BTreeMap<String, String>, sink: &
 fn from_working_directory(value: ParamValue) -> ParamValue {
     match value {
         ParamValue::Path(text) if !text.contains("://") => {
-            let absolute = std::path::absolute(&text)
+            // Two spellings of one folder are one value: what was loaded is remembered by it.
+            let absolute = std::fs::canonicalize(&text)
+                .or_else(|_| std::path::absolute(&text))
                 .ok()
                 .and_then(|path| path.to_str().map(str::to_owned));
             ParamValue::Path(absolute.unwrap_or(text))

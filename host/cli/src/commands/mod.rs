@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use weir_engine::session::Resources;
-use weir_pipeline::{LoadOptions, ParamType, Pipeline, PipelineFile};
+use weir_pipeline::{LoadOptions, Pipeline, PipelineFile};
 use weir_sandbox::{Sandbox, SandboxOptions};
 
 use crate::args::PipelineArgs;
@@ -27,20 +27,11 @@ impl PipelineArgs {
         Ok(PipelineFile::load(&self.pipeline, &options)?)
     }
 
-    /// The parameters; one given twice is a mistake. A path is relative to where the user is, not
-    /// to the file.
-    pub(crate) fn given(&self, file: &PipelineFile) -> Result<BTreeMap<String, String>, Failure> {
-        let is_path = |name: &str| {
-            let spec = file.params().iter().find(|spec| spec.name == name);
-            spec.is_some_and(|spec| spec.param_type == ParamType::Path && spec.values.is_empty())
-        };
+    /// The parameters; one given twice is a mistake.
+    pub(crate) fn given(&self) -> Result<BTreeMap<String, String>, Failure> {
         let mut given = BTreeMap::new();
         for (name, value) in &self.params {
-            let value = match std::path::absolute(value) {
-                Ok(path) if is_path(name) && !value.contains("://") => path.display().to_string(),
-                _ => value.clone(),
-            };
-            if given.insert(name.clone(), value).is_some() {
+            if given.insert(name.clone(), value.clone()).is_some() {
                 return Err(
                     Failure::usage(format!("--param {name} is given twice")).hint("give it once")
                 );
@@ -51,8 +42,7 @@ impl PipelineArgs {
 
     /// The pipeline with its parameters bound.
     pub(crate) fn resolve(&self) -> Result<Pipeline, Failure> {
-        let file = self.load()?;
-        Ok(file.resolve(&self.given(&file)?)?)
+        Ok(self.load()?.resolve(&self.given()?)?)
     }
 }
 

@@ -137,13 +137,30 @@ fn columns_text(schema: &Schema) -> String {
     }
 }
 
+/// The columns with their types, in lines of about 100 characters under their heading.
 fn schema_text(schema: &Schema) -> String {
-    schema
-        .fields()
-        .iter()
-        .map(|field| format!("{} {}", field.name(), type_text(field.data_type())))
-        .collect::<Vec<_>>()
-        .join(", ")
+    const INDENT: usize = 10;
+    const WIDTH: usize = 100;
+    let mut text = String::new();
+    let mut width = WIDTH;
+    for (index, field) in schema.fields().iter().enumerate() {
+        let last = index + 1 == schema.fields().len();
+        let end = if last { "" } else { "," };
+        let column = format!("{} {}{end}", field.name(), type_text(field.data_type()));
+        if width + 1 + column.len() > WIDTH {
+            if index > 0 {
+                text.push('\n');
+            }
+            text.push_str(&" ".repeat(INDENT));
+            width = INDENT;
+        } else {
+            text.push(' ');
+            width += 1;
+        }
+        width += column.len();
+        text.push_str(&column);
+    }
+    text
 }
 
 /// A type as pipeline files write it, where they can.
@@ -190,7 +207,7 @@ fn text(plan: &Plan) -> String {
             text.push_str(&format!("  after {}", after.join(", ")));
         }
         text.push_str(&format!("\n   read   {}\n", read(step)));
-        text.push_str(&format!("          {}\n", schema_text(&step.input)));
+        text.push_str(&format!("{}\n", schema_text(&step.input)));
         for (stage, what) in stages(step) {
             text.push_str(&format!("   stage  {}: {what}\n", stage + 1));
         }
@@ -208,10 +225,7 @@ fn text(plan: &Plan) -> String {
             if !scope.is_empty() {
                 text.push_str(&format!(" where {}", scope.join(" and ")));
             }
-            text.push_str(&format!(
-                "\n          {}\n",
-                schema_text(&write.table_schema)
-            ));
+            text.push_str(&format!("\n{}\n", schema_text(&write.table_schema)));
         }
         if let Some(quarantine) = &step.quarantine {
             text.push_str(&format!("   reject {}\n", quarantine.name));

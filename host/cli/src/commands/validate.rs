@@ -10,7 +10,7 @@ pub(crate) fn run(args: &ValidateArgs) -> Result<u8, Failure> {
         return Ok(0);
     }
     let file = args.pipeline.load()?;
-    let given = args.pipeline.given(&file)?;
+    let given = args.pipeline.given()?;
     if given.is_empty() {
         file.check()?;
     } else {

@@ -87,10 +87,15 @@ impl TargetCommit {
         files.iter().map(|file| file.rows).sum()
     }
 
-    async fn apply(&self, n: u64) -> Result<Applied> {
+    async fn apply(&self, n: u64, recovering: bool) -> Result<Applied> {
         match self {
-            TargetCommit::Delta(commit) => commit.apply(n).await,
-            TargetCommit::Sqlite(commit) => commit.apply(n).await,
+            TargetCommit::Delta(commit) => commit.apply(n, recovering).await,
+            TargetCommit::Sqlite(commit) => {
+                let applied = commit.apply(n, recovering).await?;
+                // Loaded, the staged files have served.
+                commit.staging()?.remove_folder().await?;
+                Ok(applied)
+            }
         }
     }
 }
@@ -174,8 +179,18 @@ impl Decisions {
         };
         let next = decision.n + 1;
         let mut rolled = false;
-        for (_, applied) in apply(&decision).await? {
-            rolled |= applied != Applied::Before;
+        for target in &decision.targets {
+            match target.apply(decision.n, true).await? {
+                Applied::Before => {}
+                Applied::Now(_) => rolled = true,
+                Applied::Gone => {
+                    tracing::warn!(
+                        target = target.name(),
+                        n = decision.n,
+                        "what was decided is gone, this run replaces it"
+                    );
+                }
+            }
         }
         Ok((next, rolled.then_some(decision)))
     }
@@ -234,7 +249,8 @@ impl Decisions {
 pub async fn apply(decision: &Decision) -> Result<Vec<(String, Applied)>> {
     let mut applied = Vec::with_capacity(decision.targets.len());
     for target in &decision.targets {
-        applied.push((target.name().to_owned(), target.apply(decision.n).await?));
+        let state = target.apply(decision.n, false).await?;
+        applied.push((target.name().to_owned(), state));
     }
     Ok(applied)
 }

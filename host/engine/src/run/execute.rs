@@ -208,8 +208,15 @@ impl SegmentRun<'_> {
                 limited(session::query(self.context, sql, params).await?, limit)?
             }
             (SegmentSource::Read, ReadSource::Table(name)) => {
-                let reference = TableReference::partial(name.zone.as_str(), name.table.as_str());
-                limited(self.context.table(reference).await?, limit)?
+                let root = self.shared.plan.lake.table(name)?;
+                let provider = delta::provider_with_file(&root).await?.ok_or_else(|| {
+                    Error::new(
+                        crate::ErrorKind::Conflict,
+                        format!("table {name} has vanished"),
+                    )
+                    .with_hint("somebody removes tables: stop that, and run again")
+                })?;
+                limited(self.context.read_table(provider)?, limit)?
             }
             (SegmentSource::Read, ReadSource::Files(files)) => {
                 let scan: Arc<dyn ExecutionPlan> = Arc::new(FileScanExec::new(

@@ -101,9 +101,11 @@ pub async fn run(
     let mut waiting: BTreeSet<usize> = chosen.clone();
     let mut ended: BTreeMap<usize, bool> = BTreeMap::new();
     let mut running = FuturesUnordered::new();
+    let mut in_use = 0;
     let mut first_error = None;
     loop {
-        // Begin what can begin; more steps at once than cores would only share them.
+        // Begin what can begin. Steps at once have no more partitions together than there are
+        // cores: more would only share them, and hold more memory.
         let ready: Vec<usize> = waiting
             .iter()
             .copied()
@@ -133,9 +135,11 @@ pub async fn run(
                 record.steps.push(entry);
                 continue;
             }
-            if running.len() >= options.resources.partitions.max(1) {
+            let partitions = partitions(planned, options.resources);
+            if in_use > 0 && in_use + partitions > options.resources.partitions {
                 continue;
             }
+            in_use += partitions;
             waiting.remove(&index);
             progress(Progress::Began {
                 step: planned.step.name.clone(),
@@ -157,6 +161,7 @@ pub async fn run(
         let Some(planned) = plan.steps.get(index) else {
             continue;
         };
+        in_use -= partitions(planned, options.resources);
         let outcome = outcome.unwrap_or_else(|error| {
             Err(
                 Error::internal(format!("step '{}' was cut off", planned.step.name))
@@ -185,6 +190,12 @@ pub async fn run(
         record.steps.push(entry);
     }
 
+    // What a failed step has decided may still need its staged files.
+    if first_error.is_none() {
+        weir.child(&["staging", &record.run])
+            .remove_folder()
+            .await?;
+    }
     record.status = overall(&record.steps);
     record.finished_at = Some(now());
     record.save(&weir).await?;
@@ -192,6 +203,14 @@ pub async fn run(
         record,
         error: first_error,
     })
+}
+
+/// How many tasks work on a step's data at once: files are read whole, tables and queries by all.
+fn partitions(planned: &PlannedStep, resources: Resources) -> usize {
+    match &planned.files {
+        Some(files) => files.len().clamp(1, resources.partitions.max(1)),
+        None => resources.partitions.max(1),
+    }
 }
 
 fn overall(steps: &[StepRecord]) -> Status {

@@ -39,7 +39,7 @@ struct Work {
     rejected_by: BTreeMap<(u32, String), u64>,
     warned_by: BTreeMap<(u32, String), u64>,
     tallies: BTreeMap<u32, Arc<Mutex<PluginTally>>>,
-    /// Folders of files that nobody needs once the step has ended.
+    /// Folders of files between segments, which nobody needs once the step has ended.
     staged: Vec<Location>,
 }
 
@@ -133,9 +133,7 @@ impl StepRun {
             .collect();
         // Staged files have served; what is left of them after a crash is harmless.
         for folder in &work.staged {
-            for object in folder.list().await? {
-                object_store::ObjectStoreExt::delete(folder.store(), &object.location).await?;
-            }
+            folder.remove_folder().await?;
         }
         Ok(record)
     }
@@ -195,11 +193,6 @@ impl StepRun {
         let last = planned.segments.len().saturating_sub(1);
         for (index, segment) in planned.segments.iter().enumerate() {
             let outputs: Arc<[SegmentOutput]> = if index == last {
-                for write in &planned.writes {
-                    if let PlannedTarget::Sqlite { .. } = write.target {
-                        work.staged.push(self.root(write, planned));
-                    }
-                }
                 planned
                     .writes
                     .iter()

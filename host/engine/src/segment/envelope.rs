@@ -23,7 +23,7 @@ use crate::envelope::{Envelope, EnvelopeLayout, file_type};
 use crate::error::Result;
 use crate::files::{FILE_COLUMN, ORDINAL_COLUMN};
 
-/// Wraps each row of its input; the hidden columns of a file scan become the row's origin.
+/// Wraps each row of its input; the hidden columns of a scan become the row's origin.
 #[derive(Debug)]
 pub struct EnvelopeExec {
     input: Arc<dyn ExecutionPlan>,
@@ -87,11 +87,10 @@ fn plain_type(data_type: &DataType) -> DataType {
 
 fn wrap(batch: &RecordBatch, layout: &EnvelopeLayout) -> Result<RecordBatch> {
     let rows = batch.num_rows();
-    let hidden = |name: &str, data_type: DataType| {
-        batch
-            .column_by_name(name)
-            .cloned()
-            .unwrap_or_else(|| new_null_array(&data_type, rows))
+    let hidden = |name: &str, data_type: &DataType| match batch.column_by_name(name) {
+        Some(column) if column.data_type() == data_type => Ok(Arc::clone(column)),
+        Some(column) => arrow::compute::cast(column, data_type),
+        None => Ok(new_null_array(data_type, rows)),
     };
     let mut columns = Vec::with_capacity(layout.input().fields().len());
     for (position, field) in layout.input().fields().iter().enumerate() {
@@ -106,8 +105,8 @@ fn wrap(batch: &RecordBatch, layout: &EnvelopeLayout) -> Result<RecordBatch> {
     let input = RecordBatch::try_new(Arc::clone(layout.input()), columns)?;
     Envelope::wrap(
         input,
-        hidden(FILE_COLUMN, file_type()),
-        hidden(ORDINAL_COLUMN, DataType::UInt64),
+        hidden(FILE_COLUMN, &file_type())?,
+        hidden(ORDINAL_COLUMN, &DataType::UInt64)?,
     )
     .close(layout)
 }

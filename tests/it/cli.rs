@@ -1,0 +1,358 @@
+//! The commands, as a user types them.
+
+use serde_json::Value;
+use weir_generate::synpuf::{self, Options};
+use weir_tests::{Ended, Scene, built, commit_logs};
+
+use crate::visits::{Targets, Visits};
+
+/// A scene with a small landing folder of the synpuf pipeline.
+fn with_claims() -> (Scene, String) {
+    let scene = Scene::new();
+    let landing = scene.path("landing");
+    synpuf::generate(&landing, &Options::for_beneficiaries(60)).unwrap();
+    let landing = landing.to_str().unwrap().to_owned();
+    (scene, landing)
+}
+
+fn synpuf(scene: &Scene, command: &[&str], landing: &str, more: &[&str]) -> Ended {
+    let pipeline = built::pipeline("synpuf");
+    let param = format!("landing={landing}");
+    let mut arguments = command.to_vec();
+    arguments.extend([pipeline.to_str().unwrap(), "--param", &param]);
+    arguments.extend_from_slice(more);
+    scene.call(arguments)
+}
+
+#[test]
+fn validate_says_that_a_file_is_valid() {
+    let (scene, landing) = with_claims();
+    let pipeline = built::pipeline("synpuf");
+    let ended = scene.call(["validate", pipeline.to_str().unwrap()]).expect_code(0);
+    assert!(ended.stdout.is_empty() && ended.stderr.contains("is valid"), "{ended:?}");
+    synpuf(&scene, &["validate"], &landing, &[]).expect_code(0);
+    let schema = scene.call(["validate", "--schema", pipeline.to_str().unwrap()]).expect_code(0);
+    assert!(schema.json()["properties"]["step"].is_object());
+}
+
+#[test]
+fn a_resolved_file_is_a_file_that_resolves_to_itself() {
+    let scene = Scene::new();
+    scene.file("in/v.csv", Visits::rows(0..10));
+    let visits = Visits {
+        partition: Some("{ site = \"${param.site}\" }"),
+        stages: "\n[[step.stage]]\ncheck = \"shape\"\n",
+        more: "\n[checks.shape]\nnot_null = [\"id\"]\n",
+        ..Visits::default()
+    };
+    visits.write(&scene);
+    let resolve = |file: &str| {
+        let arguments = ["validate", "--resolved", file, "--param", "landing=in", "--param", "site=b"];
+        scene.call(arguments).expect_code(0).stdout
+    };
+    let resolved = resolve("visits.toml");
+    assert!(!resolved.contains("${param"), "{resolved}");
+    scene.file("resolved.toml", &resolved);
+    assert_eq!(resolve("resolved.toml"), resolved);
+    scene
+        .run(&scene.path("resolved.toml"), &[("landing", "in"), ("site", "b")])
+        .expect_code(0);
+    assert_eq!(scene.value("select distinct site from raw.visits"), "b");
+}
+
+#[test]
+fn plan_shows_steps_schemas_grants_and_targets() {
+    let (scene, landing) = with_claims();
+    let ended = synpuf(&scene, &["plan"], &landing, &["--lake", "lake"]).expect_code(0);
+    for part in [
+        "pipeline synpuf: 13 steps into ",
+        "cleanse-claims[outpatient]  after ",
+        "transform plugin 'synpuf' (",
+        "granted 76 columns (desynpuf_id, clm_id, segment, ",
+        "64 MiB, 2000 ms a call; rejects → quarantine",
+        "check plugin 'claim_checks' (",
+        "references(desynpuf_id); failing rows → warn",
+        "write  cleansed.outpatient, replace",
+        "write  raw.beneficiary, replace-partition where year = 2009",
+        "reject cleansed.outpatient__quarantine",
+        "write  warehouse:beneficiary_costs, replace",
+        "clm_pmt_amt decimal(12,2)",
+    ] {
+        assert!(ended.stdout.contains(part), "no {part:?} in\n{}", ended.stdout);
+    }
+    assert!(!scene.lake().exists(), "a plan makes nothing");
+}
+
+#[test]
+fn a_plan_for_programs() {
+    let (scene, landing) = with_claims();
+    let plan = synpuf(&scene, &["plan"], &landing, &["--lake", "lake", "--output", "json"])
+        .expect_code(0)
+        .json();
+    let steps = plan["steps"].as_array().unwrap();
+    assert_eq!(steps.len(), 13);
+    let step = |name: &str| {
+        let found = steps.iter().find(|step| step["step"] == name);
+        found.unwrap_or_else(|| panic!("no step {name}"))
+    };
+    let cleanse = step("cleanse-beneficiary");
+    let grant = &cleanse["grants"][0];
+    assert_eq!(grant["plugin"], "synpuf");
+    assert_eq!(grant["memory"], 64 << 20);
+    let columns = grant["columns"].as_array().unwrap();
+    assert_eq!(columns.len(), 32);
+    assert!(!columns.contains(&Value::from("year")), "the year is not granted");
+    let written = cleanse["writes"][0]["schema"].as_array().unwrap();
+    let typed = |name: &str| {
+        let column = written.iter().find(|column| column["name"] == name);
+        column.unwrap_or_else(|| panic!("no column {name}"))["type"].clone()
+    };
+    assert_eq!(typed("year"), "int32");
+    assert_eq!(typed("bene_birth_dt"), "date");
+    assert_eq!(typed("sp_state_code"), "string");
+    assert_eq!(typed("benres_ip"), "decimal(12,2)");
+    assert_eq!(cleanse["quarantine"], "cleansed.beneficiary__quarantine");
+    let after: Vec<&str> = cleanse["after"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| step.as_str().unwrap())
+        .collect();
+    assert_eq!(
+        after,
+        ["land-beneficiary[2008]", "land-beneficiary[2009]", "land-beneficiary[2010]"]
+    );
+}
+
+#[test]
+fn a_dry_run_changes_nothing() {
+    let (scene, landing) = with_claims();
+    let dry = || {
+        synpuf(&scene, &["run"], &landing, &["--lake", "lake", "--dry-run"])
+            .expect_code(0)
+            .says(&["cleanse-prescription-drug", "dry run: nothing was changed"])
+    };
+    dry();
+    assert!(!scene.lake().exists());
+    assert_eq!(
+        std::fs::read_dir(scene.path("tmp")).unwrap().count(),
+        0,
+        "its own lake is gone"
+    );
+    synpuf(&scene, &["run"], &landing, &["--lake", "lake"]).expect_code(0);
+    let targets = Targets::of(&scene);
+    std::fs::remove_dir_all(&landing).unwrap();
+    synpuf::generate(landing.as_ref(), &Options::for_beneficiaries(90)).unwrap();
+    dry();
+    targets.expect_untouched(&scene);
+    let runs = scene.call(["runs", "--lake", "lake", "--output", "json"]).json();
+    assert_eq!(runs.as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn some_steps_and_some_rows() {
+    let (scene, landing) = with_claims();
+    synpuf(
+        &scene,
+        &["run"],
+        &landing,
+        &["--lake", "lake", "--step", "land-beneficiary", "--step", "land-claims[inpatient,Inpatient_Claims]", "--limit", "7"],
+    )
+    .expect_code(0);
+    assert_eq!(
+        scene.sql_csv("select year, count(*) as n from raw.beneficiary group by 1 order by 1"),
+        ["year,n", "2008,7", "2009,7", "2010,7"]
+    );
+    assert_eq!(scene.count("raw.inpatient"), 7);
+    assert_eq!(commit_logs(&scene.lake()).len(), 2);
+    synpuf(&scene, &["run"], &landing, &["--lake", "lake", "--step", "cleanse"])
+        .expect_code(2)
+        .says(&["there is no step 'cleanse'", "hint: the steps are land-beneficiary[2008], "]);
+    // A step alone reads what the lake has.
+    synpuf(&scene, &["run"], &landing, &["--lake", "lake", "--step", "cleanse-beneficiary"])
+        .expect_code(0);
+    assert_eq!(scene.count("cleansed.beneficiary"), 21);
+    synpuf(&scene, &["run"], &landing, &["--lake", "lake", "--step", "beneficiary-costs"])
+        .expect_code(1)
+        .says(&["is not in the lake", "hint: run the step that writes it first"]);
+}
+
+#[test]
+fn queries_that_cannot_be_answered() {
+    let scene = Scene::new();
+    scene.file("in/v.csv", Visits::rows(0..3));
+    Visits::default().run(&scene).expect_code(0);
+    let targets = Targets::of(&scene);
+    for (query, says) in [
+        ("select * from raw.visit", "there is no table raw.visit"),
+        ("select * from visits", "'visits' is no table of the lake"),
+        ("select nothing from raw.visits", "nothing"),
+        ("selec", "the SQL cannot be used"),
+        ("drop table raw.visits", "the SQL cannot be used"),
+        ("insert into raw.visits values (1)", "the SQL cannot be used"),
+        ("create table raw.x as select 1", "the SQL cannot be used"),
+        ("copy raw.visits to 'x.csv'", "the SQL cannot be used"),
+        ("create external table x stored as csv location '/etc/passwd'", "the SQL cannot be used"),
+        ("set datafusion.execution.batch_size = 1", "the SQL cannot be used"),
+    ] {
+        let ended = scene.call(["sql", query, "--lake", "lake"]).expect_code(2);
+        assert!(ended.stdout.is_empty(), "{query}");
+        ended.says(&["error: ", says, "hint: "]);
+    }
+    targets.expect_untouched(&scene);
+    scene
+        .call(["sql", "select 1 from raw.visits", "--lake", "none"])
+        .expect_code(2)
+        .says(&["there is no table at all there: check --lake"]);
+    assert!(!scene.path("none").exists() && !scene.path("x.csv").exists());
+}
+
+#[test]
+fn a_query_prints_rows_in_three_ways() {
+    let scene = Scene::new();
+    scene.file("in/v.csv", Visits::rows(1..3));
+    Visits::default().run(&scene).expect_code(0);
+    let sql = |output: &str| {
+        let query = "select id, state from raw.visits order by id";
+        scene.call(["sql", query, "--lake", "lake", "--output", output]).expect_code(0).stdout
+    };
+    assert_eq!(sql("csv"), "id,state\n1,02\n2,03\n");
+    assert_eq!(sql("json"), "{\"id\":1,\"state\":\"02\"}\n{\"id\":2,\"state\":\"03\"}\n");
+    assert_eq!(
+        sql("text"),
+        "+----+-------+\n| id | state |\n+----+-------+\n| 1  | 02    |\n| 2  | 03    |\n+----+-------+\n"
+    );
+}
+
+#[test]
+fn runs_are_listed_and_shown() {
+    let scene = Scene::new();
+    assert!(scene.call(["runs", "--lake", "lake"]).expect_code(0).stderr.contains("no run in"));
+    scene
+        .call(["show", "latest", "--lake", "lake"])
+        .expect_code(2)
+        .says(&["there is no run 'latest'", "hint: list the runs with `weir runs`"]);
+    scene.file("in/v.csv", Visits::rows(0..3));
+    Visits::default().run(&scene).expect_code(0);
+    scene.file("in/v.csv", "nothing\n1\n");
+    Visits::default().run(&scene).expect_code(1);
+    let runs = scene.call(["runs", "--lake", "lake", "--output", "json"]).expect_code(0).json();
+    let status: Vec<&Value> = runs.as_array().unwrap().iter().map(|run| &run["status"]).collect();
+    assert_eq!(status, ["failed", "succeeded"], "newest first");
+    let first = runs[1]["run"].as_str().unwrap();
+    let last = scene.call(["runs", "--lake", "lake", "--last", "1"]).expect_code(0).stdout;
+    assert!(last.contains("failed") && !last.contains(first), "{last}");
+    for name in [first, &first[first.len() - 12..]] {
+        let shown = scene.call(["show", name, "--lake", "lake"]).expect_code(0).stdout;
+        assert!(shown.contains(first) && shown.contains("raw.visits"), "{shown}");
+    }
+    let shown = scene.call(["show", "latest", "--lake", "lake"]).expect_code(0).stdout;
+    assert!(shown.contains("step 'visits' failed: ") && shown.contains("hint: "), "{shown}");
+    assert_eq!(scene.latest()["run"], runs[0]["run"]);
+}
+
+#[test]
+fn a_run_for_programs_prints_its_record() {
+    let scene = Scene::new();
+    scene.file("in/v.csv", Visits::rows(0..3));
+    Visits::default().write(&scene);
+    let ended = scene
+        .call(["run", "visits.toml", "-p", "landing=in", "--lake", "lake", "--output", "json"])
+        .expect_code(0);
+    let record = ended.json();
+    assert_eq!(record["status"], "succeeded");
+    assert_eq!(record["steps"][0]["targets"][0]["rows"], 3);
+    assert_eq!(record, scene.latest());
+    assert_eq!(ended.stderr, "");
+}
+
+#[test]
+fn a_plugin_says_what_it_is_and_wants() {
+    let scene = Scene::new();
+    let plugin = built::plugin("claim_checks");
+    let plugin = plugin.to_str().unwrap();
+    let text = scene.call(["plugin", "inspect", plugin]).expect_code(0).stdout;
+    for part in ["claim-checks ", "world    check (weir:plugin@0.1", "date_order", "wasi:", "\"table\""] {
+        assert!(text.contains(part), "no {part:?} in\n{text}");
+    }
+    let shown = scene.call(["plugin", "inspect", plugin, "--output", "json"]).expect_code(0).json();
+    assert_eq!(shown["name"], "claim-checks");
+    assert_eq!(shown["world"], "check");
+    let rules: Vec<&str> = shown["rules"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|rule| rule["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(rules, ["date_order", "code_shape", "npi_shape", "amount_range"]);
+    assert!(shown["config_schema"]["properties"]["table"].is_object());
+    scene
+        .call(["plugin", "inspect", "none.wasm"])
+        .expect_code(2)
+        .says(&["cannot read 'none.wasm'", "hint: "]);
+}
+
+/// A path given on the command line starts where the shell is, wherever the file lies.
+#[test]
+fn paths_start_where_the_user_is() {
+    let scene = Scene::new();
+    scene.file("in/v.csv", Visits::rows(0..3));
+    let text = std::fs::read_to_string(Visits::default().write(&scene)).unwrap();
+    scene.file("pipelines/visits.toml", text);
+    scene.file("elsewhere/file", "");
+    for (from, pipeline, landing, lake) in [
+        ("", "pipelines/visits.toml", "in", "lake"),
+        ("elsewhere", "../pipelines/visits.toml", "../in", "../lake2"),
+        ("", "pipelines/../pipelines/visits.toml", "elsewhere/../in/", "./elsewhere/../lake3/"),
+    ] {
+        let output = scene
+            .weir(["run", pipeline, "--param", &format!("landing={landing}"), "--lake", lake])
+            .current_dir(scene.path(from))
+            .output()
+            .unwrap();
+        Ended::from(output).expect_code(0);
+    }
+    for lake in ["lake", "lake2", "lake3"] {
+        assert!(scene.path(lake).join("raw/visits/_delta_log").is_dir(), "{lake}");
+    }
+}
+
+#[test]
+fn the_environment_names_lake_and_warehouse() {
+    let (scene, landing) = with_claims();
+    let output = scene
+        .weir(["run"])
+        .arg(built::pipeline("synpuf"))
+        .arg("--param")
+        .arg(format!("landing={landing}"))
+        .env("WEIR_LAKE", scene.path("other"))
+        .env("WEIR_WAREHOUSE", scene.path("house/w.sqlite"))
+        .output()
+        .unwrap();
+    Ended::from(output).expect_code(0);
+    assert!(scene.path("other/cleansed/beneficiary/_delta_log").is_dir());
+    assert!(scene.path("house/w.sqlite").is_file());
+    assert!(!scene.path("other/warehouse.sqlite").exists());
+}
+
+#[test]
+fn resources_are_checked() {
+    let scene = Scene::new();
+    scene.file("in/v.csv", Visits::rows(0..30_000));
+    let pipeline = Visits::default().write(&scene);
+    for (name, value, code) in [
+        ("WEIR_MEMORY", "much", 2),
+        ("WEIR_PARTITIONS", "0", 2),
+        ("WEIR_PARTITIONS", "1", 0),
+        ("WEIR_PARTITIONS", "7", 0),
+        ("WEIR_MEMORY", "64MiB", 0),
+    ] {
+        let mut command = scene.run_command(&pipeline, &[("landing", "in")]);
+        let ended = Ended::from(command.env(name, value).output().unwrap());
+        let ended = ended.expect_code(code);
+        if code == 2 {
+            ended.says(&[name, "hint: "]);
+        }
+    }
+    assert_eq!(scene.count("raw.visits"), 30_000);
+}
