@@ -11,6 +11,7 @@ pub(crate) mod record;
 mod tests;
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use arrow::array::UInt32Array;
 use arrow::compute::{concat_batches, take_record_batch};
@@ -99,6 +100,41 @@ impl Harness {
             &self.transform_once::<T>(&borders::moved(batches)?)?,
         )?;
         Ok(outcome)
+    }
+
+    /// How long `process` takes for `batch` outside the sandbox: the median of `rounds` calls of
+    /// one bound instance, with what is emitted dropped at once. Compile with optimisation.
+    ///
+    /// # Errors
+    /// What the plugin returns.
+    pub fn time_transform<T: Transform>(
+        &self,
+        batch: &RecordBatch,
+        rounds: usize,
+    ) -> Result<Duration, Error> {
+        struct Dropped;
+        impl EmitSink for Dropped {
+            fn emit(
+                &mut self,
+                _: usize,
+                batch: &RecordBatch,
+                _: Option<&[u32]>,
+            ) -> Result<(), Error> {
+                std::hint::black_box(batch);
+                Ok(())
+            }
+            fn reject(&mut self, _: &[u32], _: &str, _: &str) {}
+        }
+        let context = self.context(std::slice::from_ref(batch))?;
+        let mut plugin = BoundTransform::<T>::bind(&self.config, &context)?;
+        let mut times = Vec::with_capacity(rounds.max(1));
+        for _ in 0..rounds.max(1) {
+            let began = Instant::now();
+            plugin.process(batch, &mut Dropped)?;
+            times.push(began.elapsed());
+        }
+        times.sort_unstable();
+        Ok(times.get(times.len() / 2).copied().unwrap_or_default())
     }
 
     /// Runs a check from `bind` to `finish`. The outcome has no outputs.

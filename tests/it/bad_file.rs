@@ -12,7 +12,11 @@ fn refused(edit: impl Fn(&str) -> String, params: &[(&str, &str)]) -> Ended {
     let targets = Targets::of(&scene);
     let good = std::fs::read_to_string(scene.path("visits.toml")).unwrap();
     let bad = scene.file("visits.toml", edit(&good));
-    let runs = || scene.call(["runs", "--lake", "lake", "--output", "json"]).stdout;
+    let runs = || {
+        scene
+            .call(["runs", "--lake", "lake", "--output", "json"])
+            .stdout
+    };
     let before = runs();
     let mut all = vec![("landing", "in")];
     all.extend_from_slice(params);
@@ -25,12 +29,21 @@ fn refused(edit: impl Fn(&str) -> String, params: &[(&str, &str)]) -> Ended {
 
 #[test]
 fn an_unknown_key() {
-    refused(|good| good.replace("format =", "fromat ="), &[]).says(&[
-        "'fromat'",
-        " --> ",
-        "visits.toml:13:",
-        "^^^^^^",
-        "format",
+    let ended = refused(
+        |good| good.replace("format = \"csv\"", "format = \"csv\", heador = true"),
+        &[],
+    );
+    assert_eq!(
+        ended.stderr.matches("error: ").count(),
+        1,
+        "{}",
+        ended.stderr
+    );
+    ended.says(&[
+        "a read has no key `heador`",
+        "visits.toml:14:60",
+        "  ^^^^^^\n",
+        "hint: did you mean 'header'? its keys are: files, ",
     ]);
 }
 
@@ -69,8 +82,10 @@ fn a_parameter_outside_its_values() {
         "hint: ",
         "a, b",
     ]);
-    refused(str::to_owned, &[("sight", "a")])
-        .says(&["this pipeline has no parameter 'sight'", "did you mean 'site'?"]);
+    refused(str::to_owned, &[("sight", "a")]).says(&[
+        "this pipeline has no parameter 'sight'",
+        "its parameters are: landing, site",
+    ]);
 }
 
 #[test]
@@ -83,8 +98,18 @@ fn all_faults_of_a_file_are_told_at_once() {
         },
         &[],
     );
-    assert_eq!(ended.stderr.matches("error: ").count(), 3, "{}", ended.stderr);
-    assert_eq!(ended.stderr.matches("hint: ").count(), 3, "{}", ended.stderr);
+    assert_eq!(
+        ended.stderr.matches("error: ").count(),
+        3,
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(
+        ended.stderr.matches("hint: ").count(),
+        3,
+        "{}",
+        ended.stderr
+    );
     ended.says(&["cvs", "integer", "replaced"]);
 }
 
@@ -100,7 +125,10 @@ fn what_is_not_toml_not_there_or_not_given() {
     scene
         .call(["run", "visits.toml", "--lake", "lake"])
         .expect_code(2)
-        .says(&["parameter 'landing' has no value", "hint: add --param landing="]);
+        .says(&[
+            "parameter 'landing' has no value",
+            "hint: add --param landing=",
+        ]);
     scene
         .call(["run", "visits.toml", "--param", "landing"])
         .expect_code(2)
@@ -120,7 +148,8 @@ fn a_lake_elsewhere_is_refused_before_anything_happens() {
         .args(["--param", "landing=in", "--lake", "s3://bucket/lake"])
         .output()
         .unwrap();
-    Ended::from(output)
-        .expect_code(2)
-        .says(&["'s3://' locations are not supported yet", "hint: use a local path"]);
+    Ended::from(output).expect_code(2).says(&[
+        "'s3://' locations are not supported yet",
+        "hint: use a local path",
+    ]);
 }

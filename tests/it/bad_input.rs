@@ -22,7 +22,12 @@ fn fails_on(visits: &Visits<'_>, name: &str, bad: impl AsRef<[u8]>) -> Ended {
     let record = scene.latest();
     assert_eq!(record["status"], "failed");
     assert_eq!(record["steps"][0]["counts"]["read"], 0);
-    ended.says(&["error: ", "hint: ", "raw.visits: as before this run", "next: weir run"])
+    ended.says(&[
+        "error: ",
+        "hint: ",
+        "raw.visits: as before this run",
+        "next: weir run",
+    ])
 }
 
 /// `rows` of good input with the line `line` (from 1, the header's) replaced.
@@ -61,7 +66,12 @@ fn a_byte_that_is_no_utf_8() {
     let mut bytes = Visits::rows(0..20).into_bytes();
     bytes.extend_from_slice(b"21,1950-01-01,secret\xff3,1.00\n");
     fails_on(&Visits::default(), "v.csv", bytes)
-        .says(&["in/v.csv: ", "UTF-8", "line 22", "hint: save the file as UTF-8"])
+        .says(&[
+            "in/v.csv: ",
+            "UTF-8",
+            "line 22",
+            "hint: save the file as UTF-8",
+        ])
         .hides(&["secret"]);
 }
 
@@ -141,8 +151,14 @@ fn an_empty_file() {
 #[test]
 fn json_that_is_none() {
     for (format, text) in [
-        ("json-lines", "{\"id\": 1, \"state\": \"secret\"}\n{\"id\": 2, \"state\n"),
-        ("json", "[{\"id\": 1, \"state\": \"secret\"}, {\"id\": \"secret\"}]"),
+        (
+            "json-lines",
+            "{\"id\": 1, \"state\": \"secret\"}\n{\"id\": 2, \"state\n",
+        ),
+        (
+            "json",
+            "[{\"id\": 1, \"state\": \"secret\"}, {\"id\": \"secret\"}]",
+        ),
         ("json", "[{\"id\": 1, \"state\": \"secret\"}"),
     ] {
         let visits = Visits {
@@ -174,10 +190,11 @@ fn no_file_at_all() {
     Visits::default().run(&scene).expect_code(0);
     let targets = Targets::of(&scene);
     std::fs::remove_file(scene.path("in/v.csv")).unwrap();
-    Visits::default()
-        .run(&scene)
-        .expect_code(1)
-        .says(&["no file matches ", "visits.toml", "hint: check the folder and the pattern"]);
+    Visits::default().run(&scene).expect_code(1).says(&[
+        "no file matches ",
+        "/in/*.csv",
+        "hint: check the folder and the pattern",
+    ]);
     targets.expect_untouched(&scene);
 
     let allowed = Visits {

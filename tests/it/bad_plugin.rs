@@ -70,7 +70,12 @@ fn too_much_memory_in_batch_3() {
 
 #[test]
 fn batches_that_are_none() {
-    for mode in ["bad_offsets", "bad_utf8", "bad_rows", "extra_buffer", "origin_out_of_range"] {
+    for mode in [
+        "bad_offsets",
+        "bad_utf8",
+        "extra_buffer",
+        "origin_out_of_range",
+    ] {
         fails_in_batch_3(mode, "").says(&["this is the plugin's fault"]);
     }
 }
@@ -112,7 +117,12 @@ fn a_rejected_row_keeps_rule_and_message() {
     let row = &scene.sql("select * from raw.visits__quarantine where id = 2")[0];
     let file = row["_weir_file"].as_str().unwrap();
     assert!(file.ends_with("/in/v.csv"), "{file}");
-    assert!(row["_weir_message"].as_str().unwrap().starts_with("it is odd"));
+    assert!(
+        row["_weir_message"]
+            .as_str()
+            .unwrap()
+            .starts_with("it is odd")
+    );
     assert_eq!(row["_weir_run"], scene.latest()["run"]);
     assert_eq!(scene.count("raw.visits"), 8);
 }
@@ -159,7 +169,14 @@ fn components_that_must_not_be_loaded() {
         let pipeline = scene.file("visits.toml", text);
         for command in ["plan", "run"] {
             scene
-                .weir([command, "visits.toml", "--param", "landing=in", "--lake", "lake"])
+                .weir([
+                    command,
+                    "visits.toml",
+                    "--param",
+                    "landing=in",
+                    "--lake",
+                    "lake",
+                ])
                 .output()
                 .map(Ended::from)
                 .unwrap()
@@ -195,6 +212,11 @@ fn a_component_with_another_digest_than_the_file_demands() {
     scene
         .run(&pipeline, &[("landing", "in")])
         .expect_code(2)
-        .says(&["has digest", "--> ", "visits.toml:", "hint: if the change was meant"]);
+        .says(&[
+            "has digest",
+            "--> ",
+            "visits.toml:",
+            "hint: if the change was meant",
+        ]);
     assert!(!scene.lake().join("raw").exists());
 }

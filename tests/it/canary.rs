@@ -12,7 +12,8 @@ const CANARY: &str = "Kanarienvogel77";
 const NUMBER: &str = "7777771";
 const DATE: &str = "1777-07-17";
 
-const LOG: &str = "warn,weir=trace,weir_engine=trace,weir_sandbox=trace,weir_pipeline=trace,weir::guest=trace";
+const LOG: &str =
+    "warn,weir=trace,weir_engine=trace,weir_sandbox=trace,weir_pipeline=trace,weir::guest=trace";
 
 /// All text below a folder that holds the canary.
 fn holding(dir: &Path, found: &mut Vec<String>) {
@@ -23,7 +24,9 @@ fn holding(dir: &Path, found: &mut Vec<String>) {
         } else {
             let bytes = fs::read(&path).unwrap();
             for canary in [CANARY, NUMBER, DATE] {
-                let holds = bytes.windows(canary.len()).any(|part| part == canary.as_bytes());
+                let holds = bytes
+                    .windows(canary.len())
+                    .any(|part| part == canary.as_bytes());
                 if holds {
                     found.push(format!("{} holds {canary}", path.display()));
                 }
@@ -43,15 +46,19 @@ fn stays_hidden(visits: &Visits<'_>, name: &str, content: &str, codes: &[i32]) -
         let mut command = scene.run_command(&pipeline, &[("landing", "in")]);
         command.args(["--log", LOG, "--log-format", format, "--log-file", &log]);
         let ended: Ended = command.output().unwrap().into();
-        ended
-            .expect_code_of(codes)
-            .hides(&[CANARY, NUMBER, DATE]);
+        ended.expect_code_of(codes).hides(&[CANARY, NUMBER, DATE]);
         let text = fs::read_to_string(scene.path(&log)).unwrap();
-        assert!(text.lines().count() > 3, "the log is talkative: {text}");
+        assert!(
+            text.contains("executing a segment"),
+            "the log is talkative: {text}"
+        );
         if format == "json" {
             for line in text.lines() {
                 let event: serde_json::Value = serde_json::from_str(line).unwrap();
-                assert!(event["level"].is_string() && event["fields"].is_object(), "{line}");
+                assert!(
+                    event["level"].is_string() && event["fields"].is_object(),
+                    "{line}"
+                );
             }
         }
     }
@@ -89,9 +96,16 @@ on_fail = "warn"
         &[3],
     );
     // It is where it belongs.
-    assert_eq!(scene.value(&format!("select count(*) from raw.visits where state = '{CANARY}'")), "1");
     assert_eq!(
-        scene.value(&format!("select count(*) from raw.visits__quarantine where state = '{CANARY}'")),
+        scene.value(&format!(
+            "select count(*) from raw.visits where state = '{CANARY}'"
+        )),
+        "1"
+    );
+    assert_eq!(
+        scene.value(&format!(
+            "select count(*) from raw.visits__quarantine where state = '{CANARY}'"
+        )),
         "2"
     );
 }
@@ -117,12 +131,21 @@ fn values_that_do_not_fit() {
 fn json_values_that_do_not_fit() {
     for (format, text) in [
         ("json-lines", format!("{{\"id\": \"{CANARY}\"}}")),
-        ("json-lines", format!("{{\"id\": {{\"{CANARY}\": {NUMBER}}}}}")),
-        ("json-lines", format!("{{\"id\": 1, \"amount\": {NUMBER}000000000}}")),
-        ("json-lines", format!("{{\"id\": 1, \"born\": \"{CANARY}\"}}")),
+        (
+            "json-lines",
+            format!("{{\"id\": {{\"{CANARY}\": {NUMBER}}}}}"),
+        ),
+        (
+            "json-lines",
+            format!("{{\"id\": 1, \"amount\": {NUMBER}000000000}}"),
+        ),
+        (
+            "json-lines",
+            format!("{{\"id\": 1, \"born\": \"{CANARY}\"}}"),
+        ),
         ("json-lines", format!("{{\"id\": 1, {CANARY}")),
         ("json", format!("[{{\"id\": \"{CANARY}\"}}]")),
-        ("json", format!("{CANARY}")),
+        ("json", CANARY.to_owned()),
     ] {
         let visits = Visits {
             files: "*.json",

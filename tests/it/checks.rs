@@ -70,7 +70,8 @@ fn each_check_finds_its_rows() {
     assert_eq!(counts(&record), [12, 5, 7, 0]);
     assert_eq!(record["steps"][0]["rejected"].as_array().unwrap().len(), 6);
     // The message says what the rule demands, and not the value.
-    for row in scene.sql("select _weir_message as m, _weir_stage as s from raw.visits__quarantine") {
+    for row in scene.sql("select _weir_message as m, _weir_stage as s from raw.visits__quarantine")
+    {
         assert!(!row["m"].as_str().unwrap().contains("4000"), "{row}");
         assert_eq!(row["s"], "stage 1 (check)");
     }
@@ -82,8 +83,14 @@ fn a_file_row_in_quarantine_names_its_file() {
     run(&scene, &[(EVERY, "")]).expect_code(3);
     let rows = scene.sql("select _weir_file as file, * from raw.visits__quarantine");
     for row in rows {
-        assert!(row["file"].as_str().unwrap().ends_with("/in/v.csv"), "{row}");
-        assert!(row.get("_weir_plugin").is_none(), "a declared check is no plugin");
+        assert!(
+            row["file"].as_str().unwrap().ends_with("/in/v.csv"),
+            "{row}"
+        );
+        assert!(
+            row.get("_weir_plugin").is_none(),
+            "a declared check is no plugin"
+        );
     }
 }
 
@@ -113,7 +120,11 @@ fn warned_rows_are_counted_and_kept() {
     assert_eq!(scene.count("raw.visits"), 12);
 
     // A threshold that is not passed is no warning.
-    run(&scene, &[(EVERY, "on_fail = \"warn\"\nwarn_above = \"90%\"")]).expect_code(0);
+    run(
+        &scene,
+        &[(EVERY, "on_fail = \"warn\"\nwarn_above = \"90%\"")],
+    )
+    .expect_code(0);
     run(&scene, &[(EVERY, "on_fail = \"warn\"\nwarn_above = 3")]).expect_code(3);
 }
 
@@ -131,7 +142,10 @@ fn failing_checks_leave_the_targets_alone() {
     };
     let before = files();
     for (check, more) in [
-        (r#"range = { amount = { max = 100 } }"#, "on_fail = \"fail\""),
+        (
+            r#"range = { amount = { max = 100 } }"#,
+            "on_fail = \"fail\"",
+        ),
         (r#"unique = ["id"]"#, "on_fail = \"fail\""),
         (EVERY, "on_fail = \"fail\""),
         (EVERY, "fail_above = \"58%\""),
@@ -141,10 +155,19 @@ fn failing_checks_leave_the_targets_alone() {
     ] {
         run(&scene, &[(check, more)])
             .expect_code(1)
-            .says(&["error: step 'visits' stage 1 (check)", "hint: ", "as before this run"])
+            .says(&[
+                "error: step 'visits' stage 1 (check)",
+                "hint: ",
+                "as before this run",
+            ])
             .hides(&["4000", "2050-01-01"]);
         targets.expect_untouched(&scene);
-        assert!(!scene.lake().join("raw/visits__quarantine/_delta_log").exists());
+        assert!(
+            !scene
+                .lake()
+                .join("raw/visits__quarantine/_delta_log")
+                .exists()
+        );
     }
     assert_eq!(files(), before, "files of failed runs are removed");
     for more in ["fail_above = \"59%\"", "fail_above = 7"] {
@@ -159,9 +182,18 @@ fn stages_judge_one_after_the_other() {
     run(
         &scene,
         &[
-            (r#"accepted = { state = ["05", "06", "5"] }"#, "on_fail = \"drop\""),
-            (r#"pattern = { state = '^\d\d$' }"#, "on_fail = \"quarantine\""),
-            (r#"range = { amount = { max = 100 } }"#, "on_fail = \"warn\""),
+            (
+                r#"accepted = { state = ["05", "06", "5"] }"#,
+                "on_fail = \"drop\"",
+            ),
+            (
+                r#"pattern = { state = '^\d\d$' }"#,
+                "on_fail = \"quarantine\"",
+            ),
+            (
+                r#"range = { amount = { max = 100 } }"#,
+                "on_fail = \"warn\"",
+            ),
             (r#"unique = ["id"]"#, "on_fail = \"warn\""),
         ],
     )
@@ -183,7 +215,7 @@ fn a_query_between_stages() {
 check = { not_null = ["state"] }
 
 [[step.stage]]
-sql = "select state, cast(sum(amount) as decimal(12,2)) as amount, count(*) as visits from input group by state"
+sql = "select state, cast(sum(amount) as decimal(12,2)) as total, count(*) as visits from input group by state"
 
 [[step.stage]]
 check = { range = { visits = { max = 3 } } }
@@ -195,14 +227,18 @@ check = { range = { visits = { max = 3 } } }
     .run(&scene)
     .expect_code(3);
     assert_eq!(
-        scene.sql_csv("select state, amount, visits from raw.visits order by state"),
-        ["state,amount,visits", "06,2.00,1", "5,3.00,1", "99,9.00,1"]
+        scene.sql_csv("select state, total, visits from raw.visits order by state"),
+        ["state,total,visits", "06,2.00,1", "5,3.00,1", "99,9.00,1"]
     );
     assert_eq!(
         scene.sql_csv(
             "select _weir_rule as rule, id, state, visits from raw.visits__quarantine order by rule"
         ),
-        ["rule,id,state,visits", "not_null(state),7,,", "range(visits),,05,8"]
+        [
+            "rule,id,state,visits",
+            "not_null(state),7,,",
+            "range(visits),,05,8"
+        ]
     );
     assert_eq!(counts(&scene.latest()), [12, 11, 1, 0]);
 }

@@ -163,7 +163,10 @@ fn an_interrupted_run_says_how_to_go_on() {
     generate(&landing, 24);
     for signal in ["INT", "TERM"] {
         let mut running = scene.start(scene.synpuf_command(&landing));
-        assert!(running.until_says("land-"), "a step ends before the run does");
+        assert!(
+            running.until_says("land-"),
+            "a step ends before the run does"
+        );
         running.signal(signal);
         running.end().expect_code(75).says(&[
             &format!("interrupted by SIG{signal}"),

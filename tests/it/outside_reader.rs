@@ -20,7 +20,10 @@ fn python() -> Option<PathBuf> {
     let python = venv.join("bin/python");
     let works = |python: &Path| {
         Command::new(python)
-            .args(["-c", "import deltalake, pyarrow; print(deltalake.__version__)"])
+            .args([
+                "-c",
+                "import deltalake, pyarrow; print(deltalake.__version__)",
+            ])
             .output()
             .is_ok_and(|output| output.status.success())
     };
@@ -28,7 +31,10 @@ fn python() -> Option<PathBuf> {
         return Some(python);
     }
     let steps: [(PathBuf, Vec<&str>); 2] = [
-        ("python3".into(), vec!["-m", "venv", "--clear", venv.to_str()?]),
+        (
+            "python3".into(),
+            vec!["-m", "venv", "--clear", venv.to_str()?],
+        ),
         (
             python.clone(),
             [vec!["-m", "pip", "install", "--quiet"], PACKAGES.to_vec()].concat(),
@@ -40,7 +46,11 @@ fn python() -> Option<PathBuf> {
             Ok(output) => Ended::from(output).stderr,
             Err(error) => error.to_string(),
         };
-        let what = format!("{} {} failed: {why}", program.display(), arguments.join(" "));
+        let what = format!(
+            "{} {} failed: {why}",
+            program.display(),
+            arguments.join(" ")
+        );
         assert!(
             env::var_os("CI").is_none(),
             "no outside reader: {what}\nhint: install Python 3 with venv, and let pip reach a package index"

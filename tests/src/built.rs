@@ -64,12 +64,15 @@ pub fn guest(name: &str) -> PathBuf {
 /// A folder of real public samples: below `WEIR_REAL_DATA`, else beside the checkout. Says so
 /// where it is missing.
 pub fn real_data(sample: &str) -> Option<PathBuf> {
-    let all = env::var_os("WEIR_REAL_DATA")
-        .map_or_else(|| root().join("../shared/data"), PathBuf::from);
+    let all =
+        env::var_os("WEIR_REAL_DATA").map_or_else(|| root().join("../shared/data"), PathBuf::from);
     let dir = all.join(sample);
     if !dir.is_dir() {
         eprintln!("skipped: there is no real sample {}", dir.display());
         return None;
     }
-    Some(dir.canonicalize().expect("a folder that is there has a path"))
+    Some(
+        dir.canonicalize()
+            .expect("a folder that is there has a path"),
+    )
 }

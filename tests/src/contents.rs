@@ -9,8 +9,9 @@ use serde_json::Value;
 
 use crate::Scene;
 
-/// Columns that differ from run to run though the rows are the same.
-const OF_THE_RUN: [&str; 1] = ["_weir_run"];
+/// Columns that differ from run to run though the rows are the same: the run, and the file where
+/// it is a table's own, whose name is unique.
+const OF_THE_RUN: [&str; 2] = ["_weir_run", "_weir_file"];
 
 /// Every row of every table of a lake and its warehouse, as sorted lines of text. The parts of a
 /// table that is partitioned by `year` count as tables of their own, for they are written apart.
@@ -206,8 +207,9 @@ fn warehouse(scene: &Scene, contents: &mut BTreeMap<String, Vec<String>>) {
         let width = statement.column_count();
         let rows = statement
             .query_map([], |row| {
-                let values: Result<Vec<String>, _> =
-                    (0..width).map(|index| row.get_ref(index).map(text)).collect();
+                let values: Result<Vec<String>, _> = (0..width)
+                    .map(|index| row.get_ref(index).map(text))
+                    .collect();
                 Ok(values?.join("|"))
             })
             .expect("rows")

@@ -212,7 +212,10 @@ impl Running {
             .arg(self.child.id().to_string())
             .status()
             .expect("`kill` is there");
-        assert!(sent.success(), "the process is there until it is waited for");
+        assert!(
+            sent.success(),
+            "the process is there until it is waited for"
+        );
     }
 
     /// The process's identifier.

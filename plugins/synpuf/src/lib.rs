@@ -22,7 +22,7 @@ use columns::{Kind, columns_of};
 /// Which of the tables a stage reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-enum Table {
+pub(crate) enum Table {
     /// Beneficiary Summary: one row for each beneficiary and year.
     Beneficiary,
     /// Inpatient Claims: one row for each claim segment.
@@ -36,7 +36,7 @@ enum Table {
 /// The plugin's configuration.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Config {
+pub(crate) struct Config {
     /// The table that the stage reads.
     table: Table,
 }
@@ -55,7 +55,7 @@ const BAD_AMOUNT: Rule = Rule {
 };
 
 /// The transform: what each input column is, in order, and the output's schema.
-struct Synpuf {
+pub(crate) struct Synpuf {
     kinds: Vec<Kind>,
     output: SchemaRef,
 }

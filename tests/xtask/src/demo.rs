@@ -22,7 +22,7 @@ select desynpuf_id, year, inpatient_cost, outpatient_cost, drug_cost, total_cost
 from curated.beneficiary_costs order by total_cost desc, desynpuf_id, year limit 5";
 
 const QUARANTINE: &str = "\
-select rule, count(*) as claims from cleansed.outpatient__quarantine group by rule order by rule";
+select "_weir_rule" as rule, count(*) as claims from cleansed.outpatient__quarantine group by 1 order by 1";
 
 /// The exit code of `weir` for a run that is done and left rows in quarantine.
 const ROWS_IN_QUARANTINE: i32 = 3;

@@ -53,6 +53,11 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
 /// Tests on real public samples read them from `WEIR_REAL_DATA`; without it they say that they are
 /// skipped. Where the samples lie beside the checkout they are used.
 fn with_real_data(workspace: &Workspace, mut command: Command) -> Command {
+    // The sandbox's tests use the guests that were built before them.
+    command.env(
+        "WEIR_GUESTS_TARGET",
+        workspace.root().join("tests/guests/target"),
+    );
     if env::var_os("WEIR_REAL_DATA").is_none() {
         let beside = workspace.root().join("../shared/data");
         if let Ok(data) = beside.canonicalize() {

@@ -225,7 +225,21 @@ fn text(plan: &Plan) -> String {
             if !scope.is_empty() {
                 text.push_str(&format!(" where {}", scope.join(" and ")));
             }
-            text.push_str(&format!("\n{}\n", schema_text(&write.table_schema)));
+            let read = step
+                .input
+                .fields()
+                .iter()
+                .map(|field| (field.name(), field.data_type()));
+            let written = &write.table_schema;
+            let kept = written
+                .fields()
+                .iter()
+                .map(|field| (field.name(), field.data_type()));
+            if read.eq(kept) {
+                text.push_str("\n          the columns read\n");
+            } else {
+                text.push_str(&format!("\n{}\n", schema_text(written)));
+            }
         }
         if let Some(quarantine) = &step.quarantine {
             text.push_str(&format!("   reject {}\n", quarantine.name));

@@ -90,6 +90,7 @@ pub async fn run(
         steps: Vec::new(),
     };
     record.save(&weir).await?;
+    tracing::info!(run = %record.run, pipeline = %record.pipeline, steps = chosen.len(), "run began");
     let runtime = session::runtime(options.resources)?;
     let shared = Arc::new(step::StepRun {
         plan: Arc::clone(&plan),
@@ -183,6 +184,16 @@ pub async fn run(
             }
         };
         entry.seconds = began.elapsed().as_secs_f64();
+        tracing::info!(
+            step = %entry.step,
+            status = %entry.status,
+            read = entry.counts.read,
+            accepted = entry.counts.accepted,
+            quarantined = entry.counts.quarantined,
+            dropped = entry.counts.dropped,
+            seconds = entry.seconds,
+            "step ended"
+        );
         ended.insert(index, entry.status != Status::Failed);
         progress(Progress::Ended {
             record: Box::new(entry.clone()),
@@ -199,6 +210,7 @@ pub async fn run(
     record.status = overall(&record.steps);
     record.finished_at = Some(now());
     record.save(&weir).await?;
+    tracing::info!(run = %record.run, status = %record.status, "run ended");
     Ok(Outcome {
         record,
         error: first_error,
