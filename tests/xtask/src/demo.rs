@@ -22,7 +22,8 @@ select desynpuf_id, year, inpatient_cost, outpatient_cost, drug_cost, total_cost
 from curated.beneficiary_costs order by total_cost desc, desynpuf_id, year limit 5";
 
 const QUARANTINE: &str = "\
-select "_weir_rule" as rule, count(*) as claims from cleansed.outpatient__quarantine group by 1 order by 1";
+select _weir_rule as rule, count(*) as claims from cleansed.outpatient__quarantine \
+group by _weir_rule order by _weir_rule";
 
 /// The exit code of `weir` for a run that is done and left rows in quarantine.
 const ROWS_IN_QUARANTINE: i32 = 3;
