@@ -6,7 +6,8 @@
 //! - [`kills`], [`concurrent`]: crashes at any moment, and runs side by side.
 //! - [`bad_input`], [`bad_plugin`], [`bad_file`]: one clear error, and targets as before the run.
 //! - [`formats`], [`checks`], [`modes`]: what can be read, judged and written.
-//! - [`cli`], [`canary`]: the commands, and that no value of a row is anywhere but in tables.
+//! - [`cli`], [`surroundings`]: the commands, and where they are typed.
+//! - [`canary`]: no value of a row is anywhere but in tables.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -27,4 +28,5 @@ mod golden;
 mod kills;
 mod modes;
 mod outside_reader;
+mod surroundings;
 mod visits;

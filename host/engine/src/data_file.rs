@@ -7,8 +7,8 @@ use arrow::datatypes::{
     DataType, Date32Type, Int8Type, Int16Type, Int32Type, Int64Type, Schema, SchemaRef,
 };
 use object_store::buffered::BufWriter;
-use parquet::arrow::AsyncArrowWriter;
 use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
+use parquet::arrow::{AsyncArrowWriter, ParquetRecordBatchStreamBuilder};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::properties::WriterProperties;
@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use crate::error::{Error, Result};
 use crate::lake::Location;
+use crate::parquet_io::ObjectReader;
 use crate::segment::WrittenFile;
 
 /// A row group is closed when it is about this large in memory, to bound what a writer holds.
@@ -127,13 +128,30 @@ impl DataFileWriter {
         let bytes = open.writer.bytes_written() as u64;
         open.location.sync().await?;
         self.done.push(WrittenFile {
-            stats: statistics(&self.schema, &metadata, open.rows).to_string(),
+            stats: Some(statistics(&self.schema, &metadata, open.rows).to_string()),
             path: open.path,
             rows: open.rows,
             bytes,
         });
         Ok(())
     }
+}
+
+/// The statistics of a file that is there, as the log of a Delta table keeps them.
+pub async fn statistics_of(location: &Location) -> Result<String> {
+    let broken = |error| {
+        Error::storage(
+            format!("the data file '{}' cannot be read", location.display()),
+            error,
+        )
+        .with_hint("the file was decided on and must not change: restore it, then run again")
+    };
+    let builder = ParquetRecordBatchStreamBuilder::new(ObjectReader::new(location))
+        .await
+        .map_err(broken)?;
+    let metadata = Arc::clone(builder.metadata());
+    let rows = metadata.file_metadata().num_rows().unsigned_abs();
+    Ok(statistics(builder.schema(), &metadata, rows).to_string())
 }
 
 fn parquet_error(path: &str, error: parquet::errors::ParquetError) -> Error {

@@ -21,6 +21,7 @@ use object_store::ObjectStoreExt;
 use serde::{Deserialize, Serialize};
 use weir_pipeline::WriteMode;
 
+use crate::data_file::statistics_of;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::FILE_COLUMN;
 use crate::lake::Location;
@@ -220,7 +221,7 @@ impl DeltaCommit {
                             )
                             .with_hint("another run of this step has overtaken this one; nothing needs to be done"));
                         }
-                        _ if verified => self.commit(&table, n).await,
+                        _ if verified => self.commit(&table, &root, n).await,
                         _ => Ok(None),
                     }
                 }
@@ -267,23 +268,29 @@ impl DeltaCommit {
         Location::parse(&percent_decoded(&self.url))
     }
 
-    fn adds(&self) -> impl Iterator<Item = Action> + '_ {
+    async fn adds(&self, root: &Location) -> Result<Vec<Action>> {
         let values: HashMap<String, Option<String>> = self
             .scope
             .iter()
             .map(|(name, value)| (name.clone(), Some(value.clone())))
             .collect();
-        self.files.iter().map(move |file| {
-            Action::Add(Add {
+        let mut adds = Vec::with_capacity(self.files.len());
+        for file in &self.files {
+            let stats = match &file.stats {
+                Some(stats) => stats.clone(),
+                None => statistics_of(&root.file(&file.path)).await?,
+            };
+            adds.push(Action::Add(Add {
                 path: file.path.clone(),
                 partition_values: values.clone(),
                 size: i64::try_from(file.bytes).unwrap_or(i64::MAX),
                 modification_time: chrono::Utc::now().timestamp_millis(),
                 data_change: true,
-                stats: Some(file.stats.clone()),
+                stats: Some(stats),
                 ..Add::default()
-            })
-        })
+            }));
+        }
+        Ok(adds)
     }
 
     fn properties(&self, n: i64) -> CommitProperties {
@@ -314,12 +321,14 @@ impl DeltaCommit {
         let schema = self
             .struct_type()
             .map_err(|error| DeltaTableError::Generic(error.to_string()))?;
+        let adds = self.adds(root).await;
+        let adds = adds.map_err(|error| DeltaTableError::Generic(error.to_string()))?;
         let table = CreateBuilder::new()
             .with_log_store(log)
             .with_save_mode(SaveMode::ErrorIfExists)
             .with_columns(schema.fields().cloned())
             .with_partition_columns(self.partition_columns())
-            .with_actions(self.adds())
+            .with_actions(adds)
             .with_commit_properties(self.properties(n))
             .await?;
         table
@@ -328,7 +337,12 @@ impl DeltaCommit {
             .ok_or_else(|| DeltaTableError::Generic("a new table has no version".to_owned()))
     }
 
-    async fn commit(&self, table: &DeltaTable, n: i64) -> Result<Option<u64>, DeltaTableError> {
+    async fn commit(
+        &self,
+        table: &DeltaTable,
+        root: &Location,
+        n: i64,
+    ) -> Result<Option<u64>, DeltaTableError> {
         let state = table.snapshot()?;
         let log = table.log_store();
         let mut actions = Vec::new();
@@ -372,7 +386,8 @@ impl DeltaCommit {
                 }
             }
         }
-        actions.extend(self.adds());
+        let adds = self.adds(root).await;
+        actions.extend(adds.map_err(|error| DeltaTableError::Generic(error.to_string()))?);
         let predicate = (self.mode == Mode::ReplacePartition).then(|| {
             self.scope
                 .iter()

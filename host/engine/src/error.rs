@@ -37,6 +37,8 @@ pub struct Error {
     kind: ErrorKind,
     message: String,
     hint: Option<String>,
+    /// The decision that had been made when this happened.
+    decided: Option<u64>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -47,6 +49,7 @@ impl Error {
             kind,
             message: message.into(),
             hint: None,
+            decided: None,
             source: None,
         }
     }
@@ -83,6 +86,17 @@ impl Error {
     ) -> Error {
         self.source = Some(source.into());
         self
+    }
+
+    pub(crate) fn after_decision(mut self, n: u64) -> Error {
+        self.decided = Some(n);
+        self
+    }
+
+    /// The number of the decision that the step had made before it failed: the next run finishes
+    /// it. `None`: nothing was decided, no target has changed.
+    pub fn decided(&self) -> Option<u64> {
+        self.decided
     }
 
     /// What kind of failure this is.
@@ -181,7 +195,7 @@ impl From<DataFusionError> for Error {
                 format!("the query ran out of memory: {what}"),
             )
             .with_hint("raise WEIR_MEMORY (such as 1GiB), or make the step's SQL smaller"),
-            Err(error) => Error::internal("the query failed").with_source(error),
+            Err(error) => failed_query(error),
         }
     }
 }
@@ -199,8 +213,49 @@ impl From<arrow::error::ArrowError> for Error {
                 Ok(own) => *own,
                 Err(inner) => Error::internal("a batch could not be computed").with_source(inner),
             },
-            error => Error::internal("a batch could not be computed").with_source(error),
+            error => failed_on_a_value(&error),
         }
+    }
+}
+
+/// A query that failed. What failed while it ran may quote values of rows, which must not reach
+/// a terminal or a log: only the class of the failure is kept.
+fn failed_query(error: DataFusionError) -> Error {
+    match error {
+        DataFusionError::ArrowError(error, _) => failed_on_a_value(&error),
+        DataFusionError::Execution(_) => Error::input("a query failed on the rows it read")
+            .with_hint("run the query on fewer rows with `weir sql` to find the one"),
+        DataFusionError::Context(_, inner) => failed_query(*inner),
+        DataFusionError::Shared(shared) => match shared.as_ref() {
+            DataFusionError::ArrowError(error, _) => failed_on_a_value(error),
+            DataFusionError::Execution(_) => Error::input("a query failed on the rows it read")
+                .with_hint("run the query on fewer rows with `weir sql` to find the one"),
+            _ => Error::internal("the query failed").with_source(shared),
+        },
+        other => Error::internal("the query failed").with_source(other),
+    }
+}
+
+fn failed_on_a_value(error: &arrow::error::ArrowError) -> Error {
+    use arrow::error::ArrowError;
+    match error {
+        ArrowError::CastError(_) | ArrowError::ParseError(_) => Error::input(
+            "a value cannot be turned into the type that is asked for",
+        )
+        .with_hint("use try_cast, which gives null, or keep such rows aside with a check before"),
+        ArrowError::DivideByZero => {
+            Error::input("a query divides by zero").with_hint("use nullif(divisor, 0)")
+        }
+        ArrowError::ArithmeticOverflow(_) => {
+            Error::input("a query's result is too large for its type")
+                .with_hint("cast the operands to a larger type")
+        }
+        ArrowError::CsvError(_)
+        | ArrowError::JsonError(_)
+        | ArrowError::InvalidArgumentError(_)
+        | ArrowError::ComputeError(_) => Error::internal("a batch could not be computed")
+            .with_hint("look at the query and the rows it reads"),
+        other => Error::internal(format!("a batch could not be computed: {other}")),
     }
 }
 

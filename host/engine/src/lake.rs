@@ -269,6 +269,17 @@ fn without_parents(path: PathBuf) -> PathBuf {
     plain
 }
 
+/// The Delta reader takes a `%` in a path for an escape.
+fn without_percent(root: Location) -> Result<Location> {
+    if root.display().contains('%') {
+        return Err(
+            Error::usage(format!("a lake cannot lie in '{}'", root.display()))
+                .with_hint("choose a folder without % in its path"),
+        );
+    }
+    Ok(root)
+}
+
 /// A pipeline's lake: the root, and where each zone lies.
 #[derive(Debug, Clone)]
 pub struct Lake {
@@ -282,11 +293,11 @@ impl Lake {
     /// With `isolate` zones that have an URL of their own lie in the lake all the same, so that
     /// nothing outside it is touched.
     pub fn of(pipeline: &Pipeline, url: Option<&str>, isolate: bool) -> Result<Lake> {
-        let root = Location::parse(url.unwrap_or(&pipeline.lake))?;
+        let root = without_percent(Location::parse(url.unwrap_or(&pipeline.lake))?)?;
         let mut zones = BTreeMap::new();
         for (name, zone) in &pipeline.zones {
             let location = match &zone.url {
-                Some(url) if !isolate => Location::parse(url)?,
+                Some(url) if !isolate => without_percent(Location::parse(url)?)?,
                 _ => root.child(&[name]),
             };
             zones.insert(name.clone(), location);
@@ -296,7 +307,7 @@ impl Lake {
 
     /// The lake at `url` with whatever zones lie in it.
     pub async fn at(url: &str) -> Result<Lake> {
-        let root = Location::parse(url)?;
+        let root = without_percent(Location::parse(url)?)?;
         let listing = root.store().list_with_delimiter(Some(root.path())).await?;
         let zones = listing
             .common_prefixes

@@ -13,6 +13,8 @@ use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::prelude::{DataFrame, SessionConfig};
 use datafusion::scalar::ScalarValue;
+use datafusion::sql::parser::Statement;
+use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 use weir_pipeline::{ParamValue, TableName};
 
 use crate::error::{Error, Result};
@@ -88,6 +90,15 @@ pub fn tables_of(context: &SessionContext, sql: &str) -> Result<(Vec<TableName>,
     let state = context.state();
     let dialect = state.config().options().sql_parser.dialect;
     let statement = state.sql_to_statement(sql, &dialect).map_err(sql_error)?;
+    if let Statement::Statement(statement) = &statement
+        && !matches!(
+            statement.as_ref(),
+            SqlStatement::Query(_) | SqlStatement::Explain { .. }
+        )
+    {
+        return Err(Error::usage("only queries can be run here")
+            .with_hint("write select …; tables are changed by a pipeline's steps"));
+    }
     let mut tables = Vec::new();
     let mut input = false;
     for reference in state.resolve_table_references(&statement)? {

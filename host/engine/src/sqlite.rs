@@ -377,8 +377,8 @@ impl SqlColumn {
             DataType::Binary | DataType::LargeBinary | DataType::BinaryView => {
                 SqlColumn::Blob(cast(column, &DataType::Binary)?)
             }
-            // Dates and moments as ISO 8601; decimals digit by digit, which SQLite turns into a
-            // number only where nothing is lost.
+            // Dates and moments as ISO 8601; decimals digit by digit, which a column of DECIMAL
+            // turns into numbers and one of TEXT keeps (see `types::sqlite_type`).
             _ => SqlColumn::Text(cast(column, &DataType::Utf8)?),
         })
     }

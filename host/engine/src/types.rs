@@ -166,7 +166,9 @@ pub fn sqlite_type(data_type: &DataType) -> Result<String, String> {
         | DataType::UInt16
         | DataType::UInt32 => "INTEGER".to_owned(),
         DataType::Float16 | DataType::Float32 | DataType::Float64 => "REAL".to_owned(),
-        DataType::Decimal128(precision, scale) => format!("DECIMAL({precision},{scale})"),
+        // SQLite makes a float of such a column's values, which holds 15 digits; more are text.
+        DataType::Decimal128(precision @ 0..=15, scale) => format!("DECIMAL({precision},{scale})"),
+        DataType::Decimal128(_, _) => "TEXT".to_owned(),
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "TEXT".to_owned(),
         DataType::Binary | DataType::LargeBinary | DataType::BinaryView => "BLOB".to_owned(),
         DataType::Date32 | DataType::Date64 => "DATE".to_owned(),

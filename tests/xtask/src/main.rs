@@ -53,7 +53,11 @@ enum Command {
         arguments: Vec<OsString>,
     },
     /// Measure the crossing into the sandbox, and the whole pipeline
-    Bench,
+    Bench {
+        /// Compile everything with all optimisation, which takes half an hour on two cores
+        #[arg(long)]
+        release: bool,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
@@ -71,23 +75,39 @@ fn main() -> anyhow::Result<()> {
                 .current_dir(std::env::current_dir()?);
             stages::succeed(&mut command)
         }
-        Command::Bench => bench(&workspace),
+        Command::Bench { release } => bench(&workspace, release),
     }
 }
 
-fn bench(workspace: &Workspace) -> anyhow::Result<()> {
-    let mut stages = Stages::new("bench", 4);
+fn bench(workspace: &Workspace, release: bool) -> anyhow::Result<()> {
+    // The profile of daily work optimises what runs per row, so its figures are near a release's.
+    let profile = if release { "release" } else { "dev" };
+    let bench = |package: &str, bench: &str| {
+        let arguments = ["bench", "--profile", profile, "--package", package];
+        let mut command = workspace.cargo(arguments);
+        command.args(["--bench", bench]);
+        command
+    };
+    let mut stages = Stages::new("bench", 6);
     stages.run("Add the wasm target, if it is missing", || {
         build::wasm_target(workspace)
     })?;
     stages.run("Build the plugins", || build::plugins(workspace))?;
     stages.command(
+        "Build weir",
+        &mut workspace.cargo(["build", "--profile", profile, "--package", "weir"]),
+    )?;
+    stages.command(
         "Measure what a crossing into the sandbox costs",
-        &mut workspace.cargo(["bench", "--package", "weir-sandbox", "--bench", "crossing"]),
+        &mut bench("weir-sandbox", "crossing"),
+    )?;
+    stages.command(
+        "Measure a transform natively and in the sandbox",
+        &mut bench("weir-sandbox", "transform"),
     )?;
     stages.command(
         "Measure the whole pipeline on a million drug events",
-        &mut workspace.cargo(["bench", "--package", "weir-tests", "--bench", "pipeline"]),
+        &mut bench("weir-tests", "pipeline"),
     )?;
     stages.finish();
     eprintln!(

@@ -8,6 +8,7 @@ pub(crate) mod sql;
 pub(crate) mod validate;
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::PathBuf;
 
 use weir_engine::session::Resources;
@@ -96,8 +97,27 @@ pub(crate) fn sandbox() -> Result<Sandbox, Failure> {
 pub(crate) fn print_json<T: serde::Serialize>(value: &T) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(value)
         .map_err(|error| Failure::new(format!("cannot write JSON: {error}")))?;
-    println!("{text}");
-    Ok(())
+    print(&format!("{text}\n"))
+}
+
+/// Writes to stdout. A reader that has enough and hangs up, such as `head`, is no failure.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    let mut stdout = std::io::stdout().lock();
+    written(
+        stdout
+            .write_all(text.as_bytes())
+            .and_then(|()| stdout.flush()),
+    )
+}
+
+/// The outcome of writing to stdout.
+pub(crate) fn written(outcome: std::io::Result<()>) -> Result<(), Failure> {
+    match outcome {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::new(format!("cannot write: {error}")).hint("check where the output goes"))
+        }
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]

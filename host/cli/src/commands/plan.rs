@@ -7,7 +7,7 @@ use weir_engine::types::scope_text;
 use weir_pipeline::{FailAction, ReadSource, WriteMode};
 
 use crate::args::{Output, PlanArgs};
-use crate::commands::{print_json, resources, sandbox};
+use crate::commands::{print, print_json, resources, sandbox};
 use crate::failure::Failure;
 
 pub(crate) async fn run(args: &PlanArgs) -> Result<u8, Failure> {
@@ -21,7 +21,7 @@ pub(crate) async fn run(args: &PlanArgs) -> Result<u8, Failure> {
     };
     let plan = planner.plan(pipeline).await?;
     match args.output {
-        Output::Text => print!("{}", text(&plan)),
+        Output::Text => print(&text(&plan))?,
         Output::Json => print_json(&json(&plan))?,
     }
     Ok(0)

@@ -4,7 +4,7 @@ use serde_json::json;
 use weir_sandbox::Limits;
 
 use crate::args::{InspectArgs, Output};
-use crate::commands::{print_json, sandbox};
+use crate::commands::{print, print_json, sandbox};
 use crate::failure::Failure;
 use crate::table::{Table, thousands};
 
@@ -41,37 +41,35 @@ pub(crate) async fn inspect(args: &InspectArgs) -> Result<u8, Failure> {
         }))?;
         return Ok(0);
     }
-    println!("{} {}: {}", info.name, info.version, info.description);
-    println!();
-    println!(
-        "  world    {} (weir:plugin@{})",
-        plugin.world(),
-        plugin.track()
-    );
-    println!("  sha256   {}", plugin.digest());
-    println!("  size     {} bytes", thousands(plugin.size()));
     let columns = match info.columns.is_empty() {
         true => "as its configuration says".to_owned(),
         false => info.columns.join(", "),
     };
-    println!("  columns  {columns}");
-    println!();
-    println!("rules");
+    let mut text = format!(
+        "{} {}: {}\n\n  world    {} (weir:plugin@{})\n  sha256   {}\n  size     {} bytes\n  columns  {columns}\n",
+        info.name,
+        info.version,
+        info.description,
+        plugin.world(),
+        plugin.track(),
+        plugin.digest(),
+        thousands(plugin.size()),
+    );
     let mut rules = Table::new(&[], &[]);
     for rule in &info.rules {
         rules.row(vec![rule.name.clone(), rule.description.clone()]);
     }
-    print!("{}", rules.render(2).trim_start_matches('\n'));
-    println!();
-    println!("imports");
+    text.push_str("\nrules\n");
+    text.push_str(rules.render(2).trim_start_matches('\n'));
+    text.push_str("\nimports\n");
     for import in plugin.imports() {
-        println!("  {import}");
+        text.push_str(&format!("  {import}\n"));
     }
-    println!();
-    println!("configuration");
+    text.push_str("\nconfiguration\n");
+    print(&text)?;
     match serde_json::from_str::<serde_json::Value>(&info.config_schema) {
         Ok(schema) => print_json(&schema)?,
-        Err(_) => println!("  its JSON Schema is not JSON"),
+        Err(_) => print("  its JSON Schema is not JSON\n")?,
     }
     Ok(0)
 }

@@ -4,7 +4,7 @@ use weir_engine::lake::Lake;
 use weir_engine::record::{RuleCount, RunRecord};
 
 use crate::args::{Output, RunsArgs, ShowArgs};
-use crate::commands::print_json;
+use crate::commands::{print, print_json};
 use crate::failure::Failure;
 use crate::table::{Table, thousands};
 
@@ -47,7 +47,7 @@ pub(crate) async fn list(args: &RunsArgs) -> Result<u8, Failure> {
             sum(|counts| counts.dropped),
         ]);
     }
-    print!("{}", table.render(0));
+    print(&table.render(0))?;
     Ok(0)
 }
 
@@ -56,7 +56,7 @@ pub(crate) async fn show(args: &ShowArgs) -> Result<u8, Failure> {
     let record = RunRecord::find(&lake.weir(), &args.run).await?;
     match args.output {
         Output::Json => print_json(&record)?,
-        Output::Text => print!("{}", text(&record)),
+        Output::Text => print(&text(&record))?,
     }
     Ok(0)
 }

@@ -9,7 +9,7 @@ use weir_engine::lake::Lake;
 use weir_engine::{Error, query};
 
 use crate::args::{RowsOutput, SqlArgs};
-use crate::commands::resources;
+use crate::commands::{print, resources, written};
 use crate::failure::Failure;
 
 /// A table for people holds no more rows than this; for all of them there is CSV and JSON.
@@ -19,8 +19,6 @@ pub(crate) async fn run(args: &SqlArgs) -> Result<u8, Failure> {
     let lake = Lake::at(&args.lake.lake).await?;
     let mut rows = query::sql(&lake, &args.query, resources()?).await?;
     let schema = rows.schema();
-    let mut stdout = std::io::stdout().lock();
-    let written = |error: &dyn std::fmt::Display| Failure::new(format!("cannot write: {error}"));
     match args.output {
         RowsOutput::Text => {
             let mut batches = vec![RecordBatch::new_empty(schema)];
@@ -37,27 +35,46 @@ pub(crate) async fn run(args: &SqlArgs) -> Result<u8, Failure> {
                 }
             }
             let text = pretty_format_batches(&batches).map_err(Error::from)?;
-            writeln!(stdout, "{text}").map_err(|error| written(&error))?;
+            print(&format!("{text}\n"))?;
             if more {
                 eprintln!("the first {MOST_ROWS} rows; --output csv or json gives all");
             }
         }
         RowsOutput::Json => {
-            let mut writer = arrow::json::LineDelimitedWriter::new(stdout);
             while let Some(batch) = rows.try_next().await.map_err(Error::from)? {
-                writer.write(&batch).map_err(|error| written(&error))?;
+                let mut writer = arrow::json::LineDelimitedWriter::new(Vec::new());
+                writer.write(&batch).map_err(Error::from)?;
+                writer.finish().map_err(Error::from)?;
+                if !send(&writer.into_inner())? {
+                    break;
+                }
             }
-            writer.finish().map_err(|error| written(&error))?;
         }
         RowsOutput::Csv => {
-            let mut writer = arrow::csv::Writer::new(stdout);
-            writer
-                .write(&RecordBatch::new_empty(schema))
-                .map_err(|error| written(&error))?;
-            while let Some(batch) = rows.try_next().await.map_err(Error::from)? {
-                writer.write(&batch).map_err(|error| written(&error))?;
+            let mut header = true;
+            let mut next = Some(RecordBatch::new_empty(schema));
+            while let Some(batch) = next {
+                let mut text = Vec::new();
+                arrow::csv::WriterBuilder::new()
+                    .with_header(header)
+                    .build(&mut text)
+                    .write(&batch)
+                    .map_err(Error::from)?;
+                header = false;
+                if !send(&text)? {
+                    break;
+                }
+                next = rows.try_next().await.map_err(Error::from)?;
             }
         }
     }
     Ok(0)
+}
+
+/// Writes to stdout; whether the reader wants more.
+fn send(bytes: &[u8]) -> Result<bool, Failure> {
+    match std::io::stdout().lock().write_all(bytes) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
+        outcome => written(outcome).map(|()| true),
+    }
 }

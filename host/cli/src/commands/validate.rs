@@ -1,7 +1,7 @@
 //! `weir validate`.
 
 use crate::args::ValidateArgs;
-use crate::commands::print_json;
+use crate::commands::{print, print_json};
 use crate::failure::Failure;
 
 pub(crate) fn run(args: &ValidateArgs) -> Result<u8, Failure> {
@@ -18,7 +18,7 @@ pub(crate) fn run(args: &ValidateArgs) -> Result<u8, Failure> {
     }
     if args.resolved {
         let given = (!given.is_empty()).then_some(&given);
-        print!("{}", file.resolved_toml(given)?);
+        print(&file.resolved_toml(given)?)?;
     } else {
         eprintln!("{} is valid", args.pipeline.pipeline.display());
     }

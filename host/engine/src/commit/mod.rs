@@ -204,7 +204,9 @@ impl Decisions {
         Ok(files)
     }
 
-    /// Settles which files batch `n` reads: `files`, unless an earlier attempt has settled it.
+    /// Settles which files batch `n` reads: `files`, unless an earlier attempt has settled it and
+    /// all of what it settled is still among `files`. Nothing has been decided of a batch that an
+    /// earlier attempt only settled, so a file that was mended or taken away since is no loss.
     pub async fn intend(&self, n: u64, files: Vec<InputFile>) -> Result<Vec<InputFile>> {
         let place = Decisions::numbered(&self.offsets, n);
         let intent = Intent {
@@ -215,9 +217,19 @@ impl Decisions {
             return Ok(intent.files);
         }
         let settled: Option<Intent> = place.read_json().await?;
-        settled
-            .map(|intent| intent.files)
-            .ok_or_else(|| Error::new(ErrorKind::Conflict, "an intent has vanished"))
+        match settled {
+            Some(settled) if settled.files.iter().all(|file| intent.files.contains(file)) => {
+                Ok(settled.files)
+            }
+            _ => {
+                tracing::warn!(
+                    n,
+                    "input that an earlier attempt had settled has changed, settling it anew"
+                );
+                place.write_json(&intent).await?;
+                Ok(intent.files)
+            }
+        }
     }
 
     /// Decides. Whoever loses the race for a number gets a conflict.

@@ -39,7 +39,18 @@ pub(super) async fn read(
                             Some(peeler) => peeler.peel(&chunk),
                             None => chunk,
                         },
-                        None => { ended = true; break; }
+                        None => {
+                            ended = true;
+                            if peeler.as_ref().is_some_and(ArrayPeeler::is_open) {
+                                Err(fault(
+                                    &file,
+                                    &format!("after row {rows}"),
+                                    "the file ends in the middle of an array",
+                                )
+                                .with_hint("mend the file: it is truncated, fetch it again"))?;
+                            }
+                            break;
+                        }
                     }
                 }
                 let used = decoder.decode(&rest).map_err(|error| json_fault(&file, rows, &error))?;
@@ -86,9 +97,15 @@ struct ArrayPeeler {
     in_string: bool,
     escaped: bool,
     opened: bool,
+    closed: bool,
 }
 
 impl ArrayPeeler {
+    /// Whether an array was begun and has not ended.
+    fn is_open(&self) -> bool {
+        self.opened && !self.closed
+    }
+
     fn peel(&mut self, chunk: &[u8]) -> Bytes {
         let mut out = chunk.to_vec();
         for byte in &mut out {
@@ -107,7 +124,11 @@ impl ArrayPeeler {
                     self.opened = true;
                     *byte = b' ';
                 }
-                b']' | b',' if self.depth == 0 && self.opened => *byte = b' ',
+                b']' if self.depth == 0 && self.opened => {
+                    self.closed = true;
+                    *byte = b' ';
+                }
+                b',' if self.depth == 0 && self.opened => *byte = b' ',
                 b'{' | b'[' => self.depth += 1,
                 b'}' | b']' => self.depth = self.depth.saturating_sub(1),
                 _ => {}

@@ -89,7 +89,7 @@ pub async fn list(dir: &Path, read: &FileRead) -> Result<Vec<InputFile>> {
     for glob in expand_braces(&read.glob) {
         let (base, pattern) = split_glob(dir, &glob)?;
         for object in base.list().await? {
-            let path = format!("/{}", percent_decoded(object.location.as_ref()));
+            let path = format!("/{}", object.location);
             if pattern.matches_with(&path, options) {
                 found.push(InputFile {
                     path,
@@ -112,13 +112,6 @@ pub async fn list(dir: &Path, read: &FileRead) -> Result<Vec<InputFile>> {
         ));
     }
     Ok(found)
-}
-
-/// The local store encodes what its paths cannot hold; a person knows the plain name.
-fn percent_decoded(path: &str) -> String {
-    object_store::path::Path::from_url_path(path)
-        .map(|path| path.to_string())
-        .unwrap_or_else(|_| path.to_owned())
 }
 
 /// `a{b,c}d` as `abd` and `acd`, which the glob crate leaves to us. Braces do not nest.

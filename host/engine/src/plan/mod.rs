@@ -261,6 +261,13 @@ fn at(error: Error, place: &weir_pipeline::Place) -> Error {
     }
     match error.kind() {
         crate::ErrorKind::Usage if error.faults().is_none() => fault.into(),
+        crate::ErrorKind::Input => {
+            let mut placed = Error::input(format!("{error}\n --> {place}"));
+            if let Some(hint) = error.hint() {
+                placed = placed.with_hint(hint);
+            }
+            placed
+        }
         _ => error,
     }
 }

@@ -174,9 +174,10 @@ pub async fn run(
             Ok(entry) => entry,
             Err(error) => {
                 let mut entry = step::blank_record(planned, Status::Failed);
+                entry.n = error.decided();
                 entry.error = Some(error.to_string());
                 entry.hint = error.hint().map(str::to_owned);
-                tracing::error!(step = %planned.step.name, error = %error, "step failed");
+                tracing::info!(step = %planned.step.name, error = %error, "step failed");
                 if first_error.is_none() {
                     first_error = Some(error);
                 }

@@ -114,7 +114,9 @@ impl StepRun {
         };
         let decision = self.decision(planned, n, files.clone(), &mut work)?;
         decisions.decide(&decision).await?;
-        let applied = commit::apply(&decision).await?;
+        let applied = commit::apply(&decision)
+            .await
+            .map_err(|error| error.after_decision(n))?;
         let mut record = self.record(planned, &work, warned);
         record.n = Some(n);
         record.files = files.len() as u64;

@@ -179,8 +179,10 @@ pub struct WrittenFile {
     pub rows: u64,
     /// Its size in bytes.
     pub bytes: u64,
-    /// Delta statistics as JSON.
-    pub stats: String,
+    /// Delta statistics as JSON. They hold values of rows, so a decision does not keep them:
+    /// whoever rolls it forward reads them from the file again.
+    #[serde(skip)]
+    pub stats: Option<String>,
 }
 
 /// What a segment wrote and counted, over all partitions.
@@ -231,7 +233,7 @@ impl Report {
         self.name.push(file.path);
         self.rows.push(file.rows);
         self.bytes.push(file.bytes);
-        self.stats.push(Some(file.stats));
+        self.stats.push(file.stats);
     }
 
     fn count(&mut self, kind: &'static str, index: u32, name: &str, rows: u64) {
@@ -279,7 +281,7 @@ pub fn written(batches: &[RecordBatch]) -> Result<SegmentResult> {
                 path: name.value(row).to_owned(),
                 rows: count,
                 bytes: bytes.value(row),
-                stats: stats.value(row).to_owned(),
+                stats: stats.is_valid(row).then(|| stats.value(row).to_owned()),
             };
             match kind.value(row) {
                 "accepted" => {
