@@ -193,7 +193,10 @@ fn last_screen(
                 Some(_) => "decided: the next run finishes it",
                 None => "not part of this run",
             };
-            text.push_str(&format!("  {target}: {state}\n"));
+            let line = format!("  {target}: {state}\n");
+            if !text.contains(&line) {
+                text.push_str(&line);
+            }
         }
     }
     let blocked: Vec<&str> = record

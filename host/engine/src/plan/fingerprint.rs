@@ -11,7 +11,8 @@ use super::{PlannedSegment, PlannedWrite, hex};
 use crate::plugins::LoadedPlugin;
 use crate::types::scope_text;
 
-/// Hex of the SHA-256 of a JSON text that names everything that matters: what is read and how,
+/// Hex of the SHA-256 of a JSON text that names everything that matters: how input is read (not
+/// from where: the decision names its files),
 /// each stage with component digests, configuration, grants, checks and queries, and the schemas
 /// of the targets. Limits do not matter: they stop a step, they do not change what it writes.
 pub(super) fn of(
@@ -22,7 +23,6 @@ pub(super) fn of(
 ) -> String {
     let read = match &step.read.source {
         ReadSource::Files(read) => json!({
-            "glob": read.glob,
             "format": format!("{:?}", read.format),
             "compression": format!("{:?}", read.compression),
             "schema": format!("{:?}", read.schema),
