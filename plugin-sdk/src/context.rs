@@ -38,7 +38,7 @@ impl Context {
             .map(|field| field.name().as_str())
             .collect();
         Err(Error::data(format!(
-            "the input lacks {}; it has {}\nhint: name the missing columns in the stage's `grant`",
+            "the input lacks {}; it has {}; name the missing columns in the stage's `grant`",
             missing.join(", "),
             if there.is_empty() {
                 "no columns".to_owned()

@@ -14,10 +14,6 @@ pub(crate) struct Args {
     pub(crate) command: Command,
 }
 
-/// What the Delta library says of commits that lost a race is not for users: Weir looks again, and
-/// reports what remains.
-const DEFAULT_LOG: &str = "warn,deltalake_core=off";
-
 #[derive(Debug, ClapArgs)]
 pub(crate) struct LogArgs {
     /// What to log: error, warn, info, debug, trace, or filters such as weir_engine=debug
@@ -25,7 +21,7 @@ pub(crate) struct LogArgs {
         long,
         global = true,
         env = "WEIR_LOG",
-        default_value = DEFAULT_LOG,
+        default_value = "warn",
         value_name = "FILTER"
     )]
     pub(crate) log: String,

@@ -12,7 +12,15 @@ use crate::failure::Failure;
 
 /// Starts logging as the arguments say.
 pub(crate) fn start(args: &LogArgs) -> Result<(), Failure> {
-    let filter = EnvFilter::try_new(&args.log).map_err(|error| {
+    // What the Delta libraries say of commits that lost a race, and of every file they look at, is
+    // not for users: Weir looks again, and reports what remains. Whoever names them gets it.
+    let mut text = args.log.clone();
+    for library in ["deltalake_core", "buoyant_kernel", "buoyant_kernel_engine"] {
+        if !text.contains(library) {
+            text.push_str(&format!(",{library}=off"));
+        }
+    }
+    let filter = EnvFilter::try_new(&text).map_err(|error| {
         Failure::usage(format!("'{}' is no log filter: {error}", args.log))
             .hint("use error, warn, info, debug or trace")
     })?;

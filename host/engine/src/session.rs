@@ -7,10 +7,12 @@ use datafusion::catalog::{MemorySchemaProvider, SchemaProvider, TableProvider};
 use datafusion::common::ParamValues;
 use datafusion::common::TableReference;
 use datafusion::common::metadata::ScalarAndMetadata;
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::execution::context::{SQLOptions, SessionContext};
 use datafusion::execution::disk_manager::DiskManagerBuilder;
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::logical_expr::{Expr, lit};
 use datafusion::prelude::{DataFrame, SessionConfig};
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::parser::Statement;
@@ -28,13 +30,22 @@ pub struct Resources {
     pub partitions: usize,
 }
 
-impl Default for Resources {
-    /// One GiB, and a partition a core.
-    fn default() -> Resources {
+impl Resources {
+    /// What `partitions` tasks need: a quarter of a GiB each, for two plugins at work and the rest,
+    /// and one GiB at least.
+    pub fn for_partitions(partitions: usize) -> Resources {
         Resources {
-            memory: 1 << 30,
-            partitions: std::thread::available_parallelism().map_or(1, usize::from),
+            memory: (1 << 30).max(partitions.saturating_mul(256 << 20)),
+            partitions,
         }
+    }
+}
+
+impl Default for Resources {
+    /// A partition a core, but no more than eight.
+    fn default() -> Resources {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Resources::for_partitions(cores.min(8))
     }
 }
 
@@ -140,6 +151,25 @@ pub async fn query(
     frame
         .with_param_values(ParamValues::Map(values))
         .map_err(sql_error)
+}
+
+/// An expression with its `$name` parameters bound; those it names and nobody gave stay.
+pub fn with_params(
+    expression: Expr,
+    params: &BTreeMap<String, ParamValue>,
+) -> datafusion::error::Result<Expr> {
+    let bound = expression.transform(|node| {
+        Ok(match &node {
+            Expr::Placeholder(placeholder) => {
+                match params.get(placeholder.id.trim_start_matches('$')) {
+                    Some(value) => Transformed::yes(lit(scalar(value))),
+                    None => Transformed::no(node),
+                }
+            }
+            _ => Transformed::no(node),
+        })
+    })?;
+    Ok(bound.data)
 }
 
 /// What DataFusion says of a query, as the query's author's problem.

@@ -312,7 +312,7 @@ impl SandboxError {
                 format!("rebuild the plugin against weir:plugin@{}, or install a weir that supports its version", crate::track::SUPPORTED)
             }
             SandboxError::WrongTrack { found: None, .. } => {
-                "a plugin exports `transformer`, `checker` or `decoder-plugin`: start from `weir plugin new`".into()
+                "a plugin exports `transformer`, `checker` or `decoder-plugin`: build it with the SDK, or from the folder `wit/`".into()
             }
             SandboxError::ForbiddenImport { import, .. } if import.starts_with("wasi:http") => {
                 "plugins have no network; read the data in the pipeline and pass it in".into()
@@ -330,15 +330,15 @@ impl SandboxError {
             SandboxError::Trap { what, .. } if what.contains("stack") => {
                 "the plugin recurses too deeply; its author must bound the recursion".into()
             }
-            SandboxError::Trap { .. } => "see the guest's log for its last words (RUST_LOG=weir::guest=debug)".into(),
+            SandboxError::Trap { .. } => "see the guest's log for its last words (--log weir::guest=debug)".into(),
             SandboxError::Limit { which, .. } => match which {
                 LimitKind::Memory => "raise `memory` in the stage's grant".into(),
                 LimitKind::Deadline => "raise `deadline` in the stage's grant, if the plugin is only slow".into(),
-                LimitKind::WallClock => "raise `wall_clock` in the stage's grant, if what the plugin waits for is only slow".into(),
-                LimitKind::OutputBytes => "raise `output_bytes` in the stage's grant".into(),
-                LimitKind::OutputRows => "raise `rows_out_per_row` in the stage's grant".into(),
+                LimitKind::WallClock => "raise `deadline` in the stage's grant: a call may take ten times as long, waiting included, and never less than a minute".into(),
+                LimitKind::OutputBytes => "emit less for one batch: this limit is fixed".into(),
+                LimitKind::OutputRows => "emit fewer rows for one batch: this limit is fixed".into(),
                 LimitKind::Hostcall => "the plugin passed more in one call than its output limit allows; emit smaller batches".into(),
-                LimitKind::Tables => "raise `table_elements` in the stage's grant".into(),
+                LimitKind::Tables => "build the plugin with fewer function pointers: this limit is fixed".into(),
                 LimitKind::Instances => "lower the run's parallelism, or raise max_instances".into(),
             },
             SandboxError::BadBatch { .. } | SandboxError::BadSchema { .. } | SandboxError::Contract { .. } => {

@@ -46,7 +46,7 @@ impl Default for SandboxOptions {
         SandboxOptions {
             cache_dir: None,
             max_instances: 64,
-            max_memory: 1 << 30,
+            max_memory: 2 << 30,
             deadlines: true,
         }
     }

@@ -51,14 +51,8 @@ impl PipelineArgs {
 /// `WEIR_PARTITIONS`.
 pub(crate) fn resources() -> Result<Resources, Failure> {
     let mut resources = Resources::default();
-    if let Ok(text) = std::env::var("WEIR_MEMORY") {
-        resources.memory = bytes(&text).ok_or_else(|| {
-            Failure::usage(format!("WEIR_MEMORY is '{text}', which is no size"))
-                .hint("write it like 512MiB or 2GiB")
-        })?;
-    }
     if let Ok(text) = std::env::var("WEIR_PARTITIONS") {
-        resources.partitions = text
+        let partitions = text
             .parse()
             .ok()
             .filter(|count| *count > 0)
@@ -68,6 +62,13 @@ pub(crate) fn resources() -> Result<Resources, Failure> {
                 ))
                 .hint("write the number of cores to use")
             })?;
+        resources = Resources::for_partitions(partitions);
+    }
+    if let Ok(text) = std::env::var("WEIR_MEMORY") {
+        resources.memory = bytes(&text).ok_or_else(|| {
+            Failure::usage(format!("WEIR_MEMORY is '{text}', which is no size"))
+                .hint("write it like 512MiB or 2GiB")
+        })?;
     }
     Ok(resources)
 }
@@ -83,10 +84,11 @@ fn bytes(text: &str) -> Option<usize> {
 /// A sandbox that keeps compiled plugins in the user's cache folder (`WEIR_CACHE` to choose
 /// another).
 pub(crate) fn sandbox() -> Result<Sandbox, Failure> {
-    let cache = std::env::var_os("WEIR_CACHE")
+    let named = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let cache = named("WEIR_CACHE")
         .map(PathBuf::from)
-        .or_else(|| std::env::var_os("XDG_CACHE_HOME").map(|dir| PathBuf::from(dir).join("weir")))
-        .or_else(|| std::env::var_os("HOME").map(|dir| PathBuf::from(dir).join(".cache/weir")));
+        .or_else(|| named("XDG_CACHE_HOME").map(|dir| PathBuf::from(dir).join("weir")))
+        .or_else(|| named("HOME").map(|dir| PathBuf::from(dir).join(".cache/weir")));
     Ok(Sandbox::new(SandboxOptions {
         cache_dir: cache.map(|dir| dir.join("compiled")),
         ..SandboxOptions::default()

@@ -195,11 +195,15 @@ impl Decisions {
         Ok((next, rolled.then_some(decision)))
     }
 
-    /// The files that any decision has read.
-    pub async fn loaded_files(&self) -> Result<BTreeSet<InputFile>> {
+    /// The files whose rows are in all of `targets` by a decision.
+    pub async fn loaded_files(&self, targets: &[String]) -> Result<BTreeSet<InputFile>> {
         let mut files = BTreeSet::new();
         for n in self.numbers().await? {
-            files.extend(self.get(n).await?.input);
+            let decision = self.get(n).await?;
+            let wrote = |target: &String| decision.targets.iter().any(|t| t.name() == target);
+            if targets.iter().all(wrote) {
+                files.extend(decision.input);
+            }
         }
         Ok(files)
     }

@@ -283,10 +283,11 @@ pub(super) fn typed_column(
                 .collect();
             // Safe: what does not parse becomes null, and shows as a null that was none before.
             let typed = cast_with_options(&trimmed, other, &CastOptions::default())?;
-            if typed.null_count() > text.null_count() {
-                let place = (0..typed.len())
-                    .find(|index| typed.is_null(*index) && !text.is_null(*index))
-                    .unwrap_or_default();
+            let lost = |index: &usize| {
+                !trimmed.is_null(*index)
+                    && (typed.is_null(*index) || !exact(trimmed.value(*index), other))
+            };
+            if let Some(place) = (0..typed.len()).find(lost) {
                 return Err(fault(
                     file,
                     &format!("row {}", row + place as u64 + 1),
@@ -314,6 +315,31 @@ pub(super) fn typed_column(
     Ok(typed)
 }
 
+/// Whether the type holds all of the text: arrow rounds decimals, takes the day of a moment for a
+/// date and cuts what is finer than a microsecond.
+fn exact(text: &str, data_type: &DataType) -> bool {
+    let fraction = || {
+        let digits = text.rsplit_once('.').map_or("", |(_, fraction)| fraction);
+        let end = digits
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(digits.len());
+        digits
+            .get(..end)
+            .unwrap_or_default()
+            .trim_end_matches('0')
+            .len()
+    };
+    match data_type {
+        DataType::Decimal128(_, scale) => {
+            !text.contains(['e', 'E'])
+                && usize::try_from(*scale).is_ok_and(|scale| fraction() <= scale)
+        }
+        DataType::Date32 => text.len() <= 10,
+        DataType::Timestamp(_, _) | DataType::Time64(_) => fraction() <= 6,
+        _ => true,
+    }
+}
+
 /// What arrow's decoder says, which names line and field and never a value.
 fn decode_fault(file: &InputFile, error: ArrowError) -> Error {
     let what = match error {
@@ -328,4 +354,29 @@ fn decode_fault(file: &InputFile, error: ArrowError) -> Error {
         "mend the file, or check the options of the step's `read`"
     };
     Error::input(format!("{}: {what}", file.path)).with_hint(hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_type_holds_all_of_a_text_or_does_not() {
+        let cents = DataType::Decimal128(10, 2);
+        for (text, holds) in [
+            ("1.25", true),
+            ("1.2500", true),
+            ("7", true),
+            ("1.259", false),
+            ("1e3", false),
+        ] {
+            assert_eq!(exact(text, &cents), holds, "{text}");
+        }
+        assert!(exact("2026-01-05", &DataType::Date32));
+        assert!(!exact("2026-01-05T23:00:00", &DataType::Date32));
+        let moment = DataType::Timestamp(arrow::datatypes::TimeUnit::Microsecond, None);
+        assert!(exact("2026-01-05T23:00:00.123456000", &moment));
+        assert!(!exact("2026-01-05T23:00:00.123456789", &moment));
+        assert!(exact("2026-01-05T23:00:00.5+02:00", &moment));
+    }
 }

@@ -14,7 +14,8 @@ use datafusion::execution::context::SessionContext;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use sha2::{Digest, Sha256};
 use weir_pipeline::{
-    CheckKind, Fault, Pipeline, ReadSource, StageAction, Step, TableName, Target, find_cycle,
+    CheckKind, Fault, FileFormat, Pipeline, ReadSource, StageAction, Step, TableName, Target,
+    find_cycle,
 };
 use weir_sandbox::Sandbox;
 
@@ -347,6 +348,21 @@ async fn read_schema(
                 .await
                 .map_err(|error| at(error, &step.read.place))?;
             let schema = files::schema(read, &found).await?;
+            if let (FileFormat::Csv(_), Some(field)) = (
+                &read.format,
+                schema
+                    .fields()
+                    .iter()
+                    .find(|field| field.data_type().is_nested()),
+            ) {
+                return Err(Fault::new(format!(
+                    "column '{}' is a list or struct, which a CSV file cannot hold",
+                    field.name()
+                ))
+                .at(&step.read.place)
+                .hint("declare it as string, and take it apart in a plugin")
+                .into());
+            }
             Ok((schema, Some(found)))
         }
         ReadSource::Table(name) => {

@@ -13,7 +13,7 @@ use weir_pipeline::{
     Check, CheckKind, CheckStage, FailAction, Fault, Grant, OnFail, Pipeline, Place, PluginStage,
     Stage, StageAction, Step, TableName,
 };
-use weir_sandbox::{BindRequest, Limits, World};
+use weir_sandbox::{BindRequest, Limits, SandboxError, World};
 
 use super::{PlannedSegment, PlannedStep, SegmentSource, at, read_schema, targets};
 use crate::error::{Error, Result};
@@ -251,14 +251,19 @@ impl StepPlanner<'_> {
                 .collect(),
             input: Arc::new(schema.project(&granted)?),
         };
-        let mut instance = loaded.plugin.instantiate(&fate.label, &limits).await?;
-        let outputs = instance.bind(&bind).await.map_err(|error| {
+        let placed = |error: SandboxError| {
+            if error.retryable() {
+                return Error::from(error);
+            }
             let mut fault = Fault::new(error.to_string()).at(&stage.place);
             if let Some(hint) = error.hint() {
                 fault = fault.hint(hint);
             }
             Error::from(fault)
-        })?;
+        };
+        let started = loaded.plugin.instantiate(&fate.label, &limits).await;
+        let mut instance = started.map_err(placed)?;
+        let outputs = instance.bind(&bind).await.map_err(placed)?;
         let role = if world == World::Transform {
             let passed: Vec<usize> = (0..schema.fields().len())
                 .filter(|index| !granted.contains(index))
@@ -447,6 +452,7 @@ impl StepPlanner<'_> {
                 let demanded = self
                     .context
                     .parse_sql_expr(sql, &df_schema)
+                    .and_then(|demanded| session::with_params(demanded, &self.pipeline.params))
                     .map_err(|error| at(session::sql_error(error), &check.place))?;
                 !demanded
             }

@@ -278,11 +278,7 @@ pub(crate) fn now() -> String {
 pub(crate) fn timed_out(planned: &PlannedStep, limit: std::time::Duration) -> Error {
     Error::new(
         ErrorKind::Storage,
-        format!(
-            "step '{}' took longer than {} s",
-            planned.step.name,
-            limit.as_secs()
-        ),
+        format!("step '{}' took longer than {:?}", planned.step.name, limit),
     )
     .with_hint("raise `timeout` of the step, or give it less to do; no target was changed")
 }

@@ -96,7 +96,12 @@ impl StepRun {
         // The input, settled before work starts.
         let mut files = planned.files.clone().unwrap_or_default();
         if appends {
-            let loaded = decisions.loaded_files().await?;
+            let targets: Vec<String> = planned
+                .writes
+                .iter()
+                .map(|write| write.target.display())
+                .collect();
+            let loaded = decisions.loaded_files(&targets).await?;
             files.retain(|file| !loaded.contains(file));
             if files.is_empty() {
                 return Ok(blank_record(planned, Status::UpToDate));
@@ -106,7 +111,7 @@ impl StepRun {
 
         let mut work = self.write_files(planned, &files).await?;
         let warned = match judge(planned, &work) {
-            Ok(warned) => warned,
+            Ok(warned) => warned || !work.quarantined.is_empty(),
             Err(error) => {
                 self.abandon(planned, &work).await?;
                 return Err(error);
