@@ -316,7 +316,7 @@ impl SqliteCommit {
             let columns = batch
                 .columns()
                 .iter()
-                .map(|column| SqlColumn::of(column))
+                .map(SqlColumn::of)
                 .collect::<Result<Vec<_>>>()?;
             for row in 0..batch.num_rows() {
                 let mut index = 1;

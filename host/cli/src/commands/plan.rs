@@ -2,7 +2,7 @@
 
 use arrow::datatypes::Schema;
 use serde_json::{Value, json};
-use weir_engine::plan::{Plan, PlannedStep, PlannedWork, Planner, SegmentSource, grant_text};
+use weir_engine::plan::{Plan, PlannedStep, PlannedWork, Planner, SegmentSource};
 use weir_engine::types::scope_text;
 use weir_pipeline::{FailAction, ReadSource, WriteMode};
 
@@ -80,23 +80,14 @@ fn stages(step: &PlannedStep) -> Vec<(u32, String)> {
         }
         for stage in &segment.stages {
             let what = match &stage.work {
-                PlannedWork::Plugin {
-                    plugin,
-                    limits,
-                    bind,
-                    granted,
-                    ..
-                } => format!(
+                PlannedWork::Plugin(call) => format!(
                     "{} plugin '{}' ({}): granted {}, {} MiB, {} ms a call; rejects → {}",
-                    plugin.plugin.world(),
-                    plugin.plugin.name(),
-                    plugin.plugin.digest().chars().take(12).collect::<String>(),
-                    match granted.len() == bind.input.fields().len() {
-                        true => columns_text(&bind.input),
-                        false => grant_text(&bind.input, granted),
-                    },
-                    limits.memory >> 20,
-                    limits.deadline.as_millis(),
+                    call.plugin.world(),
+                    call.plugin.name(),
+                    call.plugin.digest().chars().take(12).collect::<String>(),
+                    columns_text(&call.bind.input),
+                    call.limits.memory >> 20,
+                    call.limits.deadline.as_millis(),
                     action(stage.fate.action),
                 ),
                 PlannedWork::Checks(rules) => {
@@ -278,25 +269,21 @@ fn json(plan: &Plan) -> Value {
                 .iter()
                 .flat_map(|segment| &segment.stages)
                 .filter_map(|stage| match &stage.work {
-                    PlannedWork::Plugin {
-                        plugin,
-                        limits,
-                        bind,
-                        ..
-                    } => Some(json!({
+                    PlannedWork::Plugin(call) => Some(json!({
                         "stage": stage.fate.stage + 1,
-                        "plugin": plugin.plugin.name(),
-                        "world": plugin.plugin.world().to_string(),
-                        "digest": plugin.plugin.digest(),
-                        "imports": plugin.plugin.imports(),
-                        "columns": bind
+                        "plugin": call.plugin.name(),
+                        "world": call.plugin.world().to_string(),
+                        "digest": call.plugin.digest(),
+                        "imports": call.plugin.imports(),
+                        "columns": call
+                            .bind
                             .input
                             .fields()
                             .iter()
                             .map(|field| field.name())
                             .collect::<Vec<_>>(),
-                        "memory": limits.memory,
-                        "deadline_ms": u64::try_from(limits.deadline.as_millis()).unwrap_or(u64::MAX),
+                        "memory": call.limits.memory,
+                        "deadline_ms": u64::try_from(call.limits.deadline.as_millis()).unwrap_or(u64::MAX),
                     })),
                     PlannedWork::Checks(_) => None,
                 })

@@ -6,8 +6,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use weir_pipeline::{ReadSource, StageAction, Step};
 
-use super::targets::plugin_of;
-use super::{PlannedSegment, PlannedWrite, hex};
+use super::{PlannedWrite, hex};
 use crate::plugins::LoadedPlugin;
 use crate::types::scope_text;
 
@@ -17,7 +16,6 @@ use crate::types::scope_text;
 /// of the targets. Limits do not matter: they stop a step, they do not change what it writes.
 pub(super) fn of(
     step: &Step,
-    segments: &[PlannedSegment],
     writes: &[PlannedWrite],
     plugins: &BTreeMap<String, LoadedPlugin>,
 ) -> String {
@@ -73,17 +71,10 @@ pub(super) fn of(
             })
         })
         .collect();
-    let digests: Vec<&str> = segments
-        .iter()
-        .flat_map(|segment| &segment.stages)
-        .filter_map(|stage| plugin_of(&stage.work))
-        .map(|plugin| plugin.plugin.digest())
-        .collect();
     let text = json!({
         "limit": step.read.limit,
         "read": read,
         "stages": stages,
-        "digests": digests,
         "writes": writes,
     })
     .to_string();

@@ -19,7 +19,7 @@ use weir_pipeline::{
 };
 use weir_sandbox::Sandbox;
 
-pub use stages::{PlannedStage, PlannedWork, WholeTableCheck, WholeTableKind, grant_text};
+pub use stages::{PlannedStage, PlannedWork, WholeTableCheck, WholeTableKind};
 pub use targets::{PlannedTarget, PlannedWrite, QuarantinePlan};
 
 use crate::delta;

@@ -19,7 +19,7 @@ use super::{PlannedSegment, PlannedStep, SegmentSource, at, read_schema, targets
 use crate::error::{Error, Result};
 use crate::lake::Lake;
 use crate::plugins::LoadedPlugin;
-use crate::segment::{CheckRule, EnvelopeExec, PluginRole, StageFate};
+use crate::segment::{CheckRule, EnvelopeExec, PluginCall, PluginRole, StageFate};
 use crate::session;
 
 /// A row-wise stage that can run.
@@ -41,18 +41,7 @@ pub struct PlannedStage {
 /// What a row-wise stage does.
 pub enum PlannedWork {
     /// Calls a plugin.
-    Plugin {
-        /// The plugin.
-        plugin: LoadedPlugin,
-        /// Its limits, by its grant.
-        limits: Limits,
-        /// What it is bound with.
-        bind: BindRequest,
-        /// What it does.
-        role: PluginRole,
-        /// The columns it is granted.
-        granted: Vec<usize>,
-    },
+    Plugin(Box<PluginCall>),
     /// Judges by expressions.
     Checks(Arc<[CheckRule]>),
 }
@@ -324,13 +313,13 @@ impl StepPlanner<'_> {
             fate,
             on_fail: plugin.on_fail.clone(),
             output,
-            work: PlannedWork::Plugin {
-                plugin: loaded.clone(),
+            work: PlannedWork::Plugin(Box::new(PluginCall {
+                plugin: loaded.plugin.clone(),
                 limits,
                 bind,
                 role,
                 granted,
-            },
+            })),
             above: segment.outputs.clone(),
             place: stage.place.clone(),
         });
@@ -574,26 +563,6 @@ fn names(schema: &Schema) -> String {
         .map(|field| field.name().as_str())
         .collect::<Vec<_>>()
         .join(", ")
-}
-
-/// The columns a stage grants, as a plan shows them.
-pub fn grant_text(schema: &Schema, granted: &[usize]) -> String {
-    let total = schema.fields().len();
-    if granted.len() == total {
-        return format!("all {total} columns");
-    }
-    let listed: Vec<&str> = granted
-        .iter()
-        .filter_map(|index| schema.fields().get(*index))
-        .map(|field| field.name().as_str())
-        .collect();
-    match listed.len() {
-        0..=12 => listed.join(", "),
-        count => format!(
-            "{count} of {total} columns ({}, …)",
-            listed.get(..6).unwrap_or_default().join(", ")
-        ),
-    }
 }
 
 pub(super) fn column_index(schema: &Schema, name: &str, place: &Place) -> Result<usize> {

@@ -13,7 +13,7 @@ use weir_pipeline::{
 };
 
 use super::stages::{at_index, named_output};
-use super::{PlannedSegment, PlannedStep, PlannedWork, fingerprint, hex};
+use super::{PlannedSegment, PlannedStep, fingerprint, hex};
 use crate::delta;
 use crate::error::{Error, Result};
 use crate::files::InputFile;
@@ -148,7 +148,7 @@ impl StepTargets<'_> {
             }
         }
         let quarantine = self.quarantine(&step, &segments, &writes).await?;
-        let fingerprint = fingerprint::of(&step, &segments, &writes, self.plugins);
+        let fingerprint = fingerprint::of(&step, &writes, self.plugins);
         Ok(PlannedStep {
             step,
             depends_on,
@@ -477,14 +477,6 @@ fn safe_segment(text: &str) -> String {
         text.to_owned()
     } else {
         format!("x{}", hex(&Sha256::digest(text.as_bytes()), 32))
-    }
-}
-
-/// Whether a stage's work is a plugin's.
-pub(super) fn plugin_of(work: &PlannedWork) -> Option<&LoadedPlugin> {
-    match work {
-        PlannedWork::Plugin { plugin, .. } => Some(plugin),
-        PlannedWork::Checks(_) => None,
     }
 }
 

@@ -27,8 +27,8 @@ use crate::plan::{
     PlannedSegment, PlannedStep, PlannedWork, SegmentSource, WholeTableCheck, WholeTableKind,
 };
 use crate::segment::{
-    CheckExec, CheckRule, EnvelopeExec, FailingKeys, FileKind, PluginExec, PluginTally, Quarantine,
-    SegmentOutput, SegmentResult, SegmentWriterExec, StageFate, WrittenFile, written,
+    CheckExec, CheckRule, EnvelopeExec, FailingKeys, FileKind, PluginCall, PluginExec, PluginTally,
+    Quarantine, SegmentOutput, SegmentResult, SegmentWriterExec, StageFate, WrittenFile, written,
 };
 use crate::session;
 use datafusion::physical_plan::displayable;
@@ -143,13 +143,7 @@ impl SegmentRun<'_> {
                         stage.fate.clone(),
                     ));
                 }
-                PlannedWork::Plugin {
-                    plugin,
-                    limits,
-                    bind,
-                    role,
-                    granted,
-                } => {
+                PlannedWork::Plugin(call) => {
                     let above = Arc::new(EnvelopeLayout::new(
                         Arc::clone(&self.segment.input),
                         stage.above.clone(),
@@ -163,12 +157,8 @@ impl SegmentRun<'_> {
                         plan,
                         layout,
                         Arc::clone(&above),
-                        plugin.plugin.clone(),
-                        limits.clone(),
-                        bind.clone(),
-                        role.clone(),
+                        PluginCall::clone(call),
                         stage.output,
-                        granted.clone(),
                         stage.fate.clone(),
                         tally,
                     ));

@@ -16,7 +16,7 @@ use crate::lake::{FORMAT, Location};
 use crate::plan::{Plan, PlannedSegment, PlannedStep, PlannedTarget, PlannedWork, PlannedWrite};
 use crate::record::{PluginRecord, RuleCount, Status, StepRecord, TargetRecord};
 use crate::segment::{
-    FileKind, PluginTally, Quarantine, SegmentOutput, SegmentResult, WrittenFile,
+    FileKind, PluginTally, Quarantine, SegmentOutput, SegmentResult, StageName, WrittenFile,
 };
 use crate::session;
 use crate::sqlite::{self, ScopeText, SqliteCommit};
@@ -196,7 +196,7 @@ impl StepRun {
             tallies: BTreeMap::new(),
             staged: Vec::new(),
         };
-        let stages: Arc<[(Arc<str>, Option<Arc<str>>)]> = stage_names(planned);
+        let stages = stage_names(planned);
         let last = planned.segments.len().saturating_sub(1);
         for (index, segment) in planned.segments.iter().enumerate() {
             let outputs: Arc<[SegmentOutput]> = if index == last {
@@ -221,7 +221,7 @@ impl StepRun {
                 }))
             });
             for stage in &segment.stages {
-                if matches!(stage.work, PlannedWork::Plugin { .. }) {
+                if matches!(stage.work, PlannedWork::Plugin(_)) {
                     work.tallies.entry(stage.fate.stage).or_default();
                 }
             }
@@ -346,7 +346,7 @@ impl StepRun {
                 .map(|((stage, rule), rows)| RuleCount {
                     stage: stages
                         .get(*stage as usize)
-                        .map(|(label, _)| label.to_string())
+                        .map(|name| name.label.to_string())
                         .unwrap_or_default(),
                     rule: rule.clone(),
                     rows: *rows,
@@ -453,22 +453,23 @@ fn scope_texts(scope: &[(String, ScopeValue)]) -> Vec<(String, String)> {
         .collect()
 }
 
-/// For each stage of the step its label and, for a plugin, its digest.
-fn stage_names(planned: &PlannedStep) -> Arc<[(Arc<str>, Option<Arc<str>>)]> {
+/// The stages of the step.
+fn stage_names(planned: &PlannedStep) -> Arc<[StageName]> {
     let digests: BTreeMap<u32, Arc<str>> = planned
         .segments
         .iter()
         .flat_map(|segment| &segment.stages)
         .filter_map(|stage| match &stage.work {
-            PlannedWork::Plugin { plugin, .. } => {
-                Some((stage.fate.stage, plugin.plugin.digest().into()))
-            }
+            PlannedWork::Plugin(call) => Some((stage.fate.stage, call.plugin.digest().into())),
             PlannedWork::Checks(_) => None,
         })
         .collect();
     (0_u32..)
         .zip(&planned.step.stages)
-        .map(|(index, stage)| (stage.label.as_str().into(), digests.get(&index).cloned()))
+        .map(|(index, stage)| StageName {
+            label: stage.label.as_str().into(),
+            plugin: digests.get(&index).cloned(),
+        })
         .collect()
 }
 
@@ -491,13 +492,7 @@ fn between(segment: &PlannedSegment, root: Location) -> Result<SegmentOutput> {
 fn plugin_records(planned: &PlannedStep, work: &Work) -> Vec<PluginRecord> {
     let mut records = Vec::new();
     for stage in planned.segments.iter().flat_map(|segment| &segment.stages) {
-        let PlannedWork::Plugin {
-            plugin,
-            limits,
-            bind,
-            ..
-        } = &stage.work
-        else {
+        let PlannedWork::Plugin(call) = &stage.work else {
             continue;
         };
         let tally = work
@@ -506,17 +501,18 @@ fn plugin_records(planned: &PlannedStep, work: &Work) -> Vec<PluginRecord> {
             .and_then(|tally| tally.lock().ok().map(|tally| tally.clone()))
             .unwrap_or_default();
         records.push(PluginRecord {
-            plugin: plugin.plugin.name().to_owned(),
-            digest: plugin.plugin.digest().to_owned(),
+            plugin: call.plugin.name().to_owned(),
+            digest: call.plugin.digest().to_owned(),
             stage: stage.fate.label.to_string(),
-            columns: bind
+            columns: call
+                .bind
                 .input
                 .fields()
                 .iter()
                 .map(|field| field.name().clone())
                 .collect(),
-            memory: limits.memory,
-            deadline_ms: u64::try_from(limits.deadline.as_millis()).unwrap_or(u64::MAX),
+            memory: call.limits.memory,
+            deadline_ms: u64::try_from(call.limits.deadline.as_millis()).unwrap_or(u64::MAX),
             guest_ms: u64::try_from(tally.guest_time.as_millis()).unwrap_or(u64::MAX),
             peak_memory: tally.peak_memory,
             metrics: tally.metrics,

@@ -23,9 +23,10 @@ use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, PlanProp
 
 pub use check::{CheckExec, CheckRule, FailingKeys};
 pub use envelope::EnvelopeExec;
-pub use plugin::{PluginExec, PluginRole, PluginTally};
+pub use plugin::{PluginCall, PluginExec, PluginRole, PluginTally};
 pub use writer::{
-    FileKind, Quarantine, SegmentOutput, SegmentResult, SegmentWriterExec, WrittenFile, written,
+    FileKind, Quarantine, SegmentOutput, SegmentResult, SegmentWriterExec, StageName, WrittenFile,
+    written,
 };
 
 use crate::envelope::{Envelope, EnvelopeLayout, Finding};

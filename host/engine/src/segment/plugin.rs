@@ -66,26 +66,36 @@ pub struct PluginExec {
     properties: Arc<PlanProperties>,
 }
 
+/// A plugin with what it is called with.
+#[derive(Clone)]
+pub struct PluginCall {
+    /// The plugin.
+    pub plugin: Plugin,
+    /// Its limits, by its grant.
+    pub limits: Limits,
+    /// What it is bound with.
+    pub bind: BindRequest,
+    /// What it does.
+    pub role: PluginRole,
+    /// The columns of the output that it is granted.
+    pub granted: Vec<usize>,
+}
+
 /// Everything an execution needs, shared by its partitions.
-pub(crate) struct PluginWork {
-    pub(crate) plugin: Plugin,
-    pub(crate) limits: Limits,
-    pub(crate) bind: BindRequest,
-    pub(crate) role: PluginRole,
+struct PluginWork {
+    call: PluginCall,
     /// The output worked on.
-    pub(crate) output: usize,
-    /// Its columns that the plugin is granted.
-    pub(crate) granted: Vec<usize>,
-    pub(crate) fate: StageFate,
-    pub(crate) tally: Arc<Mutex<PluginTally>>,
+    output: usize,
+    fate: StageFate,
+    tally: Arc<Mutex<PluginTally>>,
     layouts: Layouts,
 }
 
 impl fmt::Debug for PluginWork {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PluginWork")
-            .field("plugin", &self.plugin.name())
-            .field("role", &self.role)
+            .field("plugin", &self.call.plugin.name())
+            .field("role", &self.call.role)
             .field("output", &self.output)
             .finish_non_exhaustive()
     }
@@ -93,17 +103,12 @@ impl fmt::Debug for PluginWork {
 
 impl PluginExec {
     /// A node above `input`, whose batches have layout `below`; it gives batches of `above`.
-    #[expect(clippy::too_many_arguments, reason = "each is one fact of the stage")]
     pub fn new(
         input: Arc<dyn ExecutionPlan>,
         below: Arc<EnvelopeLayout>,
         above: Arc<EnvelopeLayout>,
-        plugin: Plugin,
-        limits: Limits,
-        bind: BindRequest,
-        role: PluginRole,
+        call: PluginCall,
         output: usize,
-        granted: Vec<usize>,
         fate: StageFate,
         tally: Arc<Mutex<PluginTally>>,
     ) -> PluginExec {
@@ -115,12 +120,8 @@ impl PluginExec {
             ),
             input,
             work: Arc::new(PluginWork {
-                plugin,
-                limits,
-                bind,
-                role,
+                call,
                 output,
-                granted,
                 fate,
                 tally,
                 layouts: Layouts { below, above },
@@ -132,28 +133,29 @@ impl PluginExec {
 impl PluginWork {
     /// A bound instance whose memory is reserved, and whose answer is still what was planned.
     async fn start(&self, context: &TaskContext) -> Result<(Instance, MemoryReservation)> {
-        let reservation = MemoryConsumer::new(format!("plugin {}", self.plugin.name()))
+        let reservation = MemoryConsumer::new(format!("plugin {}", self.call.plugin.name()))
             .register(context.memory_pool());
         reservation
-            .try_grow(usize::try_from(self.limits.memory).unwrap_or(usize::MAX))
+            .try_grow(usize::try_from(self.call.limits.memory).unwrap_or(usize::MAX))
             .map_err(|_| {
                 Error::new(
                     crate::ErrorKind::Plugin,
                     format!(
                         "{}: {} MiB of memory are granted to plugin '{}', more than is left",
                         self.fate.label,
-                        self.limits.memory >> 20,
-                        self.plugin.name()
+                        self.call.limits.memory >> 20,
+                        self.call.plugin.name()
                     ),
                 )
                 .with_hint("lower `grant.memory` of the stage, or raise WEIR_MEMORY (such as 2GiB)")
             })?;
         let mut instance = self
+            .call
             .plugin
-            .instantiate(&self.fate.label, &self.limits)
+            .instantiate(&self.fate.label, &self.call.limits)
             .await?;
-        let outputs = instance.bind(&self.bind).await?;
-        if let PluginRole::Transform { emitted, .. } = &self.role {
+        let outputs = instance.bind(&self.call.bind).await?;
+        if let PluginRole::Transform { emitted, .. } = &self.call.role {
             let same = outputs.len() == emitted.len()
                 && outputs
                     .iter()
@@ -165,7 +167,7 @@ impl PluginWork {
                     format!(
                         "{}: plugin '{}' bound to other outputs than when the run was planned",
                         self.fate.label,
-                        self.plugin.name()
+                        self.call.plugin.name()
                     ),
                 )
                 .with_hint(
@@ -180,11 +182,11 @@ impl PluginWork {
         let mut envelope = Envelope::open(&self.layouts.below, batch)?;
         let derived = envelope.output(self.output)?.clone();
         let parents = derived.parents();
-        let granted = derived.rows.project(&self.granted)?;
+        let granted = derived.rows.project(&self.call.granted)?;
         let mut findings = Vec::new();
-        let mut emitted = Emitted::new(&self.role);
+        let mut emitted = Emitted::new(&self.call.role);
         let mut start = 0_u32;
-        for piece in weir_sandbox::split(&granted, self.limits.memory) {
+        for piece in weir_sandbox::split(&granted, self.call.limits.memory) {
             let rows = u32::try_from(piece.num_rows())
                 .map_err(|_| Error::internal("a batch has more rows than can be counted"))?;
             match instance.process(&piece).await {
@@ -218,7 +220,7 @@ impl PluginWork {
         if let PluginRole::Transform {
             emitted: schemas,
             passed,
-        } = &self.role
+        } = &self.call.role
         {
             let above = self.layouts.above.outputs();
             let mut outputs = Vec::with_capacity(schemas.len());
@@ -343,7 +345,7 @@ impl Emitted {
 
 impl DisplayAs for PluginExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plugin = &self.work.plugin;
+        let plugin = &self.work.call.plugin;
         write!(
             f,
             "PluginExec: plugin={}, world={}, digest={}",

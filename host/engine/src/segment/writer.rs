@@ -56,8 +56,17 @@ pub struct Quarantine {
     pub schema: SchemaRef,
     /// The run's identifier.
     pub run: Arc<str>,
-    /// For each stage of the step its label and, for a plugin, its digest.
-    pub stages: Arc<[(Arc<str>, Option<Arc<str>>)]>,
+    /// The stages of the step.
+    pub stages: Arc<[StageName]>,
+}
+
+/// A stage as quarantine and run records name it.
+#[derive(Debug, Clone)]
+pub struct StageName {
+    /// How people call it.
+    pub label: Arc<str>,
+    /// Its plugin's digest, where it has one.
+    pub plugin: Option<Arc<str>>,
 }
 
 impl Quarantine {
@@ -92,12 +101,12 @@ impl Quarantine {
         let mut labels = StringBuilder::new();
         let mut plugins = StringBuilder::new();
         for (stage, _, _) in why {
-            let (label, plugin) = self
+            let name = self
                 .stages
                 .get(*stage as usize)
                 .ok_or_else(|| Error::internal("a rejection names no stage"))?;
-            labels.append_value(label);
-            plugins.append_option(plugin.as_ref());
+            labels.append_value(&name.label);
+            plugins.append_option(name.plugin.as_ref());
         }
         columns.push(Arc::new(labels.finish()));
         columns.push(Arc::new(plugins.finish()));
