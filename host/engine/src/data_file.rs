@@ -229,6 +229,7 @@ fn extreme(bounds: &ArrayRef, least: bool) -> Option<Value> {
         DataType::Int64 => pick(bounds.as_primitive::<Int64Type>().iter(), least).map(Value::from),
         DataType::Date32 => pick(bounds.as_primitive::<Date32Type>().iter(), least)
             .and_then(Date32Type::to_naive_date_opt)
+            .filter(|day| (0..=9999).contains(&chrono::Datelike::year(day)))
             .map(|day| Value::from(day.format("%Y-%m-%d").to_string())),
         DataType::Utf8 => pick(bounds.as_string::<i32>().iter(), least).map(Value::from),
         _ => None,

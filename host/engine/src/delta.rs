@@ -182,9 +182,9 @@ pub(crate) async fn files_are_there(root: &Location, files: &[WrittenFile]) -> R
 pub(crate) fn rows_are_gone(target: &str) -> Error {
     Error::new(
         ErrorKind::Input,
-        format!("{target}: a decision was not applied, and the files it names are gone"),
+        format!("{target}: it does not hold what was appended to it, and the files are gone"),
     )
-    .with_hint("restore the files; rows that were to be appended are nowhere else")
+    .with_hint("restore the files; or, to load all files anew into an empty table, remove the step's folder below _weir/commits")
 }
 
 impl DeltaCommit {
@@ -197,7 +197,6 @@ impl DeltaCommit {
     pub async fn apply(&self, n: u64, recovering: bool) -> Result<Applied> {
         let root = self.root()?;
         let mut verified = !recovering;
-        root.create_folder().await?;
         let n =
             i64::try_from(n).map_err(|_| Error::internal("a decision's number is too large"))?;
         let mut last = None;
@@ -315,6 +314,8 @@ impl DeltaCommit {
     }
 
     async fn create(&self, root: &Location, n: i64) -> Result<Option<u64>, DeltaTableError> {
+        let made = root.create_folder().await;
+        made.map_err(|error| DeltaTableError::Generic(error.to_string()))?;
         let log = DeltaTableBuilder::from_url(root.url().clone())?
             .build()?
             .log_store();
@@ -358,8 +359,8 @@ impl DeltaCommit {
                     .iter()
                     .eq(partitions.iter());
             if !same {
-                let none: [(&str, &str); 0] = [];
-                let metadata = new_metadata(&wanted, partitions, none)?
+                let kept = state.metadata().configuration().clone();
+                let metadata = new_metadata(&wanted, partitions, kept)?
                     .with_table_id(state.metadata().id().to_owned())?;
                 actions.push(Action::Metadata(metadata));
             }

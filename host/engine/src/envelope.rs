@@ -14,7 +14,7 @@
 //! out:NAME   list of struct of the output's columns: the rows derived from this one
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::{
@@ -27,6 +27,9 @@ use arrow::compute::{concat_batches, filter_record_batch, take_record_batch};
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, UInt32Type};
 
 use crate::error::{Error, Result};
+
+/// Stands for all rules of a stage where rows are counted that may break several.
+pub const ANY_RULE: &str = "";
 
 /// Columns before the outputs.
 const FIXED: usize = 5;
@@ -421,7 +424,8 @@ impl Envelope {
             .ok_or_else(|| Error::internal("an envelope's rejection is no struct"))
     }
 
-    /// How often each (stage, rule) was warned of.
+    /// How many rows each (stage, rule) was warned of, and under [`ANY_RULE`] how many rows each
+    /// stage was.
     pub fn count_warnings(&self, counts: &mut BTreeMap<(u32, String), u64>) -> Result<()> {
         if self.warnings.null_count() == self.rows {
             return Ok(());
@@ -429,7 +433,12 @@ impl Envelope {
         let list = self.warnings.as_list::<i32>();
         for row in 0..self.rows {
             if list.is_valid(row) {
-                for (stage, rule) in warnings_of(&list.value(row))? {
+                let warnings = warnings_of(&list.value(row))?;
+                let stages: BTreeSet<u32> = warnings.iter().map(|(stage, _)| *stage).collect();
+                for stage in stages {
+                    *counts.entry((stage, ANY_RULE.to_owned())).or_default() += 1;
+                }
+                for (stage, rule) in warnings {
                     *counts.entry((stage, rule)).or_default() += 1;
                 }
             }
@@ -593,7 +602,8 @@ mod tests {
         assert_eq!(tail.output(0).unwrap().parents(), [0, 2]);
         let mut warned = BTreeMap::new();
         tail.count_warnings(&mut warned).unwrap();
-        assert_eq!(warned, BTreeMap::from([((2, "r".to_owned()), 2)]));
+        let counted = [((2, ANY_RULE.to_owned()), 2), ((2, "r".to_owned()), 2)];
+        assert_eq!(warned, BTreeMap::from(counted));
         let rows = tail
             .input_rows(&layout, &UInt32Array::from(vec![1]))
             .unwrap();

@@ -219,20 +219,29 @@ impl From<arrow::error::ArrowError> for Error {
 }
 
 /// A query that failed. What failed while it ran may quote values of rows, which must not reach
-/// a terminal or a log: only the class of the failure is kept.
+/// a terminal or a log: only the class of the failure is kept. What failed before is about the
+/// query's text, and is kept.
 fn failed_query(error: DataFusionError) -> Error {
     match error {
-        DataFusionError::ArrowError(error, _) => failed_on_a_value(&error),
-        DataFusionError::Execution(_) => Error::input("a query failed on the rows it read")
-            .with_hint("run the query on fewer rows with `weir sql` to find the one"),
+        DataFusionError::Plan(_)
+        | DataFusionError::SchemaError(_, _)
+        | DataFusionError::SQL(_, _)
+        | DataFusionError::NotImplemented(_)
+        | DataFusionError::Diagnostic(_, _)
+        | DataFusionError::Collection(_) => Error::internal("the query failed").with_source(error),
+        DataFusionError::ObjectStore(cause) => Error::from(*cause),
         DataFusionError::Context(_, inner) => failed_query(*inner),
-        DataFusionError::Shared(shared) => match shared.as_ref() {
-            DataFusionError::ArrowError(error, _) => failed_on_a_value(error),
-            DataFusionError::Execution(_) => Error::input("a query failed on the rows it read")
-                .with_hint("run the query on fewer rows with `weir sql` to find the one"),
-            _ => Error::internal("the query failed").with_source(shared),
-        },
-        other => Error::internal("the query failed").with_source(other),
+        other => failed_on_rows(&other),
+    }
+}
+
+fn failed_on_rows(error: &DataFusionError) -> Error {
+    match error {
+        DataFusionError::ArrowError(error, _) => failed_on_a_value(error),
+        DataFusionError::Shared(inner) => failed_on_rows(inner),
+        DataFusionError::Context(_, inner) => failed_on_rows(inner),
+        _ => Error::input("a query failed on the rows it read")
+            .with_hint("run the query on fewer rows with `weir sql` to find the one"),
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt};
 use parquet::arrow::arrow_reader::ArrowReaderOptions;
 use parquet::arrow::async_reader::AsyncFileReader;
 use parquet::errors::{ParquetError, Result};
@@ -18,6 +18,8 @@ use crate::lake::Location;
 pub(crate) struct ObjectReader {
     store: Arc<dyn ObjectStore>,
     path: object_store::path::Path,
+    /// The content the object must still have.
+    etag: Option<String>,
 }
 
 impl ObjectReader {
@@ -26,7 +28,30 @@ impl ObjectReader {
         ObjectReader {
             store: Arc::clone(location.store()),
             path: location.path().clone(),
+            etag: None,
         }
+    }
+
+    /// The same, refused once its content is another.
+    pub(crate) fn of_content(location: &Location, etag: Option<String>) -> ObjectReader {
+        ObjectReader {
+            etag,
+            ..ObjectReader::new(location)
+        }
+    }
+
+    async fn range(&self, range: Range<u64>) -> Result<Bytes> {
+        let options = GetOptions {
+            range: Some(GetRange::Bounded(range)),
+            if_match: self.etag.clone(),
+            ..GetOptions::default()
+        };
+        let found = self
+            .store
+            .get_opts(&self.path, options)
+            .await
+            .map_err(external)?;
+        found.bytes().await.map_err(external)
     }
 }
 
@@ -36,23 +61,7 @@ fn external(error: object_store::Error) -> ParquetError {
 
 impl AsyncFileReader for ObjectReader {
     fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, Result<Bytes>> {
-        async move {
-            self.store
-                .get_range(&self.path, range)
-                .await
-                .map_err(external)
-        }
-        .boxed()
-    }
-
-    fn get_byte_ranges(&mut self, ranges: Vec<Range<u64>>) -> BoxFuture<'_, Result<Vec<Bytes>>> {
-        async move {
-            self.store
-                .get_ranges(&self.path, &ranges)
-                .await
-                .map_err(external)
-        }
-        .boxed()
+        async move { self.range(range).await }.boxed()
     }
 
     fn get_metadata<'a>(

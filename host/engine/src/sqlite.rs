@@ -112,7 +112,8 @@ impl SqliteCommit {
             // The loader hangs up early where there is nothing left to do.
             (Ok(Applied::Before), _) => Ok(Applied::Before),
             (Ok(applied), Ok(())) => Ok(applied),
-            (Err(error), _) | (_, Err(error)) => Err(error),
+            // A loader that was left without rows only says so.
+            (_, Err(error)) | (Err(error), _) => Err(error),
         }
     }
 
@@ -178,11 +179,7 @@ impl SqliteCommit {
     fn load(&self, n: u64, mut batches: mpsc::Receiver<RecordBatch>) -> Result<Applied> {
         let failed = |what: &str| {
             let text = format!("{}: {what}", self.target);
-            move |error: rusqlite::Error| {
-                Error::storage(text, error).with_hint(
-                    "check that the file may be written and nobody else locks it, then run the same command again",
-                )
-            }
+            move |error: rusqlite::Error| load_error(text, error)
         };
         let mut connection = connect(&self.path)?;
         let transaction = connection
@@ -241,13 +238,9 @@ impl SqliteCommit {
     /// The table as it must be before rows are added.
     fn prepare(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
         let table = quoted(&self.table);
-        let existing: Vec<String> = transaction
-            .prepare("select name from pragma_table_info(?1)")?
-            .query_map([&self.table], |row| row.get(0))?
-            .collect::<Result<_, _>>()?;
-        let wanted: Vec<&String> = self.columns.iter().map(|(name, _)| name).collect();
+        let existing = table_columns(transaction, &self.table)?;
         // A whole replacement may change the columns. DDL is part of SQLite's transactions.
-        if self.mode == Mode::Replace && !existing.is_empty() && !existing.iter().eq(wanted) {
+        if self.mode == Mode::Replace && !existing.is_empty() && existing != self.columns {
             transaction.execute_batch(&format!("drop table {table}"))?;
         }
         let columns: Vec<String> = self
@@ -287,10 +280,7 @@ impl SqliteCommit {
         transaction: &Transaction<'_>,
         batches: &mut mpsc::Receiver<RecordBatch>,
     ) -> Result<()> {
-        let failed = |error| {
-            Error::storage(format!("{}: rows cannot be inserted", self.target), error)
-                .with_hint("look at the cause, then run the same command again")
-        };
+        let failed = |error| load_error(format!("{}: rows cannot be inserted", self.target), error);
         let names: Vec<String> = self.columns.iter().map(|(name, _)| quoted(name)).collect();
         let marks: Vec<String> = (1..=names.len()).map(|index| format!("?{index}")).collect();
         let mut statement = transaction
@@ -334,6 +324,70 @@ impl SqliteCommit {
             }
         }
     }
+}
+
+/// The columns of a table with their declared types; none if there is no table.
+fn table_columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<(String, String)>> {
+    connection
+        .prepare("select name, type from pragma_table_info(?1)")?
+        .query_map([table], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
+}
+
+/// Whether rows of `schema` fit the table that is there, if there is one.
+///
+/// # Errors
+/// Usage, if it has other columns or types: only a whole replacement may change them.
+pub fn compatible(path: &Path, table: &str, schema: &Schema) -> Result<()> {
+    if !path.exists() {
+        return Ok(());
+    }
+    let connection = connect(path)?;
+    let existing = table_columns(&connection, table).map_err(|error| {
+        Error::storage(
+            format!("the database '{}' cannot be read", path.display()),
+            error,
+        )
+        .with_hint("check that it is a SQLite file that nobody else locks")
+    })?;
+    if existing.is_empty() || existing == columns(schema)? {
+        return Ok(());
+    }
+    Err(Error::usage(format!(
+        "table '{table}' has other columns or types than the step writes"
+    ))
+    .with_hint("write another table, or replace the whole table with mode = \"replace\""))
+}
+
+/// Whether trying again may help: the file is busy, or its disk failed.
+fn may_pass(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{
+        CannotOpen, DatabaseBusy, DatabaseLocked, DiskFull, OperationInterrupted, SystemIoFailure,
+    };
+    let passing = [
+        CannotOpen,
+        DatabaseBusy,
+        DatabaseLocked,
+        DiskFull,
+        OperationInterrupted,
+        SystemIoFailure,
+    ];
+    error
+        .sqlite_error_code()
+        .is_some_and(|code| passing.contains(&code))
+}
+
+fn load_error(message: String, error: rusqlite::Error) -> Error {
+    if may_pass(&error) {
+        return Error::storage(message, error).with_hint(
+            "check that the file may be written and nobody else locks it, then run the same command again",
+        );
+    }
+    Error::new(ErrorKind::Input, message)
+        .with_source(error)
+        .with_hint(
+            "look at the cause: the table or its triggers and constraints do not take the rows",
+        )
 }
 
 fn connect(path: &Path) -> Result<Connection> {

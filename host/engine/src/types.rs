@@ -53,7 +53,6 @@ pub fn arrow_schema(columns: &[Column]) -> SchemaRef {
 pub fn scope_type(value: &ScopeValue) -> DataType {
     match value {
         ScopeValue::String(_) => DataType::Utf8,
-        ScopeValue::Int(number) if i32::try_from(*number).is_ok() => DataType::Int32,
         ScopeValue::Int(_) => DataType::Int64,
         ScopeValue::Date(_) => DataType::Date32,
     }
@@ -138,10 +137,36 @@ fn lake_field(field: &FieldRef) -> Result<Field, String> {
     ))
 }
 
+/// Names of columns must differ by more than case: tables and databases do not tell them apart.
+pub fn names_differ(schema: &Schema) -> Result<()> {
+    let mut seen = std::collections::BTreeSet::new();
+    for field in schema.fields() {
+        if !seen.insert(field.name().to_lowercase()) {
+            return Err(Error::usage(format!(
+                "two columns are called '{}', but for case",
+                field.name()
+            ))
+            .with_hint("give one of them another name"));
+        }
+    }
+    Ok(())
+}
+
 /// The schema in which a lake table keeps rows of `schema`.
 pub fn lake_schema(schema: &Schema, table: &str) -> Result<SchemaRef> {
+    names_differ(schema)?;
     let mut fields = Vec::with_capacity(schema.fields().len());
     for field in schema.fields() {
+        if field
+            .name()
+            .contains([' ', ',', ';', '{', '}', '(', ')', '\n', '\t', '='])
+        {
+            return Err(Error::usage(format!(
+                "Delta Lake cannot have a column called '{}'",
+                field.name().escape_debug()
+            ))
+            .with_hint("leave out spaces and ,;{}()= in names of columns"));
+        }
         fields.push(lake_field(field).map_err(|why| {
             Error::usage(format!(
                 "column '{}' cannot be kept in {table}: {why}",

@@ -440,7 +440,7 @@ pub struct Write {
 pub enum ScopeValue {
     /// Text (`string`).
     String(String),
-    /// A whole number (`int32` where it fits, else `int64`).
+    /// A whole number (`int64`).
     Int(i64),
     /// A calendar day (`date`).
     Date(chrono::NaiveDate),

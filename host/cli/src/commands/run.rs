@@ -209,11 +209,23 @@ fn last_screen(
         text.push_str(&format!("\nblocked: {}\n", blocked.join(", ")));
     }
     let mut command = format!("weir run {}", args.pipeline.pipeline.display());
+    let mut option = |name: &str, value: &str| {
+        command.push_str(&format!(" --{name} {}", quoted(value)));
+    };
+    if let Some(profile) = &args.pipeline.profile {
+        option("profile", profile);
+    }
     for (name, value) in &args.pipeline.params {
-        command.push_str(&format!(" --param {name}={value}"));
+        option("param", &format!("{name}={value}"));
     }
     if let Some(lake) = &args.lake {
-        command.push_str(&format!(" --lake {lake}"));
+        option("lake", lake);
+    }
+    for step in &args.steps {
+        option("step", step);
+    }
+    if let Some(limit) = args.limit {
+        option("limit", &limit.to_string());
     }
     text.push_str(&format!(
         "\nnext: {command}\n      weir show {} --lake {}\n",
@@ -221,6 +233,15 @@ fn last_screen(
         plan.lake.root().display()
     ));
     text
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
 }
 
 fn changes(before: &RunRecord, now: &RunRecord, plan: &Plan) -> String {

@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::delta::{Applied, DeltaCommit};
+use crate::delta::{Applied, DeltaCommit, Mode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::InputFile;
-use crate::lake::{FORMAT, Location};
+use crate::lake::{FORMAT, Lake, Location};
 use crate::plan::hex;
 use crate::sqlite::SqliteCommit;
 
@@ -36,6 +36,8 @@ pub struct Decision {
     pub n: u64,
     /// Digest of all that shaped the output.
     pub fingerprint: String,
+    /// The lake's root, as a URL: a lake may be moved or copied, and its decisions with it.
+    pub lake: String,
     /// When, in RFC 3339.
     pub decided_at: String,
     /// The files read, where files were read.
@@ -44,6 +46,42 @@ pub struct Decision {
     pub counts: Counts,
     /// The targets, quarantine last.
     pub targets: Vec<TargetCommit>,
+}
+
+impl Decision {
+    /// The decision as it is in a lake at `root`: what lay in the old lake lies in the new one.
+    fn moved_to(mut self, root: &Location) -> Decision {
+        let new = root.url().as_str();
+        if self.lake == new {
+            return self;
+        }
+        let old = std::mem::replace(&mut self.lake, new.to_owned());
+        let folder = |url: &str| url::Url::parse(url).ok()?.to_file_path().ok();
+        for target in &mut self.targets {
+            let url = match target {
+                TargetCommit::Delta(commit) => &mut commit.url,
+                TargetCommit::Sqlite(commit) => {
+                    if let (Some(old), Some(new)) = (folder(&old), root.local())
+                        && let Ok(inside) = commit.path.strip_prefix(old)
+                    {
+                        commit.path = new.join(inside);
+                    }
+                    &mut commit.staging
+                }
+            };
+            if let Some(inside) = url.strip_prefix(&old) {
+                *url = format!("{new}{inside}");
+            }
+        }
+        self
+    }
+
+    fn appends(&self) -> bool {
+        self.targets.iter().any(|target| match target {
+            TargetCommit::Delta(commit) => commit.mode == Mode::Append,
+            TargetCommit::Sqlite(commit) => commit.mode == Mode::Append,
+        })
+    }
 }
 
 /// Rows of a step, by input row: `read = accepted + quarantined + dropped`.
@@ -103,6 +141,7 @@ impl TargetCommit {
 /// The decisions of one step under one set of parameters.
 #[derive(Debug, Clone)]
 pub struct Decisions {
+    lake: Location,
     commits: Location,
     offsets: Location,
 }
@@ -115,11 +154,12 @@ struct Intent {
 }
 
 impl Decisions {
-    /// Those of `step` of `pipeline` under `weir`, the lake's own folder.
-    pub fn of(weir: &Location, pipeline: &str, step: &str, params_hash: &str) -> Decisions {
+    /// Those of `step` of `pipeline` in `lake`; `sequence` names those that count together.
+    pub fn of(lake: &Lake, pipeline: &str, step: &str, sequence: &str) -> Decisions {
         let step = step_folder(step);
-        let place = |kind: &str| weir.child(&[kind, pipeline, &step, params_hash]);
+        let place = |kind: &str| lake.weir().child(&[kind, pipeline, &step, sequence]);
         Decisions {
+            lake: lake.root().clone(),
             commits: place("commits"),
             offsets: place("offsets"),
         }
@@ -160,7 +200,7 @@ impl Decisions {
             ))
             .with_hint("use the newer weir"));
         }
-        Ok(decision)
+        Ok(decision.moved_to(&self.lake))
     }
 
     /// The latest decision.
@@ -179,8 +219,25 @@ impl Decisions {
         };
         let next = decision.n + 1;
         let mut rolled = false;
+        if self.is_abandoned(decision.n).await? {
+            return Ok((next, None));
+        }
         for target in &decision.targets {
-            match target.apply(decision.n, true).await? {
+            let applied = match target.apply(decision.n, true).await {
+                Err(error) if !error.is_retryable() && !decision.appends() => {
+                    // It will never apply, and what it was to replace is replaced by this run.
+                    tracing::warn!(
+                        step = %decision.step,
+                        n = decision.n,
+                        error = %error,
+                        "a decision cannot be applied and is given up"
+                    );
+                    self.abandon(&decision).await?;
+                    return Ok((next, None));
+                }
+                outcome => outcome?,
+            };
+            match applied {
                 Applied::Before => {}
                 Applied::Now(_) => rolled = true,
                 Applied::Gone => {
@@ -195,17 +252,47 @@ impl Decisions {
         Ok((next, rolled.then_some(decision)))
     }
 
-    /// The files whose rows are in all of `targets` by a decision.
+    fn abandoned(&self, n: u64) -> Location {
+        self.commits.child(&[&format!("{n:020}.abandoned")])
+    }
+
+    async fn is_abandoned(&self, n: u64) -> Result<bool> {
+        Ok(self.abandoned(n).read().await?.is_some())
+    }
+
+    /// Closes a decision that can never be applied; harmless if somebody else has.
+    async fn abandon(&self, decision: &Decision) -> Result<()> {
+        let place = self.abandoned(decision.n);
+        place.create_json(&decision.writer).await.map(|_| ())
+    }
+
+    /// The files whose rows are in `targets` by a decision.
+    ///
+    /// # Errors
+    /// Usage, if a file is in some of them only: adding it would double it there, leaving it out
+    /// would lose it here.
     pub async fn loaded_files(&self, targets: &[String]) -> Result<BTreeSet<InputFile>> {
-        let mut files = BTreeSet::new();
+        let mut loaded: Vec<BTreeSet<InputFile>> = vec![BTreeSet::new(); targets.len()];
         for n in self.numbers().await? {
             let decision = self.get(n).await?;
-            let wrote = |target: &String| decision.targets.iter().any(|t| t.name() == target);
-            if targets.iter().all(wrote) {
-                files.extend(decision.input);
+            for (target, files) in targets.iter().zip(&mut loaded) {
+                if decision
+                    .targets
+                    .iter()
+                    .any(|written| written.name() == target)
+                {
+                    files.extend(decision.input.iter().cloned());
+                }
             }
         }
-        Ok(files)
+        if loaded.windows(2).any(|pair| pair.first() != pair.get(1)) {
+            return Err(Error::usage(format!(
+                "{} have been given different files so far, so one step cannot append to them",
+                targets.join(" and ")
+            ))
+            .with_hint("append to the new table in a step of its own"));
+        }
+        Ok(loaded.into_iter().next().unwrap_or_default())
     }
 
     /// Settles which files batch `n` reads: `files`, unless an earlier attempt has settled it and

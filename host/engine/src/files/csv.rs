@@ -63,6 +63,7 @@ pub(super) async fn read(
     let mut rest = bytes::Bytes::new();
     let mut ended = false;
     let mut row = 0_u64;
+    let mut last = b'\n';
     let stream = async_stream::try_stream! {
         loop {
             // Decode until a batch is full or the file has ended.
@@ -70,8 +71,24 @@ pub(super) async fn read(
                 if rest.is_empty() {
                     match bytes.try_next().await? {
                         Some(chunk) if chunk.is_empty() => continue,
-                        Some(chunk) => rest = chunk,
-                        None => ended = true,
+                        Some(chunk) => {
+                            last = chunk.last().copied().unwrap_or(last);
+                            rest = chunk;
+                        }
+                        None => {
+                            ended = true;
+                            // After the end of a line only an open quote can still hold a row.
+                            if last != b'\n' {
+                                decoder.decode(b"\n").map_err(|error| decode_fault(&file, error))?;
+                            }
+                            let room = decoder.capacity();
+                            decoder.decode(&[]).map_err(|error| decode_fault(&file, error))?;
+                            if decoder.capacity() < room {
+                                Err(fault(&file, &format!("after row {row}"), "a quote is never closed")
+                                    .with_hint("mend the file, or check `quote` and `escape` of the step's `read`"))?;
+                            }
+                            break;
+                        }
                     }
                 }
                 // An empty slice tells the decoder that the file has ended.

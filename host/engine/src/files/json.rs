@@ -36,7 +36,14 @@ pub(super) async fn read(
                     match bytes.try_next().await? {
                         Some(chunk) if chunk.is_empty() => continue,
                         Some(chunk) => rest = match &mut peeler {
-                            Some(peeler) => peeler.peel(&chunk),
+                            Some(peeler) => peeler.peel(&chunk).ok_or_else(|| {
+                                fault(
+                                    &file,
+                                    &format!("after row {rows}"),
+                                    "the array's objects are not set apart by commas, or something stands beside them",
+                                )
+                                .with_hint("mend the file: it is no JSON array of objects")
+                            })?,
                             None => chunk,
                         },
                         None => {
@@ -89,24 +96,43 @@ fn json_fault(file: &InputFile, rows: u64, error: &arrow::error::ArrowError) -> 
 }
 
 /// Blanks out the brackets and commas of an outermost array, so that what is left is one object
-/// after the other. Works on any split of the text.
+/// after the other, and says whether they stood where they must. Works on any split of the text.
+/// A file without an outermost array is passed through: objects one after the other.
 #[derive(Default)]
 struct ArrayPeeler {
     /// Brackets and braces open, the outermost array's not counted.
     depth: usize,
     in_string: bool,
     escaped: bool,
-    opened: bool,
-    closed: bool,
+    place: Place,
+}
+
+/// What the outermost level may go on with.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Place {
+    /// Nothing has been seen.
+    #[default]
+    Start,
+    /// There is no outermost array.
+    Bare,
+    /// An element, or the array's end where there is no element yet.
+    First,
+    /// An element.
+    Element,
+    /// A comma, or the array's end.
+    Comma,
+    /// Nothing but white space.
+    End,
 }
 
 impl ArrayPeeler {
     /// Whether an array was begun and has not ended.
     fn is_open(&self) -> bool {
-        self.opened && !self.closed
+        matches!(self.place, Place::First | Place::Element | Place::Comma)
     }
 
-    fn peel(&mut self, chunk: &[u8]) -> Bytes {
+    /// The bytes to decode; `None` if the array is not well formed.
+    fn peel(&mut self, chunk: &[u8]) -> Option<Bytes> {
         let mut out = chunk.to_vec();
         for byte in &mut out {
             if self.in_string {
@@ -118,23 +144,41 @@ impl ArrayPeeler {
                 }
                 continue;
             }
-            match *byte {
-                b'"' => self.in_string = true,
-                b'[' if self.depth == 0 && !self.opened => {
-                    self.opened = true;
-                    *byte = b' ';
+            if self.depth > 0 || self.place == Place::Bare {
+                match *byte {
+                    b'"' => self.in_string = true,
+                    b'{' | b'[' => self.depth += 1,
+                    b'}' | b']' => self.depth = self.depth.saturating_sub(1),
+                    _ => {}
                 }
-                b']' if self.depth == 0 && self.opened => {
-                    self.closed = true;
-                    *byte = b' ';
-                }
-                b',' if self.depth == 0 && self.opened => *byte = b' ',
-                b'{' | b'[' => self.depth += 1,
-                b'}' | b']' => self.depth = self.depth.saturating_sub(1),
-                _ => {}
+                continue;
             }
+            self.place = match (self.place, *byte) {
+                (place, b' ' | b'\t' | b'\r' | b'\n') => place,
+                (Place::Start, b'[') => {
+                    *byte = b' ';
+                    Place::First
+                }
+                (Place::Start, other) => {
+                    self.depth = usize::from(matches!(other, b'{'));
+                    Place::Bare
+                }
+                (Place::First | Place::Element, b'{') => {
+                    self.depth = 1;
+                    Place::Comma
+                }
+                (Place::Comma, b',') => {
+                    *byte = b' ';
+                    Place::Element
+                }
+                (Place::First | Place::Comma, b']') => {
+                    *byte = b' ';
+                    Place::End
+                }
+                _ => return None,
+            };
         }
-        Bytes::from(out)
+        Some(Bytes::from(out))
     }
 }
 
@@ -145,16 +189,39 @@ mod tests {
     #[test]
     fn an_array_is_peeled_wherever_it_is_split() {
         let text = br#"[{"a": "x],[\"y"}, {"b": [1, {"c": 2}]}]"#;
-        let whole = ArrayPeeler::default().peel(text);
+        let whole = ArrayPeeler::default().peel(text).unwrap();
         assert_eq!(
             std::str::from_utf8(&whole).unwrap().trim(),
             r#"{"a": "x],[\"y"}  {"b": [1, {"c": 2}]}"#
         );
         for split in 0..text.len() {
             let mut peeler = ArrayPeeler::default();
-            let mut out = peeler.peel(&text[..split]).to_vec();
-            out.extend_from_slice(&peeler.peel(&text[split..]));
+            let mut out = peeler.peel(&text[..split]).unwrap().to_vec();
+            out.extend_from_slice(&peeler.peel(&text[split..]).unwrap());
             assert_eq!(out, whole, "split at {split}");
+        }
+    }
+
+    #[test]
+    fn an_array_with_more_or_less_than_objects_and_commas_is_none() {
+        for text in [
+            r#"[{"a":1}{"a":2}]"#,
+            r#"[{"a":1}],{"a":2}]"#,
+            r#"[{"a":1},]"#,
+            r#"[,{"a":1}]"#,
+            r#"[1]"#,
+        ] {
+            assert!(
+                ArrayPeeler::default().peel(text.as_bytes()).is_none(),
+                "{text}"
+            );
+        }
+        for text in ["[]", r#" [ {"a":[1,2]} , {} ] "#, r#"{"a":1} {"a":2}"#] {
+            let mut peeler = ArrayPeeler::default();
+            assert!(
+                peeler.peel(text.as_bytes()).is_some() && !peeler.is_open(),
+                "{text}"
+            );
         }
     }
 }

@@ -10,19 +10,28 @@ use futures::{StreamExt, TryStreamExt};
 use parquet::arrow::ParquetRecordBatchStreamBuilder;
 use parquet::arrow::ProjectionMask;
 
-use super::{InputFile, fault};
+use super::{InputFile, changed, fault};
 use crate::error::{Error, Result};
 use crate::lake::Location;
 use crate::parquet_io::ObjectReader;
 
 async fn builder(file: &InputFile) -> Result<ParquetRecordBatchStreamBuilder<ObjectReader>> {
     let location = Location::parse(&file.path)?;
-    ParquetRecordBatchStreamBuilder::new(ObjectReader::new(&location))
+    ParquetRecordBatchStreamBuilder::new(ObjectReader::of_content(&location, file.etag.clone()))
         .await
         .map_err(|error| not_parquet(file, error))
 }
 
 fn not_parquet(file: &InputFile, error: parquet::errors::ParquetError) -> Error {
+    let error = match error {
+        parquet::errors::ParquetError::External(cause) => {
+            match cause.downcast::<object_store::Error>() {
+                Ok(cause) => return changed(file, *cause),
+                Err(cause) => parquet::errors::ParquetError::External(cause),
+            }
+        }
+        other => other,
+    };
     Error::input(format!("'{}' is no whole Parquet file", file.path))
         .with_source(error)
         .with_hint("the file may be truncated, or of another format than `format` says")

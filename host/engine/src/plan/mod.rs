@@ -20,6 +20,7 @@ use weir_pipeline::{
 use weir_sandbox::Sandbox;
 
 pub use stages::{PlannedStage, PlannedWork, WholeTableCheck, WholeTableKind};
+pub(crate) use targets::sequence;
 pub use targets::{PlannedTarget, PlannedWrite, QuarantinePlan};
 
 use crate::delta;

@@ -618,6 +618,12 @@ pub(super) fn named_output(
 pub(super) fn distinct_names(schema: &Schema) -> Result<()> {
     let mut seen = BTreeSet::new();
     for field in schema.fields() {
+        if field.name().starts_with("__weir_") {
+            return Err(
+                Error::usage(format!("a column cannot be called '{}'", field.name()))
+                    .with_hint("names that begin with __weir_ are Weir's own"),
+            );
+        }
         if !seen.insert(field.name()) {
             return Err(
                 Error::usage(format!("two columns are called '{}'", field.name()))

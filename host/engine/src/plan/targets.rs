@@ -20,7 +20,8 @@ use crate::files::InputFile;
 use crate::lake::{Lake, Location};
 use crate::plugins::LoadedPlugin;
 use crate::segment::Quarantine;
-use crate::types::{lake_schema, scope_text, scope_type, sqlite_type};
+use crate::sqlite;
+use crate::types::{lake_schema, names_differ, scope_text, scope_type, sqlite_type};
 use sha2::{Digest, Sha256};
 
 /// One target of a step.
@@ -162,11 +163,25 @@ impl StepTargets<'_> {
         })
     }
 
-    fn app_id(&self, step: &Step, target: &str) -> String {
-        format!(
+    /// Whose commits a target counts. A step may write one table twice, under two scopes.
+    fn app_id(
+        &self,
+        step: &Step,
+        target: &str,
+        output: usize,
+        scope: &[(String, ScopeValue)],
+    ) -> String {
+        let mut id = format!(
             "weir/{}/{}/{target}/{}",
-            self.pipeline.name, step.name, self.params_hash
-        )
+            self.pipeline.name,
+            step.name,
+            sequence(step, self.params_hash)
+        );
+        if step.writes.len() > 1 {
+            let part = format!("{output} {scope:?}");
+            id.push_str(&format!("/{}", hex(&Sha256::digest(part.as_bytes()), 8)));
+        }
+        id
     }
 
     async fn write(
@@ -188,6 +203,18 @@ impl StepTargets<'_> {
                 .find(|(name, _)| name == field.name())
             {
                 Some((name, value)) => {
+                    let wanted = scope_type(value);
+                    let fits = field.data_type() == &wanted
+                        || (field.data_type().is_integer() && wanted.is_integer());
+                    if !fits {
+                        return Err(Fault::new(format!(
+                            "column '{name}' is {}, its partition value {wanted}",
+                            field.data_type()
+                        ))
+                        .at(&write.place)
+                        .hint("cast the column in a query, or take it out of the output")
+                        .into());
+                    }
                     pinned.push((index, name.clone(), scope_array(value).map_err(fault)?));
                 }
                 None => {
@@ -214,7 +241,7 @@ impl StepTargets<'_> {
                 self.compatible(&root, name, write, &table_schema).await?;
                 Ok(PlannedWrite {
                     output,
-                    app_id: self.app_id(step, &display),
+                    app_id: self.app_id(step, &display, output, &write.partition),
                     target: PlannedTarget::Table { name: name.clone() },
                     mode: write.mode,
                     folder: scope_folder(&write.partition),
@@ -228,6 +255,15 @@ impl StepTargets<'_> {
             }
             Target::Database { connection, table } => {
                 let path = self.sqlite_path(connection)?;
+                if ["_weir_", "sqlite_"]
+                    .iter()
+                    .any(|prefix| table.starts_with(prefix))
+                {
+                    return Err(Fault::new(format!("a table cannot be called '{table}'"))
+                        .at(&write.place)
+                        .hint("names that begin with _weir_ or sqlite_ are taken")
+                        .into());
+                }
                 for field in kept.fields() {
                     sqlite_type(field.data_type()).map_err(|why| {
                         fault(Error::usage(format!(
@@ -238,9 +274,18 @@ impl StepTargets<'_> {
                 }
                 let file_schema = Arc::new(kept);
                 let table_schema = with_scope(&file_schema, &write.partition);
+                names_differ(&table_schema).map_err(fault)?;
+                if write.mode != WriteMode::Replace {
+                    sqlite::compatible(&path, table, &table_schema).map_err(fault)?;
+                }
                 Ok(PlannedWrite {
                     output,
-                    app_id: self.app_id(step, &format!("{connection}:{table}")),
+                    app_id: self.app_id(
+                        step,
+                        &format!("{connection}:{table}"),
+                        output,
+                        &write.partition,
+                    ),
                     target: PlannedTarget::Sqlite {
                         connection: connection.clone(),
                         path,
@@ -304,6 +349,24 @@ impl StepTargets<'_> {
             },
         };
         if write.mode == WriteMode::Replace && partitions.is_some() {
+            // A table's protocol is written when it is made, and this type needs one of its own.
+            let has = |schema: &Schema| {
+                let unzoned =
+                    |data_type: &DataType| matches!(data_type, DataType::Timestamp(_, None));
+                schema
+                    .fields()
+                    .iter()
+                    .any(|field| unzoned(field.data_type()))
+            };
+            if has(schema) && !has(&existing) {
+                return Err(Fault::new(format!(
+                    "{}.{} was made without a timestamp column and cannot gain one",
+                    name.zone, name.table
+                ))
+                .at(&write.place)
+                .hint("write another table, or make the column timestamptz or string")
+                .into());
+            }
             return Ok(());
         }
         if let Some(partitions) = partitions
@@ -417,9 +480,32 @@ impl StepTargets<'_> {
             .map(|(name, value)| (format!("_weir_scope_{name}"), value.clone()))
             .collect();
         let table_schema = with_scope(&Arc::new(Schema::new(all)), &scope);
+        let taken = segments.iter().flat_map(|segment| segment.input.fields());
+        if let Some(field) = taken
+            .into_iter()
+            .find(|field| field.name().starts_with("_weir_"))
+        {
+            return Err(Fault::new(format!(
+                "column '{}' has a name that quarantine needs",
+                field.name()
+            ))
+            .at(&step.place)
+            .hint("give the column another name in a query before")
+            .into());
+        }
+        let root = self.lake.table(&name)?;
+        let beside = Write {
+            output: None,
+            target: Target::Table(name.clone()),
+            mode: write.mode,
+            partition: scope.clone(),
+            place: step.place.clone(),
+        };
+        self.compatible(&root, &name, &beside, &table_schema)
+            .await?;
         Ok(Some(QuarantinePlan {
-            root: self.lake.table(&name)?,
-            app_id: self.app_id(step, &display),
+            root,
+            app_id: self.app_id(step, &display, 0, &write.scope),
             folder: scope_folder(&scope),
             file_schemas,
             table_schema,
@@ -427,6 +513,18 @@ impl StepTargets<'_> {
             mode: write.mode,
             name,
         }))
+    }
+}
+
+/// Names the sequence of a step's decisions. What replaces or extends a whole table is one sequence
+/// whatever the parameters: a decision of other parameters must not be rolled over it later, nor a
+/// file be added once for each. Under a static scope each set of parameters has its own.
+pub(crate) fn sequence<'a>(step: &Step, params_hash: &'a str) -> &'a str {
+    let scoped = |write: &Write| write.mode == WriteMode::ReplacePartition;
+    if step.writes.iter().all(scoped) {
+        params_hash
+    } else {
+        "all"
     }
 }
 

@@ -19,7 +19,7 @@ use weir_pipeline::{FailAction, ReadSource};
 
 use super::step::StepRun;
 use crate::delta;
-use crate::envelope::EnvelopeLayout;
+use crate::envelope::{ANY_RULE, EnvelopeLayout};
 use crate::error::{Error, Result};
 use crate::files::{FileScanExec, InputFile};
 use crate::lake::Location;
@@ -41,6 +41,8 @@ pub(super) struct SegmentRun<'a> {
     pub(super) context: &'a SessionContext,
     /// The files to read, for a segment that reads files.
     pub(super) files: &'a [InputFile],
+    /// The table to read, for a segment that reads one whole.
+    pub(super) table: Option<Arc<dyn TableProvider>>,
     /// Where accepted rows go.
     pub(super) outputs: Arc<[SegmentOutput]>,
     /// Where rejected rows go.
@@ -89,10 +91,28 @@ impl SegmentRun<'_> {
             // rows of the first; what the first wrote is nobody's.
             self.discard(&result).await?;
             result = self.pass(&failing).await?;
+            for (check, _) in &failing {
+                let (_, rows) = self.failing_keys(check, &result).await?;
+                if rows > 0 {
+                    self.discard(&result).await?;
+                    return Err(Error::new(
+                        crate::ErrorKind::Check,
+                        format!(
+                            "{}: '{}' still fails after its rows were taken out",
+                            check.fate.label, check.rule
+                        ),
+                    )
+                    .with_hint(
+                        "the step does not read the same rows twice: order a query that has a limit, and leave out random()",
+                    ));
+                }
+            }
         }
         for (check, rows) in warned {
-            let by = (check.fate.stage, check.rule.to_string());
-            *result.warned_by.entry(by).or_default() += rows;
+            for rule in [check.rule.as_ref(), ANY_RULE] {
+                let by = (check.fate.stage, rule.to_owned());
+                *result.warned_by.entry(by).or_default() += rows;
+            }
         }
         Ok(result)
     }
@@ -198,14 +218,11 @@ impl SegmentRun<'_> {
                 limited(session::query(self.context, sql, params).await?, limit)?
             }
             (SegmentSource::Read, ReadSource::Table(name)) => {
-                let root = self.shared.plan.lake.table(name)?;
-                let provider = delta::provider_with_file(&root).await?.ok_or_else(|| {
-                    Error::new(
-                        crate::ErrorKind::Conflict,
-                        format!("table {name} has vanished"),
-                    )
-                    .with_hint("somebody removes tables: stop that, and run again")
-                })?;
+                // One snapshot for all passes, however often the table changes meanwhile.
+                let provider = self
+                    .table
+                    .clone()
+                    .ok_or_else(|| Error::internal(format!("table {name} was not opened")))?;
                 limited(self.context.read_table(provider)?, limit)?
             }
             (SegmentSource::Read, ReadSource::Files(files)) => {
@@ -372,6 +389,17 @@ fn limited(frame: DataFrame, limit: Option<u64>) -> Result<DataFrame> {
         Some(limit) => frame.limit(0, Some(usize::try_from(limit).unwrap_or(usize::MAX)))?,
         None => frame,
     })
+}
+
+/// The table that a step reads whole, each row with its data file.
+pub(super) async fn whole_table(
+    shared: &StepRun,
+    planned: &PlannedStep,
+) -> Result<Option<Arc<dyn TableProvider>>> {
+    let ReadSource::Table(name) = &planned.step.read.source else {
+        return Ok(None);
+    };
+    delta::provider_with_file(&shared.plan.lake.table(name)?).await
 }
 
 /// The providers of the tables that a step reads, as they are in the lake now.

@@ -7,13 +7,16 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use uuid::Uuid;
 use weir_pipeline::{OnFail, ScopeValue, Threshold, WriteMode};
 
-use super::execute::{SegmentRun, providers, register_input};
+use super::execute::{SegmentRun, providers, register_input, whole_table};
 use super::{RunOptions, now, timed_out};
 use crate::commit::{self, Counts, Decision, Decisions, TargetCommit};
 use crate::delta::{self, Applied, DeltaCommit};
+use crate::envelope::ANY_RULE;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::{FORMAT, Location};
-use crate::plan::{Plan, PlannedSegment, PlannedStep, PlannedTarget, PlannedWork, PlannedWrite};
+use crate::plan::{
+    Plan, PlannedSegment, PlannedStep, PlannedTarget, PlannedWork, PlannedWrite, sequence,
+};
 use crate::record::{PluginRecord, RuleCount, Status, StepRecord, TargetRecord};
 use crate::segment::{
     FileKind, PluginTally, Quarantine, SegmentOutput, SegmentResult, StageName, WrittenFile,
@@ -70,20 +73,15 @@ impl StepRun {
             .steps
             .get(index)
             .ok_or_else(|| Error::internal("a step is not there"))?;
-        match planned.step.timeout {
-            None => self.attempt(planned).await,
-            Some(limit) => tokio::time::timeout(limit, self.attempt(planned))
-                .await
-                .unwrap_or_else(|_| Err(timed_out(planned, limit))),
-        }
+        self.attempt(planned).await
     }
 
     async fn attempt(&self, planned: &PlannedStep) -> Result<StepRecord> {
         let decisions = Decisions::of(
-            &self.plan.lake.weir(),
+            &self.plan.lake,
             &self.plan.pipeline.name,
             &planned.step.name,
-            &self.plan.params_hash,
+            sequence(&planned.step, &self.plan.params_hash),
         );
         let appends = planned
             .writes
@@ -95,6 +93,13 @@ impl StepRun {
         }
         // The input, settled before work starts.
         let mut files = planned.files.clone().unwrap_or_default();
+        if appends && (self.options.limit.is_some() || planned.step.read.limit.is_some()) {
+            return Err(Error::usage(format!(
+                "step '{}' appends files whole, so it cannot have a limit",
+                planned.step.name
+            ))
+            .with_hint("leave out the limit, or leave the step out with --step"));
+        }
         if appends {
             let targets: Vec<String> = planned
                 .writes
@@ -109,7 +114,14 @@ impl StepRun {
             files = decisions.intend(n, files).await?;
         }
 
-        let mut work = self.write_files(planned, &files).await?;
+        // What is decided is finished, however long it takes: only the work before has a limit.
+        let written = self.write_files(planned, &files);
+        let mut work = match planned.step.timeout {
+            None => written.await?,
+            Some(limit) => tokio::time::timeout(limit, written)
+                .await
+                .unwrap_or_else(|_| Err(timed_out(planned, limit)))?,
+        };
         let warned = match judge(planned, &work) {
             Ok(warned) => warned || !work.quarantined.is_empty(),
             Err(error) => {
@@ -164,7 +176,14 @@ impl StepRun {
     fn root(&self, write: &PlannedWrite, planned: &PlannedStep) -> Location {
         match &write.target {
             PlannedTarget::Table { .. } => write.root.clone(),
-            PlannedTarget::Sqlite { table, .. } => self.staging(planned, table),
+            PlannedTarget::Sqlite { .. } => {
+                // Two databases may have tables of one name.
+                let target = write
+                    .target
+                    .display()
+                    .replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+                self.staging(planned, &format!("{target}-{}", write.output))
+            }
         }
     }
 
@@ -187,6 +206,7 @@ impl StepRun {
     ) -> Result<Work> {
         let context = session::session(&self.runtime, self.options.resources);
         session::register(&context, providers(self, planned).await?)?;
+        let table = whole_table(self, planned).await?;
         let mut work = Work {
             counts: Counts::default(),
             accepted: vec![Vec::new(); planned.writes.len()],
@@ -231,6 +251,7 @@ impl StepRun {
                 segment,
                 context: &context,
                 files,
+                table: table.clone(),
                 outputs: Arc::clone(&outputs),
                 quarantine,
                 tallies: &work.tallies,
@@ -331,6 +352,7 @@ impl StepRun {
                 .collect(),
             n,
             fingerprint: planned.fingerprint.clone(),
+            lake: self.plan.lake.root().url().to_string(),
             decided_at: now(),
             input,
             counts: work.counts,
@@ -343,6 +365,7 @@ impl StepRun {
         let rules = |counts: &BTreeMap<(u32, String), u64>| {
             counts
                 .iter()
+                .filter(|((_, rule), _)| rule != ANY_RULE)
                 .map(|((stage, rule), rows)| RuleCount {
                     stage: stages
                         .get(*stage as usize)
@@ -417,13 +440,15 @@ fn judge(planned: &PlannedStep, work: &Work) -> Result<bool> {
     }
     let mut warned = false;
     for (stage, (on_fail, label)) in stages {
-        let rows: u64 = work
+        // A row is rejected by one rule; of those that may break several the writer counts rows.
+        let rejected: u64 = work
             .rejected_by
             .iter()
-            .chain(&work.warned_by)
             .filter(|((of, _), _)| *of == stage)
             .map(|(_, rows)| rows)
             .sum();
+        let any = (stage, ANY_RULE.to_owned());
+        let rows = rejected + work.warned_by.get(&any).copied().unwrap_or_default();
         let passed = |threshold: &Threshold| match threshold {
             Threshold::Rows(most) => rows > *most,
             Threshold::Share(most) => rows as f64 > most * work.counts.read as f64,

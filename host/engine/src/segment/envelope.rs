@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::{RecordBatch, new_null_array};
-use arrow::datatypes::{DataType, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::Result as DataFusionResult;
 use datafusion::execution::TaskContext;
@@ -62,7 +62,7 @@ impl EnvelopeExec {
             schema
                 .fields()
                 .iter()
-                .filter(|field| ![FILE_COLUMN, ORDINAL_COLUMN].contains(&field.name().as_str()))
+                .filter(|field| !is_hidden(field))
                 .map(|field| {
                     let plain = plain_type(field.data_type());
                     field
@@ -76,11 +76,26 @@ impl EnvelopeExec {
     }
 }
 
+/// Whether a column is a scan's own, not one of the rows'.
+fn is_hidden(field: &Field) -> bool {
+    [FILE_COLUMN, ORDINAL_COLUMN].contains(&field.name().as_str())
+}
+
 fn plain_type(data_type: &DataType) -> DataType {
+    let plain = |field: &Arc<Field>| {
+        Arc::new(
+            field
+                .as_ref()
+                .clone()
+                .with_data_type(plain_type(field.data_type())),
+        )
+    };
     match data_type {
         DataType::Utf8View | DataType::LargeUtf8 => DataType::Utf8,
         DataType::BinaryView | DataType::LargeBinary => DataType::Binary,
         DataType::Dictionary(_, value) => plain_type(value),
+        DataType::List(item) | DataType::LargeList(item) => DataType::List(plain(item)),
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(plain).collect()),
         other => other.clone(),
     }
 }
@@ -93,9 +108,13 @@ fn wrap(batch: &RecordBatch, layout: &EnvelopeLayout) -> Result<RecordBatch> {
         None => Ok(new_null_array(data_type, rows)),
     };
     let mut columns = Vec::with_capacity(layout.input().fields().len());
-    for (position, field) in layout.input().fields().iter().enumerate() {
-        // By position: a query may give two columns of one name only to be refused earlier.
-        let column = batch.column(position);
+    let schema = batch.schema();
+    let visible = schema
+        .fields()
+        .iter()
+        .zip(batch.columns())
+        .filter(|(field, _)| !is_hidden(field));
+    for (field, (_, column)) in layout.input().fields().iter().zip(visible) {
         columns.push(if column.data_type() == field.data_type() {
             Arc::clone(column)
         } else {

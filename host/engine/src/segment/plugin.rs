@@ -246,7 +246,14 @@ impl PluginWork {
             tally.guest_time += usage.guest_time;
             tally.peak_memory = tally.peak_memory.max(usage.peak_memory);
             tally.calls += usage.calls;
-            for (name, value) in &usage.metrics {
+            // A name is the guest's word and ends up in the run record: only a name may be one.
+            let plain = |name: &&String| {
+                name.len() <= 64
+                    && name
+                        .chars()
+                        .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+            };
+            for (name, value) in usage.metrics.iter().filter(|(name, _)| plain(name)) {
                 *tally.metrics.entry(name.clone()).or_default() += value;
             }
         }
