@@ -137,7 +137,7 @@ fn a_plan_for_programs() {
         let column = written.iter().find(|column| column["name"] == name);
         column.unwrap_or_else(|| panic!("no column {name}"))["type"].clone()
     };
-    assert_eq!(typed("year"), "int32");
+    assert_eq!(typed("year"), "int64");
     assert_eq!(typed("bene_birth_dt"), "date");
     assert_eq!(typed("sp_state_code"), "string");
     assert_eq!(typed("benres_ip"), "decimal(12,2)");

@@ -6,6 +6,7 @@
 //! - [`kills`], [`concurrent`]: crashes at any moment, and runs side by side.
 //! - [`bad_input`], [`bad_plugin`], [`bad_file`]: one clear error, and targets as before the run.
 //! - [`formats`], [`checks`], [`modes`]: what can be read, judged and written.
+//! - [`reviewed`]: faults that a review found, which must not come back.
 //! - [`cli`], [`surroundings`]: the commands, and where they are typed.
 //! - [`canary`]: no value of a row is anywhere but in tables.
 #![allow(
@@ -28,5 +29,6 @@ mod golden;
 mod kills;
 mod modes;
 mod outside_reader;
+mod reviewed;
 mod surroundings;
 mod visits;

@@ -113,9 +113,9 @@ pub fn lake_type(data_type: &DataType) -> Result<DataType, String> {
         DataType::LargeUtf8 | DataType::Utf8View => DataType::Utf8,
         DataType::LargeBinary | DataType::BinaryView => DataType::Binary,
         DataType::Dictionary(_, value) => lake_type(value)?,
-        DataType::List(item) | DataType::LargeList(item) => {
-            DataType::List(Arc::new(lake_field(item)?))
-        }
+        DataType::List(item) | DataType::LargeList(item) => DataType::List(Arc::new(
+            Field::new_list_field(lake_type(item.data_type())?, true),
+        )),
         DataType::Struct(fields) => DataType::Struct(
             fields
                 .iter()

@@ -379,7 +379,8 @@ async fn read_schema(
                 .await
                 .map_err(|error| at(error, &step.read.place))?;
             let schema = EnvelopeExec::visible(frame.schema().as_arrow());
-            stages::distinct_names(&schema).map_err(|error| at(error, &step.read.place))?;
+            stages::distinct_names(frame.schema().as_arrow())
+                .map_err(|error| at(error, &step.read.place))?;
             Ok((schema, None))
         }
     }

@@ -186,7 +186,7 @@ impl StepPlanner<'_> {
             .await
             .map_err(|error| at(error, &stage.place))?;
         let schema = EnvelopeExec::visible(frame.schema().as_arrow());
-        distinct_names(&schema).map_err(|error| at(error, &stage.place))?;
+        distinct_names(frame.schema().as_arrow()).map_err(|error| at(error, &stage.place))?;
         Ok(PlannedSegment {
             source: SegmentSource::Sql(sql.to_owned()),
             outputs: vec![("out".to_owned(), Arc::clone(&schema))],

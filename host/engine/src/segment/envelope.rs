@@ -94,7 +94,10 @@ fn plain_type(data_type: &DataType) -> DataType {
         DataType::Utf8View | DataType::LargeUtf8 => DataType::Utf8,
         DataType::BinaryView | DataType::LargeBinary => DataType::Binary,
         DataType::Dictionary(_, value) => plain_type(value),
-        DataType::List(item) | DataType::LargeList(item) => DataType::List(plain(item)),
+        // Formats call a list's item this or that; it has no name for us.
+        DataType::List(item) | DataType::LargeList(item) => DataType::List(Arc::new(
+            Field::new_list_field(plain_type(item.data_type()), true),
+        )),
         DataType::Struct(fields) => DataType::Struct(fields.iter().map(plain).collect()),
         other => other.clone(),
     }
