@@ -498,7 +498,7 @@ async fn memory_bombs_stop_at_the_grant() {
 #[tokio::test]
 async fn a_grant_above_the_pool_is_refused() {
     let limits = Limits {
-        memory: 2 << 30,
+        memory: 4 << 30,
         ..Limits::default()
     };
     let error = transform()

@@ -157,6 +157,10 @@ fn last_screen(
             }
         }
     }
+    if args.dry_run {
+        text.push_str("\ndry run: nothing was changed\n");
+        return text;
+    }
     let failed: Vec<&StepRecord> = record
         .steps
         .iter()

@@ -125,7 +125,8 @@ impl StepPlanner<'_> {
                     segments.push(next);
                 }
                 StageAction::Checks(checks) => {
-                    self.checks(segment, stage, checks, fate(&checks.on_fail))?;
+                    self.checks(segment, stage, checks, fate(&checks.on_fail))
+                        .await?;
                 }
                 StageAction::Transform(plugin) => {
                     if plugin.on_fail.action == FailAction::Warn {
@@ -326,7 +327,7 @@ impl StepPlanner<'_> {
         Ok(())
     }
 
-    fn checks(
+    async fn checks(
         &self,
         segment: &mut PlannedSegment,
         stage: &Stage,
@@ -359,6 +360,9 @@ impl StepPlanner<'_> {
                     segment.whole.push(whole(columns, WholeTableKind::Unique)?);
                 }
                 CheckKind::References { column, table, key } => {
+                    let index = column_index(&schema, column, &check.place)?;
+                    self.referable(&check.place, schema.field(index).data_type(), table, key)
+                        .await?;
                     let kind = WholeTableKind::References {
                         table: table.clone(),
                         key: key.clone(),
@@ -383,6 +387,33 @@ impl StepPlanner<'_> {
                 above: segment.outputs.clone(),
                 place: stage.place.clone(),
             });
+        }
+        Ok(())
+    }
+
+    /// Whether a column can refer to another: it is there, and both are text or neither is.
+    async fn referable(
+        &self,
+        place: &Place,
+        data_type: &DataType,
+        table: &TableName,
+        key: &str,
+    ) -> Result<()> {
+        let reference =
+            datafusion::common::TableReference::partial(table.zone.as_str(), table.table.as_str());
+        let frame = self.context.table(reference).await?;
+        let there = EnvelopeExec::visible(frame.schema().as_arrow());
+        let found = there
+            .field(column_index(&there, key, place)?)
+            .data_type()
+            .clone();
+        if (*data_type == DataType::Utf8) != (found == DataType::Utf8) {
+            return Err(Fault::new(format!(
+                "{table}.{key} is {found}, the column that refers to it {data_type}"
+            ))
+            .at(place)
+            .hint("refer to a column of the same type, or cast one of them in a query")
+            .into());
         }
         Ok(())
     }

@@ -200,6 +200,8 @@ pub async fn run(
             record: Box::new(entry.clone()),
         });
         record.steps.push(entry);
+        // A run that is killed leaves a record of the steps that ended.
+        record.save(&weir).await?;
     }
 
     // What a failed step has decided may still need its staged files.
