@@ -132,6 +132,15 @@ impl SqliteCommit {
             return Ok(false);
         }
         let connection = connect(&self.path)?;
+        let failed =
+            |error| load_error(format!("{}: the ledger cannot be read", self.target), error);
+        // A file without a ledger was loaded by nobody.
+        if table_columns(&connection, "_weir_loads")
+            .map_err(failed)?
+            .is_empty()
+        {
+            return Ok(false);
+        }
         let version: Option<i64> = connection
             .query_row(
                 "select version from _weir_loads where app_id = ?1",
@@ -139,8 +148,7 @@ impl SqliteCommit {
                 |row| row.get(0),
             )
             .optional()
-            // A file without a ledger was loaded by nobody.
-            .unwrap_or_default();
+            .map_err(failed)?;
         Ok(version.is_some_and(|version| i64::try_from(n).is_ok_and(|n| version >= n)))
     }
 
