@@ -22,6 +22,7 @@ pub mod check {
         with: {
             "weir:plugin/types@0.1.0": crate::bindings::transform::weir::plugin::types,
             "weir:plugin/host@0.1.0": crate::bindings::transform::weir::plugin::host,
+            "weir:plugin/secrets@0.1.0": crate::bindings::transform::weir::plugin::secrets,
         },
         ownership: Borrowing { duplicate_if_necessary: true },
         pub_export_macro: true,
@@ -37,6 +38,7 @@ pub mod decoder {
         with: {
             "weir:plugin/types@0.1.0": crate::bindings::transform::weir::plugin::types,
             "weir:plugin/host@0.1.0": crate::bindings::transform::weir::plugin::host,
+            "weir:plugin/secrets@0.1.0": crate::bindings::transform::weir::plugin::secrets,
         },
         ownership: Borrowing { duplicate_if_necessary: true },
         pub_export_macro: true,

@@ -1,4 +1,5 @@
-//! What every plugin may ask of the host: a line in its log, an addition to a counter.
+//! What every plugin may ask of the host: a line in its log, an addition to a counter, a secret that
+//! its step grants.
 //!
 //! In a component the calls cross to the host. Natively they go to the
 //! [`Harness`](crate::testing::Harness) that runs the plugin, or, outside one, to stderr.
@@ -45,6 +46,15 @@ pub fn metric(name: &str, value: f64) {
     crate::bindings::transform::weir::plugin::host::metric(name, value);
     #[cfg(not(target_family = "wasm"))]
     crate::testing::record::metric(name, value);
+}
+
+/// The secret that the step grants under `name`; none if there is no such grant. A plugin that calls
+/// this does not run in a step that grants it no secret at all.
+pub fn secret(name: &str) -> Option<String> {
+    #[cfg(target_family = "wasm")]
+    return crate::bindings::transform::weir::plugin::secrets::get(name);
+    #[cfg(not(target_family = "wasm"))]
+    crate::testing::record::secret(name)
 }
 
 fn write(level: Level, message: &dyn Display) {

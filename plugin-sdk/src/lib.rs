@@ -79,7 +79,7 @@
 //! - [`Info`], [`Rule`]: what it says of itself; [`Context`], [`Output`]: what it is told and
 //!   what it promises; [`Error`]: why it cannot go on.
 //! - [`kernels`]: trimming, parsing and judging whole columns, fast in the sandbox.
-//! - [`log`], [`metric`]: a line in its log, an addition to a counter.
+//! - [`log`], [`metric`], [`secret`]: a line in its log, an addition to a counter, a granted secret.
 //! - [`testing`]: runs a plugin natively under the contract's rules.
 //!
 //! The contract itself is `wit/0.1`; `wire` (private) carries batches across as Arrow buffers.
@@ -112,7 +112,7 @@ pub use check::{Check, Verdict};
 pub use context::{Context, Output, Run, SideInput};
 pub use decoder::{Decoder, Rows};
 pub use error::Error;
-pub use host::{Level, log, metric};
+pub use host::{Level, log, metric, secret};
 pub use info::{Info, Rule};
 pub use transform::{Emitter, Transform};
 

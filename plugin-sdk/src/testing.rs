@@ -10,7 +10,7 @@ pub(crate) mod record;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use arrow::array::UInt32Array;
@@ -33,6 +33,7 @@ pub struct Harness {
     run: Run,
     side_inputs: Vec<SideInput>,
     input: Option<SchemaRef>,
+    secrets: BTreeMap<String, String>,
 }
 
 impl Harness {
@@ -59,6 +60,13 @@ impl Harness {
         self
     }
 
+    /// Grants a secret.
+    #[must_use]
+    pub fn secret(mut self, name: &str, value: &str) -> Self {
+        self.secrets.insert(name.into(), value.into());
+        self
+    }
+
     /// Names a reference table.
     #[must_use]
     pub fn side_input(mut self, name: &str, schema: impl Into<SchemaRef>) -> Self {
@@ -81,6 +89,7 @@ impl Harness {
     /// # Errors
     /// What the plugin returns, and [`Error::Fatal`] for a type that cannot cross.
     pub fn bind<T: Transform>(&self) -> Result<Vec<Output>, Error> {
+        let _granted = record::start(&self.secrets);
         let plugin = BoundTransform::<T>::bind(&self.config, &self.context(&[])?)?;
         plugin
             .outputs()
@@ -126,6 +135,7 @@ impl Harness {
             fn reject(&mut self, _: &[u32], _: &str, _: &str) {}
         }
         let context = self.context(std::slice::from_ref(batch))?;
+        let _granted = record::start(&self.secrets);
         let mut plugin = BoundTransform::<T>::bind(&self.config, &context)?;
         let mut times = Vec::with_capacity(rounds.max(1));
         for _ in 0..rounds.max(1) {
@@ -178,7 +188,7 @@ impl Harness {
 
     fn transform_once<T: Transform>(&self, batches: &[RecordBatch]) -> Result<Outcome, Error> {
         let context = self.context(batches)?;
-        let recording = record::start();
+        let recording = record::start(&self.secrets);
         let mut plugin = BoundTransform::<T>::bind(&self.config, &context)?;
         let again = BoundTransform::<T>::bind(&self.config, &context)?;
         if plugin.outputs() != again.outputs() {
@@ -209,7 +219,7 @@ impl Harness {
 
     fn check_once<C: Check>(&self, batches: &[RecordBatch]) -> Result<Outcome, Error> {
         let context = self.context(batches)?;
-        let recording = record::start();
+        let recording = record::start(&self.secrets);
         let mut plugin = BoundCheck::<C>::bind(&self.config, &context)?;
         let mut sink = Collected::default();
         for batch in batches {
@@ -222,7 +232,7 @@ impl Harness {
 
     fn decode_once<D: Decoder>(&self, chunks: &[&[u8]]) -> Result<Decoded, Error> {
         let context = self.context(&[])?;
-        let recording = record::start();
+        let recording = record::start(&self.secrets);
         let mut plugin = BoundDecoder::<D>::bind(&self.config, &context)?;
         let schema = schema_from_wit(schema_to_wit(plugin.schema())?)?;
         let mut sink = DecodedRows {

@@ -52,7 +52,7 @@ async fn measure(
     batch: &RecordBatch,
 ) -> Result<(f64, f64, usize), Box<dyn std::error::Error>> {
     let limits = Limits::default();
-    let mut instance = plugin.instantiate("bench", &limits).await?;
+    let mut instance = plugin.instantiate("bench", &limits.clone().into()).await?;
     let request = BindRequest {
         config: serde_json::json!({}),
         pipeline: "bench".into(),

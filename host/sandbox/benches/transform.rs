@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use weir_plugin::testing::Harness;
-use weir_sandbox::{BindRequest, Limits, Sandbox, SandboxOptions};
+use weir_sandbox::{BindRequest, Sandbox, SandboxOptions, Terms};
 
 #[path = "../../../plugins/synpuf/src/lib.rs"]
 #[expect(
@@ -65,7 +65,7 @@ async fn sandboxed(
         ..SandboxOptions::default()
     })?;
     let plugin = sandbox.load("synpuf", component.to_vec()).await?;
-    let mut instance = plugin.instantiate("bench", &Limits::default()).await?;
+    let mut instance = plugin.instantiate("bench", &Terms::default()).await?;
     instance
         .bind(&BindRequest {
             config: serde_json::from_str(CONFIG)?,

@@ -76,15 +76,13 @@ impl GuestClock {
         .await
     }
 
-    /// Whether the call in progress has spent more than it may. Asked from inside a poll.
-    fn is_over(&self) -> bool {
+    /// What the call in progress has spent. Asked from inside a poll.
+    fn spent_now(&self) -> u64 {
         let this_poll = thread_time().saturating_sub(self.inner.poll_began.load(Ordering::Relaxed));
-        let spent = self
-            .inner
+        self.inner
             .spent
             .load(Ordering::Relaxed)
-            .saturating_add(this_poll);
-        spent > self.inner.deadline.load(Ordering::Relaxed)
+            .saturating_add(this_poll)
     }
 
     /// Makes every tick that finds `store` in guest code yield to the runtime, and past the deadline
@@ -92,11 +90,15 @@ impl GuestClock {
     pub(crate) fn watch(&self, store: &mut Store<State>) {
         let clock = self.clone();
         store.epoch_deadline_callback(move |_| {
-            if clock.is_over() {
-                let allowed = clock.inner.deadline.load(Ordering::Relaxed) / 1_000_000;
+            let (spent, allowed) = (
+                clock.spent_now(),
+                clock.inner.deadline.load(Ordering::Relaxed),
+            );
+            if spent > allowed {
                 return Err(Halt::Limit {
                     which: LimitKind::Deadline,
-                    allowed,
+                    allowed: allowed / 1_000_000,
+                    asked: spent.div_ceil(1_000_000),
                 }
                 .into());
             }

@@ -105,6 +105,8 @@ pub enum LimitKind {
     OutputRows,
     /// Instances alive in the sandbox.
     Instances,
+    /// Bytes of the run's memory that are left for a call's output.
+    RunMemory,
 }
 
 impl fmt::Display for LimitKind {
@@ -118,6 +120,7 @@ impl fmt::Display for LimitKind {
             LimitKind::OutputBytes => "bytes of output in one call",
             LimitKind::OutputRows => "rows of output in one call",
             LimitKind::Instances => "instances alive",
+            LimitKind::RunMemory => "bytes of output that the run's memory has room for",
         })
     }
 }
@@ -206,7 +209,7 @@ pub enum SandboxError {
         what: String,
     },
     /// The guest ran into a limit.
-    #[error("{at}: over the limit of {allowed} {which}")]
+    #[error("{at}: over the limit of {allowed} {which}{}", asked_for(*.asked))]
     Limit {
         /// Where.
         at: Box<CallSite>,
@@ -214,6 +217,8 @@ pub enum SandboxError {
         which: LimitKind,
         /// What it allows, in the unit of `which`.
         allowed: u64,
+        /// What the guest asked for, in the same unit, where that is known and may be told.
+        asked: Option<u64>,
     },
     /// The guest emitted something that is not a batch of the schema bound.
     #[error("{at}: emitted a bad batch: {why}")]
@@ -231,7 +236,8 @@ pub enum SandboxError {
         /// What is wrong with it.
         why: String,
     },
-    /// The guest used the host against the contract, such as emitting outside `process`.
+    /// The guest used the host against the contract, such as emitting outside `process`, or broke the
+    /// terms of its stage, such as a rule that is not on its list.
     #[error("{at}: broke the contract: {why}")]
     Contract {
         /// Where.
@@ -281,6 +287,10 @@ pub enum SandboxError {
     },
 }
 
+fn asked_for(asked: Option<u64>) -> String {
+    asked.map_or_else(String::new, |asked| format!(" (asked for {asked})"))
+}
+
 fn wrong_track(plugin: &str, found: Option<&str>) -> String {
     let supported = crate::track::SUPPORTED;
     match found {
@@ -314,6 +324,9 @@ impl SandboxError {
             SandboxError::WrongTrack { found: None, .. } => {
                 "a plugin exports `transformer`, `checker` or `decoder-plugin`: build it with the SDK, or from the folder `wit/`".into()
             }
+            SandboxError::ForbiddenImport { import, .. } if import.starts_with("weir:plugin/secrets@") => {
+                "grant it the secrets it needs: `secrets = { NAME = { env = \"VARIABLE\" } }` in the stage's grant".into()
+            }
             SandboxError::ForbiddenImport { import, .. } if import.starts_with("wasi:http") => {
                 "plugins have no network; read the data in the pipeline and pass it in".into()
             }
@@ -336,7 +349,8 @@ impl SandboxError {
                 LimitKind::Deadline => "raise `deadline` in the stage's grant, if the plugin is only slow".into(),
                 LimitKind::WallClock => "raise `deadline` in the stage's grant: a call may take ten times as long, waiting included, and never less than a minute".into(),
                 LimitKind::OutputBytes => "emit less for one batch: this limit is fixed".into(),
-                LimitKind::OutputRows => "emit fewer rows for one batch: this limit is fixed".into(),
+                LimitKind::OutputRows => "raise `rows_out` in the stage's grant, if so many rows are meant".into(),
+                LimitKind::RunMemory => "raise WEIR_MEMORY (such as 2GiB), or lower the run's parallelism (WEIR_PARTITIONS)".into(),
                 LimitKind::Hostcall => "the plugin passed more in one call than its output limit allows; emit smaller batches".into(),
                 LimitKind::Tables => "build the plugin with fewer function pointers: this limit is fixed".into(),
                 LimitKind::Instances => "lower the run's parallelism, or raise max_instances".into(),
@@ -359,7 +373,10 @@ impl SandboxError {
         match self {
             SandboxError::PluginError { kind, .. } => *kind == PluginErrorKind::Retry,
             SandboxError::Limit { which, .. } => {
-                matches!(which, LimitKind::WallClock | LimitKind::Instances)
+                matches!(
+                    which,
+                    LimitKind::WallClock | LimitKind::Instances | LimitKind::RunMemory
+                )
             }
             _ => false,
         }

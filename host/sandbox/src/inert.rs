@@ -12,8 +12,9 @@ use wasmtime_wasi::p2::bindings::clocks::monotonic_clock;
 use wasmtime_wasi::p2::{DynPollable, Pollable, subscribe};
 use wasmtime_wasi::{Deterministic, HostMonotonicClock, HostWallClock, WasiCtx};
 
-use crate::guest_log::GuestLog;
+use crate::guest_log::{GuestLog, GuestStream};
 use crate::state::State;
+use crate::terms::Powers;
 
 /// Every WASI interface that may be imported, all of 0.2.
 pub(crate) const ALLOWED: &[&str] = &[
@@ -73,22 +74,28 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
     Ok(())
 }
 
-/// The context behind the set for one instance.
-pub(crate) fn context(log: &GuestLog) -> WasiCtx {
+/// The context behind the set for one instance, with what its powers add to nothing.
+pub(crate) fn context(log: &GuestLog, powers: &Powers) -> WasiCtx {
     // Arguments, environment, preopened directories and stdin are empty by default.
     let mut builder = WasiCtx::builder();
     builder
-        .stdout(log.stream("stdout"))
-        .stderr(log.stream("stderr"))
+        .stdout(log.stream(GuestStream::Stdout))
+        .stderr(log.stream(GuestStream::Stderr))
         .allow_tcp(false)
         .allow_udp(false)
         .allow_ip_name_lookup(false)
-        .secure_random(Deterministic::new(seeded("secure")))
-        .insecure_random(Deterministic::new(seeded("insecure")))
-        .insecure_random_seed(0x7765_6972_7765_6972_7765_6972_7765_6972)
         .max_random_size(MAX_RANDOM)
-        .wall_clock(Fixed)
         .monotonic_clock(Fixed);
+    // The builder's own clock and generators are the system's.
+    if !powers.clock {
+        builder.wall_clock(Fixed);
+    }
+    if !powers.random {
+        builder
+            .secure_random(Deterministic::new(seeded("secure")))
+            .insecure_random(Deterministic::new(seeded("insecure")))
+            .insecure_random_seed(0x7765_6972_7765_6972_7765_6972_7765_6972);
+    }
     builder.build()
 }
 

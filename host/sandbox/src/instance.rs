@@ -11,13 +11,14 @@ use wasmtime_wasi::I32Exit;
 
 use crate::clock::GuestClock;
 use crate::error::{Call, CallSite, LimitKind, SandboxError};
+use crate::guest_log::{GuestLevel, GuestLog, GuestStream};
 use crate::guest_text::{MAX_TEXT, escape};
-use crate::limits::Limits;
-use crate::lower::{self, MAX_BATCH_ROWS};
+use crate::lower::{self, Lowered, MAX_BATCH_ROWS};
 use crate::model::{BindRequest, Info, Output, Processed, Rule, Usage, World};
 use crate::plugin::Plugin;
 use crate::schema::{check_name, flatten, normalise_schema, unflatten};
 use crate::state::{BoundOutput, Halt, State};
+use crate::terms::{Isolation, RowContract, Terms};
 use crate::track::{self, Answer, Binding, Guest, RawOutputs};
 use crate::verify::Shape;
 
@@ -38,12 +39,18 @@ const FUEL_EXHAUSTED: &str = "fuel allocated for hostcalls has been exhausted";
 type Start<A, T> =
     for<'a> fn(&'a dyn Guest, &'a mut Store<State>, &'a A) -> BoxFuture<'a, Answer<T>>;
 
+/// What stands in the place of guest text where words are kept.
+const KEPT: &str = "what it said is in the guest log";
+
 /// One instance of a plugin, with memory of its own, for one stage and one partition.
 ///
 /// Its life: made by [`Plugin::instantiate`]; [`bind`](Instance::bind) once (a decoder: for each
 /// file); then [`process`](Instance::process) for each batch, or [`decode`](Instance::decode) for
-/// each chunk; then [`finish`](Instance::finish) once. Every call is held to the instance's
-/// [`Limits`] and everything it gives is checked before it is returned.
+/// each chunk; then [`finish`](Instance::finish) once. Every call is held to the stage's
+/// [`Terms`] and everything it gives is checked before it is returned.
+///
+/// With [`Isolation::Batch`] the plugin itself lives for one batch only: each is given to a fresh
+/// store, which is bound with the same request (and must answer the same), finished, and dropped.
 ///
 /// After any failure inside the guest, and when a call's future is dropped before it is done, the
 /// memory is gone and every further call answers [`SandboxError::Poisoned`].
@@ -52,12 +59,18 @@ type Start<A, T> =
 pub struct Instance {
     plugin: Plugin,
     stage: String,
-    limits: Limits,
+    terms: Terms,
     clock: GuestClock,
-    /// None after a failure, and while a call is in progress.
+    log: GuestLog,
+    /// None after a failure, while a call is in progress, and between two batches that share no
+    /// memory.
     live: Option<Live>,
+    /// Whether there is no live store because the next batch gets a fresh one.
+    between: bool,
     phase: Phase,
+    binding: Option<Binding>,
     input: Option<SchemaRef>,
+    outputs: Vec<Output>,
     batches: u64,
     usage: Usage,
 }
@@ -75,71 +88,70 @@ enum Phase {
 }
 
 impl Instance {
-    pub(crate) async fn new(
+    /// An instance whose imports were not held against its powers.
+    pub(crate) async fn unchecked(
         plugin: Plugin,
         stage: &str,
-        limits: &Limits,
+        terms: &Terms,
     ) -> Result<Instance, SandboxError> {
+        let log = GuestLog::new(plugin.name(), stage, &terms.speech, terms.limits.log_bytes);
         let mut instance = Instance {
             stage: stage.to_owned(),
-            limits: limits.clone(),
+            terms: terms.clone(),
             clock: GuestClock::default(),
+            log,
             live: None,
+            between: false,
             phase: Phase::New,
+            binding: None,
             input: None,
+            outputs: Vec::new(),
             batches: 0,
             usage: Usage::default(),
             plugin,
         };
-        let options = instance.plugin.sandbox().options();
-        if limits.memory > options.max_memory {
-            let why = format!(
-                "a grant of {} bytes of memory; the sandbox allows {}",
-                limits.memory, options.max_memory
-            );
-            return Err(SandboxError::BadCall {
-                at: instance.site(Call::Instantiate),
-                why,
-            });
-        }
-        let state = State::new(
-            instance.plugin.name(),
-            stage,
-            instance.plugin.world(),
-            limits,
+        let (memory, allowed) = (
+            terms.limits.memory,
+            instance.plugin.sandbox().options().max_memory,
         );
-        let mut store = Store::new(instance.plugin.sandbox().engine(), state);
-        store.limiter(|state| &mut state.limiter);
-        store.set_max_component_handles(usize::try_from(limits.handles).unwrap_or(usize::MAX));
-        store.set_hostcall_fuel(to_usize(SMALL_FUEL));
-        if options.deadlines {
-            instance.clock.watch(&mut store);
+        if memory > allowed {
+            let why = format!("a grant of {memory} bytes of memory; the sandbox allows {allowed}");
+            return Err(instance.bad_call(Call::Instantiate, why));
         }
-        instance.clock.begin(limits.deadline);
+        instance.live = Some(instance.start().await?);
+        Ok(instance)
+    }
+
+    /// A fresh store with the component instantiated in it, its start functions run.
+    async fn start(&mut self) -> Result<Live, SandboxError> {
+        let mut state = State::new(self.plugin.world(), &self.terms, self.log.clone());
+        state.metrics.clone_from(&self.usage.metrics);
+        let mut store = Store::new(self.plugin.sandbox().engine(), state);
+        store.limiter(|state| &mut state.limiter);
+        store.set_max_component_handles(to_usize(u64::from(self.terms.limits.handles)));
+        store.set_hostcall_fuel(to_usize(SMALL_FUEL));
+        if self.plugin.sandbox().options().deadlines {
+            self.clock.watch(&mut store);
+        }
+        self.clock.begin(self.terms.limits.deadline);
         store.data_mut().begin(Call::Instantiate, 0);
-        let starting = instance.plugin.pre().instantiate_async(&mut store);
-        let started =
-            tokio::time::timeout(limits.wall_clock, instance.clock.measure(starting)).await;
+        let wall_clock = self.terms.limits.wall_clock;
+        let starting = self.plugin.pre().instantiate_async(&mut store);
+        let started = tokio::time::timeout(wall_clock, self.clock.measure(starting)).await;
         let started = match started {
-            Err(_) => Err(instance.over(
-                Call::Instantiate,
-                LimitKind::WallClock,
-                millis(limits.wall_clock),
-            )),
-            Ok(Err(error)) => Err(instance.failure(Call::Instantiate, &error, store.data())),
+            Err(_) => Err(self.over_wall_clock(Call::Instantiate)),
+            Ok(Err(error)) => Err(self.failure(Call::Instantiate, &error, store.data())),
             Ok(Ok(started)) => Ok(started),
         };
-        instance.count(&store);
+        self.count(&store);
         let started = started?;
-        let guest =
-            track::guest(&mut store, &started, instance.plugin.exports()).map_err(|error| {
-                SandboxError::WrongTypes {
-                    plugin: instance.plugin.name().to_owned(),
-                    source: error.into(),
-                }
-            })?;
-        instance.live = Some(Live { store, guest });
-        Ok(instance)
+        let guest = track::guest(&mut store, &started, self.plugin.exports()).map_err(|error| {
+            SandboxError::WrongTypes {
+                plugin: self.plugin.name().to_owned(),
+                source: error.into(),
+            }
+        })?;
+        Ok(Live { store, guest })
     }
 
     /// Calls `describe`. Allowed at any time.
@@ -165,11 +177,7 @@ impl Instance {
                 .find_map(|column| check_name(column).err())
         };
         if let Some(why) = why {
-            self.live = None;
-            return Err(SandboxError::BadSchema {
-                at: self.site(Call::Describe),
-                why,
-            });
+            return Err(self.bad_schema(Call::Describe, why));
         }
         let rules = info.rules.into_iter().map(|rule| Rule {
             name: escape(&rule.name, 64),
@@ -218,22 +226,26 @@ impl Instance {
             parameters,
             input: flat,
         };
+        self.outputs = self.bind_guest(&binding).await?;
+        self.binding = Some(binding);
+        self.input = Some(input);
+        self.batches = 0;
+        self.phase = Phase::Bound;
+        Ok(self.outputs.clone())
+    }
+
+    /// Binds the live guest and keeps its outputs' shapes in its store.
+    async fn bind_guest(&mut self, binding: &Binding) -> Result<Vec<Output>, SandboxError> {
         let (returned, _) = self
             .call(
                 Call::Bind,
                 0,
                 SMALL_FUEL,
-                &binding,
+                binding,
                 |guest, store, binding| guest.bind(store, binding),
             )
             .await?;
-        let outputs = checked_outputs(returned).map_err(|why| {
-            self.live = None;
-            SandboxError::BadSchema {
-                at: self.site(Call::Bind),
-                why,
-            }
-        })?;
+        let outputs = checked_outputs(returned).map_err(|why| self.bad_schema(Call::Bind, why))?;
         if let Some(live) = &mut self.live {
             live.store.data_mut().outputs = outputs
                 .iter()
@@ -243,9 +255,6 @@ impl Instance {
                 })
                 .collect();
         }
-        self.input = Some(input);
-        self.batches = 0;
-        self.phase = Phase::Bound;
         Ok(outputs)
     }
 
@@ -272,7 +281,7 @@ impl Instance {
             return Err(self.bad_call(Call::Process, why));
         }
         let bytes = lower::unpacked_bytes(batch);
-        let allowed = lower::batch_bytes(self.limits.memory);
+        let allowed = lower::batch_bytes(self.terms.limits.memory);
         if bytes > allowed {
             if batch.num_rows() == 1 {
                 let mut at = self.site(Call::Process);
@@ -288,17 +297,62 @@ impl Instance {
             lower::lower(batch, &input).map_err(|why| self.bad_call(Call::Process, why))?;
         self.batches = self.batches.saturating_add(1);
         self.usage.bytes_in = self.usage.bytes_in.saturating_add(lowered.bytes());
-        let fuel = self.limits.output_bytes.saturating_add(EXTRA_FUEL);
+        if self.between {
+            self.renew().await?;
+        }
+        let given = self.process_guest(&lowered).await?;
+        if self.terms.isolation == Isolation::Batch {
+            self.finish_guest().await?;
+            self.live = None;
+            self.between = true;
+        }
+        Ok(given)
+    }
+
+    /// Gives the live guest a batch and holds what it gave to the row contract.
+    async fn process_guest(&mut self, lowered: &Lowered) -> Result<Processed, SandboxError> {
+        let fuel = self.large_fuel();
         let ((), given) = self
             .call(
                 Call::Process,
                 lowered.rows,
                 fuel,
-                &lowered,
+                lowered,
                 |guest, store, batch| guest.process(store, batch),
             )
             .await?;
+        if self.plugin.world() == World::Transform {
+            let kept = keeps_rows(
+                self.terms.contract.rows,
+                self.outputs.len(),
+                lowered.rows,
+                &given,
+            );
+            if let Err(why) = kept {
+                self.live = None;
+                let at = self.site(Call::Process);
+                return Err(self.keep_words(SandboxError::Contract { at, why }));
+            }
+        }
         Ok(given)
+    }
+
+    /// Makes the store that the next batch gets, bound as the first was.
+    async fn renew(&mut self) -> Result<(), SandboxError> {
+        self.between = false;
+        let Some(binding) = self.binding.take() else {
+            return Err(self.bad_call(Call::Bind, "it comes first"));
+        };
+        self.live = Some(self.start().await?);
+        let outputs = self.bind_guest(&binding).await?;
+        self.binding = Some(binding);
+        if outputs != self.outputs {
+            self.live = None;
+            let why = "bound to other outputs than at first".to_owned();
+            let at = self.site(Call::Bind);
+            return Err(self.keep_words(SandboxError::Contract { at, why }));
+        }
+        Ok(())
     }
 
     /// Gives a decoder the next bytes of its file: at most a quarter of the memory grant.
@@ -317,7 +371,7 @@ impl Instance {
             return Err(self.bad_call(Call::Decode, "it comes after bind and before finish"));
         }
         let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        let allowed = lower::batch_bytes(self.limits.memory);
+        let allowed = lower::batch_bytes(self.terms.limits.memory);
         if size > allowed {
             return Err(self.bad_call(
                 Call::Decode,
@@ -326,7 +380,7 @@ impl Instance {
         }
         self.batches = self.batches.saturating_add(1);
         self.usage.bytes_in = self.usage.bytes_in.saturating_add(size);
-        let fuel = self.limits.output_bytes.saturating_add(EXTRA_FUEL);
+        let fuel = self.large_fuel();
         let ((), given) = self
             .call(Call::Decode, 0, fuel, bytes, |guest, store, bytes| {
                 guest.decode(store, bytes)
@@ -344,13 +398,25 @@ impl Instance {
             return Err(self.bad_call(Call::Finish, "it comes once, after bind"));
         }
         self.phase = Phase::Finished;
-        let fuel = self.limits.output_bytes.saturating_add(EXTRA_FUEL);
+        if self.between {
+            return Ok(Processed::default());
+        }
+        self.finish_guest().await
+    }
+
+    async fn finish_guest(&mut self) -> Result<Processed, SandboxError> {
+        let fuel = self.large_fuel();
         let ((), given) = self
             .call(Call::Finish, 0, fuel, &(), |guest, store, ()| {
                 guest.finish(store)
             })
             .await?;
         Ok(given)
+    }
+
+    /// Bytes that one host call may copy out of the guest where it may emit.
+    fn large_fuel(&self) -> u64 {
+        self.terms.limits.output_bytes.saturating_add(EXTRA_FUEL)
     }
 
     /// What the instance has used so far; complete after a failure too.
@@ -378,28 +444,25 @@ impl Instance {
         if self.plugin.sandbox().options().deadlines {
             live.store.set_epoch_deadline(1);
         }
-        self.clock.begin(self.limits.deadline);
+        self.clock.begin(self.terms.limits.deadline);
         self.usage.calls = self.usage.calls.saturating_add(1);
         let answer = {
             let running = self
                 .clock
                 .measure(start(live.guest.as_ref(), &mut live.store, argument));
-            tokio::time::timeout(self.limits.wall_clock, running).await
+            tokio::time::timeout(self.terms.limits.wall_clock, running).await
         };
         let (given, bytes_out) = live.store.data_mut().take();
         self.usage.bytes_out = self.usage.bytes_out.saturating_add(bytes_out);
         self.count(&live.store);
         match answer {
-            Err(_) => Err(self.over(call, LimitKind::WallClock, millis(self.limits.wall_clock))),
+            Err(_) => Err(self.over_wall_clock(call)),
             Ok(Err(error)) => Err(self.failure(call, &error, live.store.data())),
-            Ok(Ok(Err(error))) => {
-                let message = escape(&error.message, MAX_TEXT);
-                Err(SandboxError::PluginError {
-                    at: self.site(call),
-                    kind: error.kind,
-                    message,
-                })
-            }
+            Ok(Ok(Err(error))) => Err(self.keep_words(SandboxError::PluginError {
+                at: self.site(call),
+                kind: error.kind,
+                message: escape(&error.message, MAX_TEXT),
+            })),
             Ok(Ok(Ok(value))) => {
                 self.live = Some(live);
                 Ok((value, given))
@@ -411,7 +474,8 @@ impl Instance {
     fn count(&mut self, store: &Store<State>) {
         let state = store.data();
         self.usage.guest_time = self.usage.guest_time.saturating_add(self.clock.spent());
-        self.usage.peak_memory = u64::try_from(state.limiter.peak_memory).unwrap_or(u64::MAX);
+        let peak = u64::try_from(state.limiter.peak_memory).unwrap_or(u64::MAX);
+        self.usage.peak_memory = self.usage.peak_memory.max(peak);
         self.usage.log_lines_dropped = state.log.dropped();
         if self.usage.metrics != state.metrics {
             self.usage.metrics.clone_from(&state.metrics);
@@ -420,28 +484,35 @@ impl Instance {
 
     /// What an error of the machinery means.
     fn failure(&self, call: Call, error: &wasmtime::Error, state: &State) -> SandboxError {
+        self.keep_words(self.meaning(call, error, state))
+    }
+
+    fn meaning(&self, call: Call, error: &wasmtime::Error, state: &State) -> SandboxError {
         let at = self.site(call);
+        let limits = &self.terms.limits;
         if let Some(halt) = error.downcast_ref::<Halt>() {
             return match halt.clone() {
-                Halt::Limit { which, allowed } => SandboxError::Limit { at, which, allowed },
+                Halt::Limit {
+                    which,
+                    allowed,
+                    asked,
+                } => self.over(call, which, allowed, Some(asked)),
                 Halt::BadBatch(why) => SandboxError::BadBatch { at, why },
                 Halt::Contract(why) => SandboxError::Contract { at, why },
             };
         }
         if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() {
             let allowed = u64::from(self.plugin.sandbox().options().max_instances);
-            return self.over(call, LimitKind::Instances, allowed);
+            return self.over(call, LimitKind::Instances, allowed, None);
         }
+        let wide = |count: usize| u64::try_from(count).ok();
         // A guest that was denied memory usually aborts: the denial is the cause, not the trap.
-        if state.limiter.memory_denied {
-            return self.over(call, LimitKind::Memory, self.limits.memory);
+        if let Some(asked) = state.limiter.memory_denied {
+            return self.over(call, LimitKind::Memory, limits.memory, wide(asked));
         }
-        if state.limiter.table_denied {
-            return self.over(
-                call,
-                LimitKind::Tables,
-                u64::from(self.limits.table_elements),
-            );
+        if let Some(asked) = state.limiter.table_denied {
+            let allowed = u64::from(limits.table_elements);
+            return self.over(call, LimitKind::Tables, allowed, wide(asked));
         }
         if let Some(exit) = error.downcast_ref::<I32Exit>() {
             return SandboxError::Trap {
@@ -458,12 +529,10 @@ impl Instance {
         let root = error.root_cause().to_string();
         if root.contains(FUEL_EXHAUSTED) {
             let allowed = match call {
-                Call::Process | Call::Decode | Call::Finish => {
-                    self.limits.output_bytes.saturating_add(EXTRA_FUEL)
-                }
+                Call::Process | Call::Decode | Call::Finish => self.large_fuel(),
                 Call::Instantiate | Call::Describe | Call::Bind => SMALL_FUEL,
             };
-            return self.over(call, LimitKind::Hostcall, allowed);
+            return self.over(call, LimitKind::Hostcall, allowed, None);
         }
         SandboxError::Trap {
             at,
@@ -471,12 +540,62 @@ impl Instance {
         }
     }
 
-    fn over(&self, call: Call, which: LimitKind, allowed: u64) -> SandboxError {
+    /// The error as it may be told: where words are kept, without any text or number that the guest
+    /// had a hand in. Its log has the whole of it.
+    fn keep_words(&self, error: SandboxError) -> SandboxError {
+        if !self.terms.speech.is_kept() {
+            return error;
+        }
+        let told = error.to_string();
+        let kept = || KEPT.to_owned();
+        let error = match error {
+            SandboxError::PluginError { at, kind, .. } => SandboxError::PluginError {
+                at,
+                kind,
+                message: kept(),
+            },
+            SandboxError::BadBatch { at, .. } => SandboxError::BadBatch { at, why: kept() },
+            SandboxError::BadSchema { at, .. } => SandboxError::BadSchema { at, why: kept() },
+            SandboxError::Contract { at, .. } => SandboxError::Contract { at, why: kept() },
+            SandboxError::Trap { at, .. } => SandboxError::Trap { at, what: kept() },
+            SandboxError::Limit {
+                at, which, allowed, ..
+            } => SandboxError::Limit {
+                at,
+                which,
+                // What the run has left depends on what the guest has taken.
+                allowed: if which == LimitKind::RunMemory {
+                    0
+                } else {
+                    allowed
+                },
+                asked: None,
+            },
+            told_as_it_is => return told_as_it_is,
+        };
+        self.log.line(GuestLevel::Warn, GuestStream::Error, &told);
+        error
+    }
+
+    fn over(&self, call: Call, which: LimitKind, allowed: u64, asked: Option<u64>) -> SandboxError {
         SandboxError::Limit {
             at: self.site(call),
             which,
             allowed,
+            asked,
         }
+    }
+
+    fn over_wall_clock(&self, call: Call) -> SandboxError {
+        let allowed = millis(self.terms.limits.wall_clock);
+        self.over(call, LimitKind::WallClock, allowed, None)
+    }
+
+    /// A schema that cannot be; the guest that returned it is gone.
+    fn bad_schema(&mut self, call: Call, why: String) -> SandboxError {
+        self.live = None;
+        let at = self.site(call);
+        self.keep_words(SandboxError::BadSchema { at, why })
     }
 
     fn bad_call(&self, call: Call, why: impl Into<String>) -> SandboxError {
@@ -527,6 +646,63 @@ fn checked_outputs(returned: RawOutputs) -> Result<Vec<Output>, String> {
         outputs.push(Output { name, schema });
     }
     Ok(outputs)
+}
+
+/// Whether `given` keeps to `contract`, for `outputs` outputs and `rows` rows of input.
+fn keeps_rows(
+    contract: RowContract,
+    outputs: usize,
+    rows: u32,
+    given: &Processed,
+) -> Result<(), String> {
+    if contract == RowContract::Any {
+        return Ok(());
+    }
+    let rejected = given.rows_found();
+    for output in 0..outputs {
+        // The rows that came out so far are those before `next`, less those rejected.
+        let mut next = 0;
+        let mut rejections = rejected.iter().copied().peekable();
+        let mut missing = 0_u32;
+        let mut skip_to = |row: u32, next: &mut u32| {
+            for absent in *next..row {
+                while rejections.next_if(|rejected| *rejected < absent).is_some() {}
+                if rejections.peek() != Some(&absent) {
+                    missing = missing.saturating_add(1);
+                }
+            }
+            *next = row.saturating_add(1);
+        };
+        for emitted in given
+            .emitted
+            .iter()
+            .filter(|emitted| emitted.output == output)
+        {
+            let count = u32::try_from(emitted.batch.num_rows()).unwrap_or(u32::MAX);
+            for index in 0..count {
+                let row = match &emitted.origin {
+                    None => index,
+                    Some(origin) => usize::try_from(index)
+                        .ok()
+                        .and_then(|index| origin.get(index).copied())
+                        .unwrap_or(u32::MAX),
+                };
+                if row < next {
+                    return Err(format!(
+                        "emitted row {row} twice or out of order; its stage allows `{contract}`"
+                    ));
+                }
+                skip_to(row, &mut next);
+            }
+        }
+        skip_to(rows, &mut next);
+        if contract == RowContract::OneToOne && missing > 0 {
+            return Err(format!(
+                "neither emitted nor rejected {missing} of {rows} rows; its stage demands `{contract}`"
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// A trap in few words.

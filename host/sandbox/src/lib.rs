@@ -15,14 +15,15 @@
 //! | [`verify`] | a guest's bytes to a `RecordBatch`, or the reason why not |
 //! | `schema` | which types cross; a guest's schema, checked |
 //! | `lower` | a batch's way in: unpacked, compacted, split |
+//! | `terms` | what a stage gives a plugin and holds it to: powers, contract, isolation, speech |
 //! | `limits`, `clock` | memory and tables; guest time and deadlines |
-//! | `inert`, `guest_log` | the WASI set that gives nothing; stdout, stderr and log to `tracing` |
+//! | `inert`, `guest_log` | the WASI set that gives nothing; stdout, stderr and log to `tracing` or a sink |
 //! | `cache` | compiled code on disk, authenticated; the crate's one `unsafe` |
 //! | `error`, `guest_text` | typed errors with place and hint; guest text made harmless |
 //!
 //! ```no_run
 //! use std::sync::Arc;
-//! use weir_sandbox::{BindRequest, Limits, Sandbox, SandboxOptions, split};
+//! use weir_sandbox::{BindRequest, Limits, Sandbox, SandboxOptions, Terms, split};
 //! # use arrow::array::RecordBatch;
 //! # async fn run(batch: RecordBatch) -> Result<(), Box<dyn std::error::Error>> {
 //! let sandbox = Sandbox::new(SandboxOptions::default())?;
@@ -30,7 +31,8 @@
 //! let limits = Limits::default();
 //! println!("{}", plugin.describe(&limits).await?.description);
 //!
-//! let mut instance = plugin.instantiate("step 'flatten' stage 1", &limits).await?;
+//! let terms = Terms::from(limits.clone());
+//! let mut instance = plugin.instantiate("step 'flatten' stage 1", &terms).await?;
 //! let outputs = instance
 //!     .bind(&BindRequest {
 //!         config: serde_json::json!({}),
@@ -64,10 +66,12 @@ mod plugin;
 mod sandbox;
 mod schema;
 mod state;
+mod terms;
 mod track;
 pub mod verify;
 
 pub use error::{Call, CallSite, LimitKind, PluginErrorKind, SandboxError, Source};
+pub use guest_log::{GuestLevel, GuestLine, GuestSink, GuestStream};
 pub use instance::Instance;
 pub use limits::{Limits, ROWS_OUT_FLOOR};
 pub use lower::{MAX_BATCH_ROWS, split};
@@ -77,3 +81,4 @@ pub use model::{
 pub use plugin::Plugin;
 pub use sandbox::{MAX_COMPONENT, Sandbox, SandboxOptions};
 pub use schema::normalise_schema;
+pub use terms::{Contract, Isolation, MemoryBudget, Powers, RowContract, Secret, Speech, Terms};

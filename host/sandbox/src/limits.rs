@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use wasmtime::ResourceLimiter;
 
-/// Rows that a call may emit whatever its input was, so that small batches can still fan out.
+/// Rows that a call may emit by default whatever its input was, so that small batches can fan out.
 pub const ROWS_OUT_FLOOR: u64 = 65_536;
 
 /// What one instance may use. The deadline, wall clock, output and row limits hold for each call,
@@ -19,8 +19,10 @@ pub struct Limits {
     pub wall_clock: Duration,
     /// Bytes emitted or held in findings by one call.
     pub output_bytes: u64,
-    /// Rows emitted by one `process` for each row given, on top of [`ROWS_OUT_FLOOR`].
+    /// Rows emitted by one `process` for each row given, on top of `rows_out_floor`.
     pub rows_out_per_row: u32,
+    /// Rows that one `process` may emit whatever its input was.
+    pub rows_out_floor: u64,
     /// Bytes of log, stdout and stderr; what comes after is counted and dropped.
     pub log_bytes: u64,
     /// Elements over all tables.
@@ -39,6 +41,7 @@ impl Default for Limits {
             wall_clock: Duration::from_secs(60),
             output_bytes: 256 << 20,
             rows_out_per_row: 1000,
+            rows_out_floor: ROWS_OUT_FLOOR,
             log_bytes: 64 << 10,
             table_elements: 100_000,
             core_instances: 64,
@@ -61,10 +64,10 @@ pub(crate) struct Limiter {
     last_memory_growth: usize,
     /// Highest sum of linear memory so far.
     pub(crate) peak_memory: usize,
-    /// Whether memory was denied since the call began.
-    pub(crate) memory_denied: bool,
-    /// Whether table elements were denied since the call began.
-    pub(crate) table_denied: bool,
+    /// The sum of linear memory that was denied since the call began.
+    pub(crate) memory_denied: Option<usize>,
+    /// The sum of table elements that was denied since the call began.
+    pub(crate) table_denied: Option<usize>,
 }
 
 impl Limiter {
@@ -77,8 +80,8 @@ impl Limiter {
             elements: 0,
             last_memory_growth: 0,
             peak_memory: 0,
-            memory_denied: false,
-            table_denied: false,
+            memory_denied: None,
+            table_denied: None,
         }
     }
 }
@@ -91,25 +94,22 @@ impl ResourceLimiter for Limiter {
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         let growth = desired.saturating_sub(current);
-        match self.memory.checked_add(growth) {
-            Some(sum) if sum <= self.max_memory => {
-                self.memory = sum;
-                self.last_memory_growth = growth;
-                self.peak_memory = self.peak_memory.max(sum);
-                Ok(true)
-            }
-            _ => {
-                self.last_memory_growth = 0;
-                self.memory_denied = true;
-                Ok(false)
-            }
+        let sum = self.memory.saturating_add(growth);
+        if sum > self.max_memory {
+            self.last_memory_growth = 0;
+            self.memory_denied = Some(sum);
+            return Ok(false);
         }
+        self.memory = sum;
+        self.last_memory_growth = growth;
+        self.peak_memory = self.peak_memory.max(sum);
+        Ok(true)
     }
 
     fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.memory_denied = Some(self.memory);
         self.memory = self.memory.saturating_sub(self.last_memory_growth);
         self.last_memory_growth = 0;
-        self.memory_denied = true;
         Ok(())
     }
 
@@ -119,21 +119,20 @@ impl ResourceLimiter for Limiter {
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        match self.elements.checked_add(desired.saturating_sub(current)) {
-            Some(sum) if sum <= self.max_elements => {
-                self.elements = sum;
-                Ok(true)
-            }
-            _ => {
-                self.table_denied = true;
-                Ok(false)
-            }
+        let sum = self
+            .elements
+            .saturating_add(desired.saturating_sub(current));
+        if sum > self.max_elements {
+            self.table_denied = Some(sum);
+            return Ok(false);
         }
+        self.elements = sum;
+        Ok(true)
     }
 
     fn table_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
         // The sum stays too high, which only makes the limit stricter.
-        self.table_denied = true;
+        self.table_denied = Some(self.elements);
         Ok(())
     }
 
@@ -165,7 +164,7 @@ mod tests {
             !limiter.memory_growing(0, 60, None).unwrap(),
             "a second memory counts too"
         );
-        assert!(limiter.memory_denied);
+        assert_eq!(limiter.memory_denied, Some(120));
         assert!(limiter.memory_growing(60, 100, None).unwrap());
         limiter
             .memory_grow_failed(wasmtime::Error::msg("no"))
@@ -186,6 +185,6 @@ mod tests {
         });
         assert!(limiter.table_growing(0, 6, None).unwrap());
         assert!(!limiter.table_growing(0, 6, None).unwrap());
-        assert!(limiter.table_denied);
+        assert_eq!(limiter.table_denied, Some(12));
     }
 }

@@ -10,7 +10,11 @@ use crate::limits::Limits;
 use crate::model::{Info, World};
 use crate::sandbox::{Face, Sandbox};
 use crate::state::State;
+use crate::terms::{Powers, Terms};
 use crate::track::Exports;
+
+/// The interface by which a plugin asks for secrets, without its version.
+const SECRETS: &str = "weir:plugin/secrets@";
 
 /// A component that was compiled and found to be a plugin this build can run. Nothing of it has run
 /// yet. Clones are cheap.
@@ -83,26 +87,48 @@ impl Plugin {
         self.inner.size
     }
 
-    /// Asks the plugin what it is, in an instance made for it and thrown away.
+    /// Whether a stage with `powers` may run it: everything it imports beyond the fixed set must have
+    /// been granted. Nothing of it runs.
+    ///
+    /// # Errors
+    /// [`ForbiddenImport`](SandboxError::ForbiddenImport) names the import that was not.
+    pub fn permitted(&self, powers: &Powers) -> Result<(), SandboxError> {
+        let refused = self
+            .imports()
+            .iter()
+            .find(|import| import.starts_with(SECRETS) && powers.secrets.is_empty());
+        match refused {
+            None => Ok(()),
+            Some(import) => Err(SandboxError::ForbiddenImport {
+                plugin: self.name().to_owned(),
+                import: import.clone(),
+            }),
+        }
+    }
+
+    /// Asks the plugin what it is, in an instance made for it and thrown away. It gets no powers; what
+    /// it may import is not asked here (see [`Plugin::permitted`]), so that it can be inspected.
     ///
     /// # Errors
     /// As for any call: [`Trap`](SandboxError::Trap), [`Limit`](SandboxError::Limit) and so on.
     pub async fn describe(&self, limits: &Limits) -> Result<Info, SandboxError> {
-        self.instantiate("", limits).await?.describe().await
+        let terms = Terms::from(limits.clone());
+        Instance::unchecked(self.clone(), "", &terms)
+            .await?
+            .describe()
+            .await
     }
 
-    /// Makes an instance held to `limits`. `stage` is a label for errors, such as
+    /// Makes an instance held to `terms`. `stage` is a label for errors, such as
     /// `step 'x' stage 2`.
     ///
     /// # Errors
+    /// [`ForbiddenImport`](SandboxError::ForbiddenImport) if it imports what the terms do not grant;
     /// [`Limit`](SandboxError::Limit) if the pool is full or the instance does not fit its limits;
     /// [`WrongTypes`](SandboxError::WrongTypes) if an export is not of the contract's type.
-    pub async fn instantiate(
-        &self,
-        stage: &str,
-        limits: &Limits,
-    ) -> Result<Instance, SandboxError> {
-        Instance::new(self.clone(), stage, limits).await
+    pub async fn instantiate(&self, stage: &str, terms: &Terms) -> Result<Instance, SandboxError> {
+        self.permitted(&terms.powers)?;
+        Instance::unchecked(self.clone(), stage, terms).await
     }
 
     pub(crate) fn sandbox(&self) -> &Sandbox {

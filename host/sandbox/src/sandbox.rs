@@ -306,7 +306,8 @@ fn may_import(world: World, import: &str) -> bool {
         World::Check => "judging",
         World::Decoder => "decoding",
     };
-    is_supported(version) && (interface == "types" || interface == "host" || interface == own)
+    // Secrets may be granted, which is asked for each stage.
+    is_supported(version) && (["types", "host", "secrets"].contains(&interface) || interface == own)
 }
 
 /// Tells a component from what people pass in its place.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -10,10 +11,11 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use crate::error::{Call, LimitKind};
-use crate::guest_log::{GuestLog, Level};
+use crate::guest_log::{GuestLevel, GuestLog, GuestStream};
 use crate::guest_text::{MAX_TEXT, escape};
-use crate::limits::{Limiter, Limits, ROWS_OUT_FLOOR};
+use crate::limits::Limiter;
 use crate::model::{ByteRejection, Emitted, Finding, Processed, World};
+use crate::terms::{Contract, MemoryBudget, Secret, Terms};
 use crate::verify::{BadBatch, Shape};
 
 /// Longest rule or metric name kept, in bytes.
@@ -26,7 +28,11 @@ const ITEM_COST: u64 = 256;
 /// Why the host stops a guest in the middle of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Halt {
-    Limit { which: LimitKind, allowed: u64 },
+    Limit {
+        which: LimitKind,
+        allowed: u64,
+        asked: u64,
+    },
     BadBatch(String),
     Contract(String),
 }
@@ -34,7 +40,7 @@ pub(crate) enum Halt {
 impl fmt::Display for Halt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Halt::Limit { which, allowed } => write!(f, "over the limit of {allowed} {which}"),
+            Halt::Limit { which, allowed, .. } => write!(f, "over the limit of {allowed} {which}"),
             Halt::BadBatch(why) | Halt::Contract(why) => f.write_str(why),
         }
     }
@@ -65,9 +71,49 @@ pub(crate) struct State {
     pub(crate) log: GuestLog,
     pub(crate) metrics: BTreeMap<String, f64>,
     pub(crate) outputs: Vec<BoundOutput>,
+    contract: Contract,
+    words_are_kept: bool,
+    secrets: BTreeMap<String, Secret>,
     output_bytes: u64,
     rows_out_per_row: u64,
+    rows_out_floor: u64,
+    held: Held,
     outbox: Outbox,
+}
+
+/// What this instance has taken of the run's memory for outputs of the call in progress and, until
+/// the next one begins, of the last. Given back when dropped.
+#[derive(Debug)]
+struct Held {
+    budget: Option<Arc<dyn MemoryBudget>>,
+    bytes: u64,
+}
+
+impl Held {
+    /// Takes `bytes` more, or nothing.
+    fn take(&mut self, bytes: u64) -> bool {
+        let taken = self
+            .budget
+            .as_ref()
+            .is_none_or(|budget| budget.try_take(bytes));
+        if taken {
+            self.bytes = self.bytes.saturating_add(bytes);
+        }
+        taken
+    }
+
+    fn give_back(&mut self) {
+        let bytes = std::mem::take(&mut self.bytes);
+        if let Some(budget) = self.budget.as_ref().filter(|_| bytes > 0) {
+            budget.give_back(bytes);
+        }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.give_back();
+    }
 }
 
 /// What the call in progress has given so far.
@@ -82,12 +128,12 @@ struct Outbox {
 }
 
 impl State {
-    pub(crate) fn new(plugin: &str, stage: &str, world: World, limits: &Limits) -> State {
-        let log = GuestLog::new(plugin, stage, limits.log_bytes);
+    pub(crate) fn new(world: World, terms: &Terms, log: GuestLog) -> State {
+        let limits = &terms.limits;
         let mut table = ResourceTable::new();
         table.set_max_capacity(usize::try_from(limits.handles).unwrap_or(usize::MAX));
         State {
-            wasi: crate::inert::context(&log),
+            wasi: crate::inert::context(&log, &terms.powers),
             world,
             table,
             monotonic_now: 0,
@@ -95,8 +141,16 @@ impl State {
             log,
             metrics: BTreeMap::new(),
             outputs: Vec::new(),
+            contract: terms.contract.clone(),
+            words_are_kept: terms.speech.is_kept(),
+            secrets: terms.powers.secrets.clone(),
             output_bytes: limits.output_bytes,
             rows_out_per_row: u64::from(limits.rows_out_per_row),
+            rows_out_floor: limits.rows_out_floor,
+            held: Held {
+                budget: terms.budget.clone(),
+                bytes: 0,
+            },
             outbox: Outbox::default(),
         }
     }
@@ -107,7 +161,7 @@ impl State {
             Call::Decode | Call::Finish => u64::MAX,
             _ => u64::from(rows)
                 .saturating_mul(self.rows_out_per_row)
-                .saturating_add(ROWS_OUT_FLOOR),
+                .saturating_add(self.rows_out_floor),
         };
         self.outbox = Outbox {
             call: Some(call),
@@ -115,8 +169,9 @@ impl State {
             rows_allowed,
             ..Outbox::default()
         };
-        self.limiter.memory_denied = false;
-        self.limiter.table_denied = false;
+        self.limiter.memory_denied = None;
+        self.limiter.table_denied = None;
+        self.held.give_back();
     }
 
     /// What the call gave, and how many bytes that is.
@@ -132,6 +187,14 @@ impl State {
             return Err(Halt::Limit {
                 which: LimitKind::OutputBytes,
                 allowed: self.output_bytes,
+                asked: self.outbox.bytes,
+            });
+        }
+        if !self.held.take(bytes) {
+            return Err(Halt::Limit {
+                which: LimitKind::RunMemory,
+                allowed: self.held.bytes,
+                asked: self.outbox.bytes,
             });
         }
         Ok(())
@@ -160,6 +223,7 @@ impl State {
             return Err(Halt::Limit {
                 which: LimitKind::OutputRows,
                 allowed: self.outbox.rows_allowed,
+                asked: self.outbox.rows_out,
             });
         }
         self.charge(ITEM_COST.saturating_add(wide(bound.shape.buffers).saturating_mul(64)))?;
@@ -250,17 +314,39 @@ impl State {
         Ok(())
     }
 
-    /// Escapes and charges for the words of a finding.
+    /// Checks a finding's rule, and escapes and charges for its words. Where words are kept, the
+    /// message is what the rule demands and the guest's own goes to its log.
     fn words(&mut self, rule: &str, message: &str) -> Result<(String, String), Halt> {
         let rule = escape(rule, MAX_NAME);
-        let message = escape(message, MAX_TEXT);
+        let demand = match &self.contract.rules {
+            None => None,
+            Some(rules) => Some(rules.get(&rule).ok_or_else(|| {
+                Halt::Contract(format!("raised rule '{rule}', which is not on its list"))
+            })?),
+        };
+        let message = if self.words_are_kept {
+            if !message.is_empty() {
+                let line = format!("{rule}: {message}");
+                self.log.line(GuestLevel::Info, GuestStream::Message, &line);
+            }
+            demand.cloned().unwrap_or_default()
+        } else {
+            escape(message, MAX_TEXT)
+        };
         self.charge(ITEM_COST.saturating_add(wide(rule.len() + message.len())))?;
         Ok((rule, message))
     }
 
     /// Logs a line of the guest's.
-    pub(crate) fn log(&self, level: Level, message: &str) {
-        self.log.line(level, "log", message);
+    pub(crate) fn log(&self, level: GuestLevel, message: &str) {
+        self.log.line(level, GuestStream::Log, message);
+    }
+
+    /// The secret granted under `name`.
+    pub(crate) fn secret(&self, name: &str) -> Option<String> {
+        self.secrets
+            .get(name)
+            .map(|secret| secret.expose().to_owned())
     }
 
     /// Adds to a metric. What is not a number is dropped, as are names past the first 64.

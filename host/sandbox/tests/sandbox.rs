@@ -16,7 +16,7 @@ use arrow::datatypes::{DataType, Field, Int64Type, Schema};
 use serde_json::json;
 use weir_sandbox::{
     BindRequest, Call, Instance, LimitKind, Limits, Plugin, PluginErrorKind, Processed, Sandbox,
-    SandboxError, SandboxOptions, World, split,
+    SandboxError, SandboxOptions, Terms, World, split,
 };
 
 mod load;
@@ -110,7 +110,7 @@ fn request(config: serde_json::Value, batch: &RecordBatch) -> BindRequest {
 async fn bound(config: serde_json::Value, limits: &Limits) -> Instance {
     let mut instance = transform()
         .await
-        .instantiate("step 's' stage 1", limits)
+        .instantiate("step 's' stage 1", &limits.clone().into())
         .await
         .expect("instantiates");
     instance
@@ -195,7 +195,7 @@ async fn a_transform_gives_back_what_it_is_given() {
         "Gives back what it is given.\\n\\u{1b}[31m"
     );
 
-    let mut instance = plugin.instantiate("", &Limits::default()).await.unwrap();
+    let mut instance = plugin.instantiate("", &Terms::default()).await.unwrap();
     let input = batch(20_000);
     let outputs = instance.bind(&request(json!({}), &input)).await.unwrap();
     assert_eq!(
@@ -236,7 +236,7 @@ async fn an_empty_batch_crosses() {
 async fn the_run_reaches_the_guest_with_its_parameters_in_order() {
     let mut instance = transform()
         .await
-        .instantiate("", &Limits::default())
+        .instantiate("", &Terms::default())
         .await
         .unwrap();
     let error = instance
@@ -253,7 +253,7 @@ async fn the_run_reaches_the_guest_with_its_parameters_in_order() {
 async fn a_check_names_the_rows_that_fail() {
     let plugin = sandbox().load("c", guest("check")).await.unwrap();
     assert_eq!(plugin.world(), World::Check);
-    let mut instance = plugin.instantiate("", &Limits::default()).await.unwrap();
+    let mut instance = plugin.instantiate("", &Terms::default()).await.unwrap();
     let schema = Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, false)]));
     let input =
         RecordBatch::try_new(schema, vec![Arc::new(Int64Array::from(vec![1, -1, 2, -2]))]).unwrap();
@@ -277,7 +277,7 @@ async fn a_check_names_the_rows_that_fail() {
 #[tokio::test]
 async fn a_decoder_turns_bytes_into_rows_file_after_file() {
     let plugin = sandbox().load("d", guest("decoder")).await.unwrap();
-    let mut instance = plugin.instantiate("", &Limits::default()).await.unwrap();
+    let mut instance = plugin.instantiate("", &Terms::default()).await.unwrap();
     for _ in 0..2 {
         let outputs = instance.bind(&request(json!({}), &batch(1))).await.unwrap();
         assert_eq!(outputs[0].schema.field(0).name(), "line");
@@ -395,7 +395,11 @@ async fn endless_loops_stop_at_the_deadline() {
         "{error}"
     );
     assert!(error.hint().unwrap().contains("deadline"));
-    let mut instance = transform().await.instantiate("", &quick()).await.unwrap();
+    let mut instance = transform()
+        .await
+        .instantiate("", &quick().into())
+        .await
+        .unwrap();
     let error = instance
         .bind(&request(json!({ "mode": "bind_loop" }), &batch(1)))
         .await
@@ -503,7 +507,7 @@ async fn a_grant_above_the_pool_is_refused() {
     };
     let error = transform()
         .await
-        .instantiate("", &limits)
+        .instantiate("", &limits.clone().into())
         .await
         .unwrap_err();
     assert!(matches!(error, SandboxError::BadCall { .. }), "{error}");
@@ -532,7 +536,7 @@ async fn typed_errors_keep_their_kind() {
 async fn a_long_message_is_cut_and_escaped() {
     let mut instance = transform()
         .await
-        .instantiate("", &Limits::default())
+        .instantiate("", &Terms::default())
         .await
         .unwrap();
     let error = instance
@@ -589,7 +593,7 @@ async fn calls_against_the_contract_are_refused() {
     );
     let mut instance = transform()
         .await
-        .instantiate("", &Limits::default())
+        .instantiate("", &Terms::default())
         .await
         .unwrap();
     let error = instance
@@ -618,7 +622,7 @@ async fn bad_schemas_are_refused() {
     ] {
         let mut instance = transform()
             .await
-            .instantiate("", &Limits::default())
+            .instantiate("", &Terms::default())
             .await
             .unwrap();
         let error = instance
@@ -636,7 +640,7 @@ async fn bad_schemas_are_refused() {
     }
     let mut instance = transform()
         .await
-        .instantiate("", &Limits::default())
+        .instantiate("", &Terms::default())
         .await
         .unwrap();
     let error = instance
@@ -711,7 +715,7 @@ async fn the_world_outside_is_empty_still_and_the_same_each_time() {
     for _ in 0..2 {
         let mut instance = transform()
             .await
-            .instantiate("", &Limits::default())
+            .instantiate("", &Terms::default())
             .await
             .unwrap();
         let began = Instant::now();
@@ -755,7 +759,7 @@ async fn encodings_and_slices_cross_as_plain_columns() {
     .slice(1, 3);
     let mut instance = transform()
         .await
-        .instantiate("", &Limits::default())
+        .instantiate("", &Terms::default())
         .await
         .unwrap();
     instance.bind(&request(json!({}), &input)).await.unwrap();
@@ -787,7 +791,7 @@ async fn encodings_and_slices_cross_as_plain_columns() {
 async fn calls_out_of_order_are_refused_and_harmless() {
     let mut instance = transform()
         .await
-        .instantiate("", &Limits::default())
+        .instantiate("", &Terms::default())
         .await
         .unwrap();
     let refused = |result: Result<_, SandboxError>| {
@@ -822,7 +826,11 @@ async fn a_row_too_large_is_an_error_of_its_own() {
         memory: 4 << 20,
         ..Limits::default()
     };
-    let mut instance = transform().await.instantiate("", &limits).await.unwrap();
+    let mut instance = transform()
+        .await
+        .instantiate("", &limits.clone().into())
+        .await
+        .unwrap();
     let input = RecordBatch::try_from_iter([(
         "text",
         Arc::new(StringArray::from(vec![
@@ -861,11 +869,8 @@ async fn the_pool_is_bounded() {
     })
     .unwrap();
     let plugin = small.load("t", guest("transform")).await.unwrap();
-    let first = plugin.instantiate("", &Limits::default()).await.unwrap();
-    let error = plugin
-        .instantiate("", &Limits::default())
-        .await
-        .unwrap_err();
+    let first = plugin.instantiate("", &Terms::default()).await.unwrap();
+    let error = plugin.instantiate("", &Terms::default()).await.unwrap_err();
     assert!(
         matches!(
             error,
@@ -879,7 +884,7 @@ async fn the_pool_is_bounded() {
     );
     drop(first);
     plugin
-        .instantiate("", &Limits::default())
+        .instantiate("", &Terms::default())
         .await
         .expect("a dropped instance makes room");
 }

@@ -1,6 +1,7 @@
-//! What a plugin logs and counts while a harness runs it on this thread.
+//! What a plugin logs, counts and is granted while a harness runs it on this thread.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 
 use crate::host::Level;
 
@@ -16,10 +17,13 @@ pub(crate) struct Recording(());
 
 thread_local! {
     static RECORDED: RefCell<Option<Recorded>> = const { RefCell::new(None) };
+    static SECRETS: RefCell<BTreeMap<String, String>> = const { RefCell::new(BTreeMap::new()) };
 }
 
-pub(crate) fn start() -> Recording {
+/// Begins a recording, during which the plugin is granted `secrets`.
+pub(crate) fn start(secrets: &BTreeMap<String, String>) -> Recording {
     RECORDED.set(Some(Recorded::default()));
+    SECRETS.set(secrets.clone());
     Recording(())
 }
 
@@ -32,7 +36,13 @@ impl Recording {
 impl Drop for Recording {
     fn drop(&mut self) {
         RECORDED.set(None);
+        SECRETS.set(BTreeMap::new());
     }
+}
+
+/// The secret granted under `name`.
+pub(crate) fn secret(name: &str) -> Option<String> {
+    SECRETS.with_borrow(|secrets| secrets.get(name).cloned())
 }
 
 pub(crate) fn log(level: Level, message: String) {

@@ -86,8 +86,8 @@ fn stages(step: &PlannedStep) -> Vec<(u32, String)> {
                     call.plugin.name(),
                     call.plugin.digest().chars().take(12).collect::<String>(),
                     columns_text(&call.bind.input),
-                    call.limits.memory >> 20,
-                    call.limits.deadline.as_millis(),
+                    call.terms.limits.memory >> 20,
+                    call.terms.limits.deadline.as_millis(),
                     action(stage.fate.action),
                 ),
                 PlannedWork::Checks(rules) => {
@@ -282,8 +282,8 @@ fn json(plan: &Plan) -> Value {
                             .iter()
                             .map(|field| field.name())
                             .collect::<Vec<_>>(),
-                        "memory": call.limits.memory,
-                        "deadline_ms": u64::try_from(call.limits.deadline.as_millis()).unwrap_or(u64::MAX),
+                        "memory": call.terms.limits.memory,
+                        "deadline_ms": u64::try_from(call.terms.limits.deadline.as_millis()).unwrap_or(u64::MAX),
                     })),
                     PlannedWork::Checks(_) => None,
                 })

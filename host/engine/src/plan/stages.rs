@@ -13,7 +13,7 @@ use weir_pipeline::{
     Check, CheckKind, CheckStage, FailAction, Fault, Grant, OnFail, Pipeline, Place, PluginStage,
     Stage, StageAction, Step, TableName,
 };
-use weir_sandbox::{BindRequest, Limits, SandboxError, World};
+use weir_sandbox::{BindRequest, Limits, SandboxError, Terms, World};
 
 use super::{PlannedSegment, PlannedStep, SegmentSource, at, read_schema, targets};
 use crate::error::{Error, Result};
@@ -223,12 +223,12 @@ impl StepPlanner<'_> {
         let output = output_index(&segment.outputs, stage)?;
         let (name, schema) = at_index(&segment.outputs, output)?.clone();
         let granted = granted_columns(&plugin.grant, &schema, stage, &loaded.info.columns)?;
-        let limits = Limits {
+        let terms = Terms::from(Limits {
             memory: plugin.grant.memory,
             deadline: plugin.grant.deadline,
             wall_clock: Duration::from_secs(60).max(plugin.grant.deadline * 10),
             ..Limits::default()
-        };
+        });
         let bind = BindRequest {
             config: serde_json::Value::Object(plugin.config.clone()),
             pipeline: self.pipeline.name.clone(),
@@ -251,7 +251,7 @@ impl StepPlanner<'_> {
             }
             Error::from(fault)
         };
-        let started = loaded.plugin.instantiate(&fate.label, &limits).await;
+        let started = loaded.plugin.instantiate(&fate.label, &terms).await;
         let mut instance = started.map_err(placed)?;
         let outputs = instance.bind(&bind).await.map_err(placed)?;
         let role = if world == World::Transform {
@@ -316,7 +316,7 @@ impl StepPlanner<'_> {
             output,
             work: PlannedWork::Plugin(Box::new(PluginCall {
                 plugin: loaded.plugin.clone(),
-                limits,
+                terms,
                 bind,
                 role,
                 granted,

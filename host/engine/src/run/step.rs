@@ -536,8 +536,8 @@ fn plugin_records(planned: &PlannedStep, work: &Work) -> Vec<PluginRecord> {
                 .iter()
                 .map(|field| field.name().clone())
                 .collect(),
-            memory: call.limits.memory,
-            deadline_ms: u64::try_from(call.limits.deadline.as_millis()).unwrap_or(u64::MAX),
+            memory: call.terms.limits.memory,
+            deadline_ms: u64::try_from(call.terms.limits.deadline.as_millis()).unwrap_or(u64::MAX),
             guest_ms: u64::try_from(tally.guest_time.as_millis()).unwrap_or(u64::MAX),
             peak_memory: tally.peak_memory,
             metrics: tally.metrics,

@@ -20,7 +20,7 @@ use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, SendableRecordBatchStream,
 };
 use futures::{StreamExt, TryStreamExt};
-use weir_sandbox::{BindRequest, Instance, Limits, Plugin, Processed};
+use weir_sandbox::{BindRequest, Instance, Plugin, Processed, Terms};
 
 use super::{Layouts, StageFate, properties};
 use crate::envelope::{Envelope, EnvelopeLayout, Finding, concat};
@@ -71,8 +71,8 @@ pub struct PluginExec {
 pub struct PluginCall {
     /// The plugin.
     pub plugin: Plugin,
-    /// Its limits, by its grant.
-    pub limits: Limits,
+    /// What its stage gives it and holds it to.
+    pub terms: Terms,
     /// What it is bound with.
     pub bind: BindRequest,
     /// What it does.
@@ -136,14 +136,14 @@ impl PluginWork {
         let reservation = MemoryConsumer::new(format!("plugin {}", self.call.plugin.name()))
             .register(context.memory_pool());
         reservation
-            .try_grow(usize::try_from(self.call.limits.memory).unwrap_or(usize::MAX))
+            .try_grow(usize::try_from(self.call.terms.limits.memory).unwrap_or(usize::MAX))
             .map_err(|_| {
                 Error::new(
                     crate::ErrorKind::Plugin,
                     format!(
                         "{}: {} MiB of memory are granted to plugin '{}', more than is left",
                         self.fate.label,
-                        self.call.limits.memory >> 20,
+                        self.call.terms.limits.memory >> 20,
                         self.call.plugin.name()
                     ),
                 )
@@ -152,7 +152,7 @@ impl PluginWork {
         let mut instance = self
             .call
             .plugin
-            .instantiate(&self.fate.label, &self.call.limits)
+            .instantiate(&self.fate.label, &self.call.terms)
             .await?;
         let outputs = instance.bind(&self.call.bind).await?;
         if let PluginRole::Transform { emitted, .. } = &self.call.role {
@@ -186,7 +186,7 @@ impl PluginWork {
         let mut findings = Vec::new();
         let mut emitted = Emitted::new(&self.call.role);
         let mut start = 0_u32;
-        for piece in weir_sandbox::split(&granted, self.call.limits.memory) {
+        for piece in weir_sandbox::split(&granted, self.call.terms.limits.memory) {
             let rows = u32::try_from(piece.num_rows())
                 .map_err(|_| Error::internal("a batch has more rows than can be counted"))?;
             match instance.process(&piece).await {

@@ -9,7 +9,7 @@ use wasmtime::component::{
 use wasmtime::{AsContextMut, Store, StoreContextMut};
 
 use super::{Answer, Binding, Exports, Guest, GuestError, RawOutputs};
-use crate::guest_log::Level;
+use crate::guest_log::GuestLevel;
 use crate::lower::Lowered;
 use crate::model::{Info, World};
 use crate::state::{Halt, State};
@@ -208,9 +208,9 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>, world: World) -> wasmtim
         |store: StoreContextMut<'_, State>, (level, message): (WireLevel, WasmStr)| {
             let message = message.to_str(&store)?;
             let level = match level {
-                WireLevel::Debug => Level::Debug,
-                WireLevel::Info => Level::Info,
-                WireLevel::Warn => Level::Warn,
+                WireLevel::Debug => GuestLevel::Debug,
+                WireLevel::Info => GuestLevel::Info,
+                WireLevel::Warn => GuestLevel::Warn,
             };
             store.data().log(level, &message);
             Ok(())
@@ -222,6 +222,14 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>, world: World) -> wasmtim
             let name = text(&store, &name)?;
             store.data_mut().metric(&name, value);
             Ok(())
+        },
+    )?;
+    // Linked for all; who may import it is decided by the powers of each stage.
+    linker.instance("weir:plugin/secrets@0.1.0")?.func_wrap(
+        "get",
+        |store: StoreContextMut<'_, State>, (name,): (WasmStr,)| {
+            let name = name.to_str(&store)?;
+            Ok((store.data().secret(&name),))
         },
     )?;
     match world {

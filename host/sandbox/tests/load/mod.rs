@@ -139,10 +139,7 @@ async fn wrong_types_are_refused() {
         Err(SandboxError::WrongTypes { .. })
     ));
     let plugin = load(mistyped("")).await.unwrap();
-    let error = plugin
-        .instantiate("", &Limits::default())
-        .await
-        .unwrap_err();
+    let error = plugin.instantiate("", &Terms::default()).await.unwrap_err();
     assert!(matches!(error, SandboxError::WrongTypes { .. }), "{error}");
 }
 
@@ -168,7 +165,7 @@ async fn start_functions_are_limited_too() {
     let plugin = load(mistyped("(func $spin (loop (br 0))) (start $spin)"))
         .await
         .unwrap();
-    let error = plugin.instantiate("", &quick()).await.unwrap_err();
+    let error = plugin.instantiate("", &quick().into()).await.unwrap_err();
     assert!(
         matches!(
             error,
@@ -183,10 +180,7 @@ async fn start_functions_are_limited_too() {
 
     // Two memories of 96 MiB: each fits the grant of 128, together they do not.
     let plugin = load(mistyped("(memory 1536) (memory 1536)")).await.unwrap();
-    let error = plugin
-        .instantiate("", &Limits::default())
-        .await
-        .unwrap_err();
+    let error = plugin.instantiate("", &Terms::default()).await.unwrap_err();
     assert!(
         matches!(
             error,
@@ -201,10 +195,7 @@ async fn start_functions_are_limited_too() {
     let plugin = load(mistyped("(table 90000 funcref) (table 90000 funcref)"))
         .await
         .unwrap();
-    let error = plugin
-        .instantiate("", &Limits::default())
-        .await
-        .unwrap_err();
+    let error = plugin.instantiate("", &Terms::default()).await.unwrap_err();
     assert!(
         matches!(
             error,
