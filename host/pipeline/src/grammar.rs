@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 pub(crate) mod data_type;
+pub(crate) mod plugin_stage;
 pub(crate) mod read;
 pub(crate) mod schema;
 pub(crate) mod sections;
@@ -82,7 +83,9 @@ pub(crate) const TABLES: &[&Keys] = &[
     &schema::SCHEMA_FILE,
     &schema::COLUMN,
     &stage::STAGE,
-    &stage::GRANT,
+    &plugin_stage::GRANT,
+    &plugin_stage::SECRET,
+    &plugin_stage::CONTRACT,
     &check::CHECK,
     &check::RANGE,
     &write::WRITE,

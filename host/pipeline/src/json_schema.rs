@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::grammar::{read, sections, stage, write};
+use crate::grammar::{plugin_stage, read, sections, stage, write};
 use crate::params::PARAM_TYPES;
 
 /// A JSON Schema (draft 2020-12) of a pipeline file.
@@ -60,9 +60,24 @@ pub fn json_schema() -> Value {
             })),
             "stage": stage_table(),
             "grant": table("What the plugin is given; nothing by default", &["columns"], json!({
-                "columns": texts("Columns by name or glob; !name takes one out"),
-                "memory": { "type": "string", "pattern": "^[0-9]+(KiB|MiB|GiB)$", "default": "128MiB" },
+                "columns": texts("Columns by name or glob, fields of structs by path; !name takes one out"),
+                "memory": size("Memory of one instance; 128MiB if absent"),
                 "deadline": duration("Guest time for one call; 2s if absent"),
+                "rows_out": { "type": "integer", "minimum": 1, "description": "Rows out of one call for each row in" },
+                "log": size("Bytes of log of one instance; 64KiB if absent"),
+                "secrets": named("secret", "Secrets by the name under which the plugin asks for them"),
+                "clock": { "type": "boolean", "default": false, "description": "Whether it sees the real time" },
+                "random": { "type": "boolean", "default": false, "description": "Whether it gets real random numbers" },
+            })),
+            "secret": table("Where a secret's value is: one of the two", &[], json!({
+                "env": text("A variable of the environment"),
+                "file": text("A file, relative to this one"),
+            })),
+            "contract": table("What the plugin's output must keep to", &[], json!({
+                "adds": reference("columns"),
+                "rows": one_of("Rows out for each row in; any if absent", plugin_stage::ROWS),
+                "rules": texts("The only rules it may raise"),
+                "text": one_of("Where its free text goes; open if absent", plugin_stage::TEXTS),
             })),
             "check": check(),
             "range": table("Bounds, included", &[], json!({
@@ -203,6 +218,8 @@ fn stage_table() -> Value {
             "output": text("Which output of the last transform it applies to"),
             "config": { "type": "object", "description": "The plugin's configuration" },
             "grant": reference("grant"),
+            "isolation": one_of("How long the plugin's memory lives; partition if absent", plugin_stage::ISOLATIONS),
+            "contract": reference("contract"),
             "on_fail": one_of("What becomes of failing rows; quarantine if absent", stage::FAIL_ACTIONS),
             "fail_above": limit(),
             "warn_above": limit(),
@@ -255,6 +272,10 @@ fn texts(description: &str) -> Value {
 
 fn duration(description: &str) -> Value {
     json!({ "type": "string", "pattern": "^([0-9]+(ms|s|m|h|d))+$", "description": description })
+}
+
+fn size(description: &str) -> Value {
+    json!({ "type": "string", "pattern": "^[0-9]+(KiB|MiB|GiB)$", "description": description })
 }
 
 fn character(description: &str) -> Value {

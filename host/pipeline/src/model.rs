@@ -299,19 +299,90 @@ pub struct PluginStage {
     pub config: serde_json::Map<String, serde_json::Value>,
     /// What it is given.
     pub grant: Grant,
+    /// How long its memory lives.
+    pub isolation: Isolation,
+    /// What its output must keep to.
+    pub contract: Contract,
     /// What becomes of rows it rejects or fails.
     pub on_fail: OnFail,
+}
+
+/// How long a plugin's memory lives.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Isolation {
+    /// As long as its partition of the step.
+    #[default]
+    Partition,
+    /// One batch.
+    Batch,
+}
+
+/// What a plugin's output must keep to, beyond what holds for all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Contract {
+    /// The columns that its output has more than its input, and nothing else: all columns of the
+    /// input stay as they were. None: the plugin chooses its columns.
+    pub adds: Option<Vec<Column>>,
+    /// How many rows come out for each row that goes in.
+    pub rows: RowContract,
+    /// The only rules it may raise. None: those that it declares.
+    pub rules: Option<Vec<String>>,
+    /// Where its free text goes.
+    pub text: GuestText,
+}
+
+/// How many rows of each output come out for each row that goes in; a rejected row counts as one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum RowContract {
+    /// Any number.
+    #[default]
+    Any,
+    /// One or none, in order.
+    AtMostOne,
+    /// One, in order.
+    OneToOne,
+}
+
+/// Where the free text of a plugin goes: log lines, messages of rejections and errors, panics.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum GuestText {
+    /// Messages go to quarantine and errors, lines to the log.
+    #[default]
+    Open,
+    /// All of it goes to the guest log of the run, and nowhere else.
+    GuestLog,
 }
 
 /// What a stage gives a plugin. Nothing by default.
 #[derive(Debug, Clone)]
 pub struct Grant {
-    /// Columns by name or glob (`sp_*`); one that begins with `!` takes columns out again.
+    /// Columns by name or glob (`sp_*`), fields of structs by path (`patient.zip`); one that begins
+    /// with `!` takes columns or fields out again.
     pub columns: Vec<String>,
     /// Bytes of linear memory.
     pub memory: u64,
     /// Guest time for one call.
     pub deadline: Duration,
+    /// Rows out of one call for each row in. None: the sandbox's default, which lets small batches
+    /// fan out.
+    pub rows_out: Option<u32>,
+    /// Bytes of log, stdout and stderr of one instance.
+    pub log: u64,
+    /// Secrets by the name under which the plugin asks for them.
+    pub secrets: BTreeMap<String, SecretSource>,
+    /// Whether it sees the real time.
+    pub clock: bool,
+    /// Whether it gets real random numbers.
+    pub random: bool,
+}
+
+/// Where a secret's value is: never in the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretSource {
+    /// In a variable of the environment.
+    Env(String),
+    /// In a file, relative to the pipeline file; a line end at its end does not belong to it.
+    File(PathBuf),
 }
 
 /// Declared checks that share a fate.

@@ -601,3 +601,66 @@ fn cycles_are_found_wherever_they_begin() {
     let long: Vec<_> = (0..100_000).map(|n| (n, n + 1)).collect();
     assert_eq!(find_cycle(&edges(&long[..2_000])), None);
 }
+
+#[test]
+fn terms_of_a_tenant() {
+    let text = with_step(
+        "",
+        &format!(
+            r#"read = {{ files = "a.csv", {SCHEMA} }}
+write = {{ table = "raw.t" }}
+[[step.stage]]
+transform = "p"
+isolation = "batch"
+[step.stage.grant]
+columns = ["id", "patient.zip", "!patient.ssn"]
+rows_out = 3
+log = "4KiB"
+clock = true
+random = true
+secrets = {{ pii = {{ env = "PII_KEY" }}, salt = {{ file = "salt.txt" }} }}
+[step.stage.contract]
+adds = {{ raf = "decimal(9,4) not null", note = "string" }}
+rows = "one-to-one"
+rules = ["bad_age"]
+text = "guest-log"
+[[step.stage]]
+transform = "p"
+grant = {{ columns = ["*"] }}"#
+        ),
+    );
+    let pipeline = told(parse(&text).resolve(&args(&[])));
+    let [first, second] = pipeline.steps[0].stages.as_slice() else {
+        panic!("two stages");
+    };
+    let StageAction::Transform(pinned) = &first.action else {
+        panic!("a transform");
+    };
+    assert_eq!(pinned.isolation, Isolation::Batch);
+    assert_eq!(pinned.grant.rows_out, Some(3));
+    assert_eq!(pinned.grant.log, 4096);
+    assert!(pinned.grant.clock && pinned.grant.random);
+    assert_eq!(
+        pinned.grant.secrets,
+        BTreeMap::from([
+            ("pii".to_owned(), SecretSource::Env("PII_KEY".to_owned())),
+            ("salt".to_owned(), SecretSource::File("salt.txt".into())),
+        ])
+    );
+    let adds = pinned.contract.adds.as_ref().unwrap();
+    assert_eq!(
+        (&adds[0].data_type, adds[0].nullable, adds[1].nullable),
+        (&DataType::Decimal(9, 4), false, true)
+    );
+    assert_eq!(pinned.contract.rows, RowContract::OneToOne);
+    assert_eq!(pinned.contract.rules, Some(vec!["bad_age".to_owned()]));
+    assert_eq!(pinned.contract.text, GuestText::GuestLog);
+
+    // Nothing is given and nothing pinned by default.
+    let StageAction::Transform(plain) = &second.action else {
+        panic!("a transform");
+    };
+    assert_eq!(plain.contract, Contract::default());
+    assert_eq!(plain.isolation, Isolation::Partition);
+    assert!(!plain.grant.clock && !plain.grant.random && plain.grant.secrets.is_empty());
+}

@@ -89,7 +89,7 @@ fn file_content(root: &Node, sink: &Sink) -> Option<Vec<Column>> {
 }
 
 /// A list of column tables, or a table of names and types.
-fn columns(node: &Node, sink: &Sink) -> Option<Vec<Column>> {
+pub(crate) fn columns(node: &Node, sink: &Sink) -> Option<Vec<Column>> {
     let columns: Vec<(Option<Column>, &Place)> = match &node.value {
         Value::Array(nodes) => nodes
             .iter()
