@@ -1,8 +1,10 @@
 //! What is wrong with a file, and how it is told.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::fmt;
+use std::path::PathBuf;
 
 use crate::place::{Place, shown};
 
@@ -26,6 +28,8 @@ pub struct Fault {
     pub message: String,
     /// What to do, one line.
     pub hint: Option<String>,
+    /// Whether the place's line is named but not shown: it may hold a secret.
+    secret: bool,
 }
 
 impl Fault {
@@ -35,7 +39,22 @@ impl Fault {
             place: None,
             message: message.into(),
             hint: None,
+            secret: false,
         }
+    }
+
+    /// The same fault, whose line is not shown, nor by any other fault of the file that stands there.
+    #[must_use]
+    pub(crate) fn secret(self) -> Fault {
+        Fault {
+            secret: true,
+            ..self
+        }
+    }
+
+    fn line(&self) -> Option<(&std::path::Path, usize)> {
+        let place = self.place.as_ref()?;
+        Some((&*place.file, place.line_column().0))
     }
 
     /// The same fault, at a place.
@@ -82,7 +101,10 @@ impl fmt::Display for Fault {
         if let Some(place) = &self.place {
             let (line, _) = place.line_column();
             let gutter = " ".repeat(line.to_string().len());
-            write!(f, "\n{gutter}--> {place}\n{}", place.snippet())?;
+            write!(f, "\n{gutter}--> {place}")?;
+            if !self.secret {
+                write!(f, "\n{}", place.snippet())?;
+            }
         }
         if let Some(hint) = &self.hint {
             write!(f, "\nhint: {}", shown(hint))?;
@@ -112,6 +134,17 @@ impl Faults {
         }
         faults.sort_by(Fault::order);
         faults.dedup_by(|later, earlier| later.repeats(earlier));
+        let secret: BTreeSet<(PathBuf, usize)> = faults
+            .iter()
+            .filter(|fault| fault.secret)
+            .filter_map(|fault| fault.line().map(|(file, line)| (file.to_owned(), line)))
+            .collect();
+        if !secret.is_empty() {
+            for fault in &mut faults {
+                let line = fault.line().map(|(file, line)| (file.to_owned(), line));
+                fault.secret = line.is_some_and(|line| secret.contains(&line));
+            }
+        }
         Err(Faults(faults))
     }
 

@@ -188,11 +188,11 @@ fn secrets(node: &Node, sink: &Sink) -> BTreeMap<String, SecretSource> {
             );
         }
         if let Value::String(_) = &entry.node.value {
-            // Not shown: it may be the secret itself.
             sink.push(
                 Fault::new("a secret is never written into the file")
                     .at(&entry.key)
-                    .hint(hint),
+                    .hint(hint)
+                    .secret(),
             );
             continue;
         }
@@ -225,7 +225,14 @@ fn contract(node: &Node, transform: bool, sink: &Sink) -> Option<Contract> {
     }
     let adds = match fields.node("adds") {
         None => None,
-        Some(node) => Some(schema::columns(node, sink)?),
+        Some(node) => {
+            let columns = schema::columns(node, sink)?;
+            if columns.iter().any(|column| column.source.is_some()) {
+                let hint = "leave it out: the plugin calls the column by its name";
+                fields.fault(&node.place, "`source` belongs to columns of files", hint);
+            }
+            Some(columns)
+        }
     };
     let rules = fields
         .texts("rules")
