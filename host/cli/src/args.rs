@@ -55,6 +55,8 @@ pub(crate) enum Command {
     Runs(RunsArgs),
     /// Show one run: rows, rules, targets, plugins
     Show(ShowArgs),
+    /// Print what plugins said in a run whose words are kept (text = "guest-log"); it may hold data
+    Logs(LogsArgs),
     /// Work with plugins
     #[command(subcommand)]
     Plugin(PluginCommand),
@@ -114,6 +116,10 @@ pub(crate) struct PlanArgs {
     /// Use this lake instead of the file's
     #[arg(long, value_name = "URL")]
     pub(crate) lake: Option<String>,
+    /// Show the terms of each plugin instead, a page each: what it gets, what it may give, what it
+    /// is held to
+    #[arg(long)]
+    pub(crate) terms: bool,
     /// How the plan looks
     #[arg(long, value_enum, default_value_t = Output::Text)]
     pub(crate) output: Output,
@@ -190,6 +196,18 @@ pub(crate) struct ShowArgs {
     #[command(flatten)]
     pub(crate) lake: LakeArgs,
     /// How the record looks
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct LogsArgs {
+    /// The run's identifier, the end of it, or `latest`
+    #[arg(value_name = "RUN")]
+    pub(crate) run: String,
+    #[command(flatten)]
+    pub(crate) lake: LakeArgs,
+    /// How lines look
     #[arg(long, value_enum, default_value_t = Output::Text)]
     pub(crate) output: Output,
 }

@@ -12,6 +12,7 @@
 //! | [`plugins`] | loading the plugins of a pipeline |
 //! | [`plan`] | steps with bound plugins and known schemas |
 //! | [`envelope`], [`segment`] | the batch that flows through row-wise stages, and the nodes |
+//! | [`granted`], [`terms`], [`guest_log`] | which columns a plugin is given; what it works under; where its words are kept |
 //! | [`data_file`] | Parquet files with statistics |
 //! | [`delta`], [`sqlite`], [`commit`] | targets, and the decisions that change them once |
 //! | [`run`], [`record`] | running a plan, and what is kept of a run |
@@ -42,6 +43,8 @@ pub mod delta;
 pub mod envelope;
 mod error;
 pub mod files;
+pub mod granted;
+pub mod guest_log;
 pub mod lake;
 mod parquet_io;
 pub mod plan;
@@ -52,6 +55,7 @@ pub mod run;
 pub mod segment;
 pub mod session;
 pub mod sqlite;
+pub mod terms;
 pub mod types;
 
 pub use error::{Error, ErrorKind, Result};

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::commit::Counts;
 use crate::error::{Error, Result};
 use crate::lake::{FORMAT, Location};
+use crate::terms::TermsRecord;
 
 /// One execution of a pipeline.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -126,12 +127,12 @@ pub struct PluginRecord {
     pub digest: String,
     /// The stage's label.
     pub stage: String,
-    /// The columns it was granted.
-    pub columns: Vec<String>,
-    /// Bytes of memory it was granted, for each instance.
-    pub memory: u64,
-    /// Guest time for a call it was granted, in milliseconds.
-    pub deadline_ms: u64,
+    /// What it was given and held to.
+    #[serde(flatten)]
+    pub terms: TermsRecord,
+    /// The digest of that: see [`terms::digest`](crate::terms::digest).
+    #[serde(default)]
+    pub terms_digest: String,
     /// Guest time it used, in milliseconds, over all instances.
     pub guest_ms: u64,
     /// The most memory an instance used, in bytes.

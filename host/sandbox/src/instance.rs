@@ -398,10 +398,18 @@ impl Instance {
             return Err(self.bad_call(Call::Finish, "it comes once, after bind"));
         }
         self.phase = Phase::Finished;
-        if self.between {
-            return Ok(Processed::default());
+        let given = if self.between {
+            Processed::default()
+        } else {
+            self.finish_guest().await?
+        };
+        if self.terms.speech.is_kept() {
+            for (name, sum) in &self.usage.metrics {
+                let line = format!("{name} = {sum}");
+                self.log.line(GuestLevel::Info, GuestStream::Metric, &line);
+            }
         }
-        self.finish_guest().await
+        Ok(given)
     }
 
     async fn finish_guest(&mut self) -> Result<Processed, SandboxError> {
@@ -419,9 +427,14 @@ impl Instance {
         self.terms.limits.output_bytes.saturating_add(EXTRA_FUEL)
     }
 
-    /// What the instance has used so far; complete after a failure too.
+    /// What the instance has used so far; complete after a failure too. Where words are kept there are
+    /// no metrics: their names and values are the plugin's.
     pub fn usage(&self) -> Usage {
-        self.usage.clone()
+        let mut usage = self.usage.clone();
+        if self.terms.speech.is_kept() {
+            usage.metrics.clear();
+        }
+        usage
     }
 
     /// Makes one call into the guest: metered, timed, and final if it fails.

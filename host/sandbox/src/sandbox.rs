@@ -200,6 +200,11 @@ impl Sandbox {
         Ok(component)
     }
 
+    /// Most instances alive at once.
+    pub fn max_instances(&self) -> u32 {
+        self.inner.options.max_instances
+    }
+
     pub(crate) fn engine(&self) -> &Engine {
         &self.inner.engine
     }

@@ -20,6 +20,7 @@ use weir_sandbox::{
 };
 
 mod load;
+mod terms;
 
 /// Builds the guests once and returns the bytes of one of them.
 fn guest(name: &str) -> Vec<u8> {

@@ -5,6 +5,7 @@ pub(crate) mod plugin;
 pub(crate) mod run;
 pub(crate) mod runs;
 pub(crate) mod sql;
+pub(crate) mod terms;
 pub(crate) mod validate;
 
 use std::collections::BTreeMap;

@@ -3,11 +3,13 @@
 use arrow::datatypes::Schema;
 use serde_json::{Value, json};
 use weir_engine::plan::{Plan, PlannedStep, PlannedWork, Planner, SegmentSource};
-use weir_engine::types::scope_text;
+use weir_engine::segment::PluginCall;
+use weir_engine::terms::{TermsRecord, digest};
+use weir_engine::types::{scope_text, type_text};
 use weir_pipeline::{FailAction, ReadSource, WriteMode};
 
 use crate::args::{Output, PlanArgs};
-use crate::commands::{print, print_json, resources, sandbox};
+use crate::commands::{print, print_json, resources, sandbox, terms};
 use crate::failure::Failure;
 
 pub(crate) async fn run(args: &PlanArgs) -> Result<u8, Failure> {
@@ -21,6 +23,7 @@ pub(crate) async fn run(args: &PlanArgs) -> Result<u8, Failure> {
     };
     let plan = planner.plan(pipeline).await?;
     match args.output {
+        Output::Text if args.terms => print(&terms::pages(&plan))?,
         Output::Text => print(&text(&plan))?,
         Output::Json => print_json(&json(&plan))?,
     }
@@ -81,13 +84,11 @@ fn stages(step: &PlannedStep) -> Vec<(u32, String)> {
         for stage in &segment.stages {
             let what = match &stage.work {
                 PlannedWork::Plugin(call) => format!(
-                    "{} plugin '{}' ({}): granted {}, {} MiB, {} ms a call; rejects → {}",
+                    "{} plugin '{}' ({}): granted {}; rejects → {}",
                     call.plugin.world(),
                     call.plugin.name(),
                     call.plugin.digest().chars().take(12).collect::<String>(),
-                    columns_text(&call.bind.input),
-                    call.terms.limits.memory >> 20,
-                    call.terms.limits.deadline.as_millis(),
+                    granted(call),
                     action(stage.fate.action),
                 ),
                 PlannedWork::Checks(rules) => {
@@ -113,12 +114,38 @@ fn stages(step: &PlannedStep) -> Vec<(u32, String)> {
     lines
 }
 
-fn columns_text(schema: &Schema) -> String {
-    let names: Vec<&str> = schema
-        .fields()
-        .iter()
-        .map(|field| field.name().as_str())
-        .collect();
+/// What a stage grants its plugin, and what it holds it to beyond the usual, in one line.
+fn granted(call: &PluginCall) -> String {
+    let terms = TermsRecord::of(call);
+    let mut parts = vec![
+        columns_text(&terms.columns),
+        format!("{} MiB", terms.memory >> 20),
+        format!("{} ms a call", terms.deadline_ms),
+    ];
+    if !terms.secrets.is_empty() {
+        parts.push(format!("secrets {}", terms.secrets.join(", ")));
+    }
+    for (given, what) in [(terms.clock, "the real time"), (terms.random, "randomness")] {
+        if given {
+            parts.push(what.to_owned());
+        }
+    }
+    if terms.isolation == "batch" {
+        parts.push("a fresh instance for each batch".to_owned());
+    }
+    if let Some(adds) = &terms.adds {
+        parts.push(format!("adds {}", adds.join(", ")));
+    }
+    if terms.rows != "any" {
+        parts.push(format!("rows {}", terms.rows));
+    }
+    if terms.text == "guest-log" {
+        parts.push("its words kept".to_owned());
+    }
+    parts.join(", ")
+}
+
+fn columns_text(names: &[String]) -> String {
     match names.len() {
         0..=12 => format!("columns {}", names.join(", ")),
         count => format!(
@@ -152,28 +179,6 @@ fn schema_text(schema: &Schema) -> String {
         text.push_str(&column);
     }
     text
-}
-
-/// A type as pipeline files write it, where they can.
-fn type_text(data_type: &arrow::datatypes::DataType) -> String {
-    use arrow::datatypes::DataType;
-    match data_type {
-        DataType::Boolean => "bool".to_owned(),
-        DataType::Utf8 => "string".to_owned(),
-        DataType::Date32 => "date".to_owned(),
-        DataType::Timestamp(_, None) => "timestamp".to_owned(),
-        DataType::Timestamp(_, Some(_)) => "timestamptz".to_owned(),
-        DataType::Decimal128(precision, scale) => format!("decimal({precision},{scale})"),
-        DataType::List(item) => format!("list<{}>", type_text(item.data_type())),
-        DataType::Struct(fields) => {
-            let fields: Vec<String> = fields
-                .iter()
-                .map(|field| format!("{}: {}", field.name(), type_text(field.data_type())))
-                .collect();
-            format!("struct<{}>", fields.join(", "))
-        }
-        other => other.to_string().to_lowercase(),
-    }
 }
 
 fn text(plan: &Plan) -> String {
@@ -269,22 +274,17 @@ fn json(plan: &Plan) -> Value {
                 .iter()
                 .flat_map(|segment| &segment.stages)
                 .filter_map(|stage| match &stage.work {
-                    PlannedWork::Plugin(call) => Some(json!({
-                        "stage": stage.fate.stage + 1,
-                        "plugin": call.plugin.name(),
-                        "world": call.plugin.world().to_string(),
-                        "digest": call.plugin.digest(),
-                        "imports": call.plugin.imports(),
-                        "columns": call
-                            .bind
-                            .input
-                            .fields()
-                            .iter()
-                            .map(|field| field.name())
-                            .collect::<Vec<_>>(),
-                        "memory": call.terms.limits.memory,
-                        "deadline_ms": u64::try_from(call.terms.limits.deadline.as_millis()).unwrap_or(u64::MAX),
-                    })),
+                    PlannedWork::Plugin(call) => {
+                        let mut grant = json!(TermsRecord::of(call));
+                        grant["stage"] = json!(stage.fate.stage + 1);
+                        grant["plugin"] = json!(call.plugin.name());
+                        grant["world"] = json!(call.plugin.world().to_string());
+                        grant["digest"] = json!(call.plugin.digest());
+                        grant["imports"] = json!(call.plugin.imports());
+                        grant["config"] = json!(call.bind.config);
+                        grant["terms_digest"] = json!(digest(call));
+                        Some(grant)
+                    }
                     PlannedWork::Checks(_) => None,
                 })
                 .collect();

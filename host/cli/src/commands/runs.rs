@@ -1,9 +1,10 @@
 //! `weir runs` and `weir show`.
 
+use weir_engine::guest_log;
 use weir_engine::lake::Lake;
 use weir_engine::record::{RuleCount, RunRecord};
 
-use crate::args::{Output, RunsArgs, ShowArgs};
+use crate::args::{LogsArgs, Output, RunsArgs, ShowArgs};
 use crate::commands::{print, print_json};
 use crate::failure::Failure;
 use crate::table::{Table, thousands};
@@ -58,6 +59,35 @@ pub(crate) async fn show(args: &ShowArgs) -> Result<u8, Failure> {
         Output::Json => print_json(&record)?,
         Output::Text => print(&text(&record))?,
     }
+    Ok(0)
+}
+
+pub(crate) async fn logs(args: &LogsArgs) -> Result<u8, Failure> {
+    let lake = Lake::at(&args.lake.lake).await?;
+    let record = RunRecord::find(&lake.weir(), &args.run).await?;
+    let lines = guest_log::read(&lake.weir(), &record.run)?;
+    if lines.is_empty() {
+        eprintln!(
+            "no plugin whose words are kept said anything in run {}",
+            record.run
+        );
+    }
+    let mut text = String::new();
+    for line in lines {
+        match args.output {
+            Output::Json => {
+                let json = serde_json::to_string(&line)
+                    .map_err(|error| Failure::new(format!("cannot write JSON: {error}")))?;
+                text.push_str(&json);
+            }
+            Output::Text => text.push_str(&format!(
+                "{} {:5} {} ({}) {}: {}",
+                line.at, line.level, line.plugin, line.stage, line.stream, line.text
+            )),
+        }
+        text.push('\n');
+    }
+    print(&text)?;
     Ok(0)
 }
 
@@ -141,7 +171,7 @@ pub(crate) fn text(record: &RunRecord) -> String {
                 plugin.plugin.clone(),
                 plugin.digest.chars().take(12).collect(),
                 plugin.stage.clone(),
-                plugin.columns.len().to_string(),
+                plugin.terms.columns.len().to_string(),
                 format!("{} ms", thousands(plugin.guest_ms)),
                 format!("{} KiB", thousands(plugin.peak_memory >> 10)),
             ]);

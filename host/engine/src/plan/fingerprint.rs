@@ -13,7 +13,8 @@ use crate::types::scope_text;
 /// Hex of the SHA-256 of a JSON text that names everything that matters: how input is read (not
 /// from where: the decision names its files),
 /// each stage with component digests, configuration, grants, checks and queries, and the schemas
-/// of the targets. Limits do not matter: they stop a step, they do not change what it writes.
+/// of the targets. Limits, row contracts and rule lists do not matter: they stop a step, they do not
+/// change what it writes.
 pub(super) fn of(
     step: &Step,
     writes: &[PlannedWrite],
@@ -37,6 +38,12 @@ pub(super) fn of(
                 "output": stage.output,
                 "config": plugin.config,
                 "columns": plugin.grant.columns,
+                "clock": plugin.grant.clock,
+                "random": plugin.grant.random,
+                "secrets": plugin.grant.secrets.keys().collect::<Vec<_>>(),
+                "isolation": format!("{:?}", plugin.isolation),
+                "adds": format!("{:?}", plugin.contract.adds),
+                "text": format!("{:?}", plugin.contract.text),
                 "on_fail": format!("{:?}", plugin.on_fail.action),
             }),
             StageAction::Sql(sql) => json!({ "sql": sql }),

@@ -2,6 +2,7 @@
 //! their schemas, before data moves.
 
 mod fingerprint;
+mod plugin_stage;
 mod stages;
 mod targets;
 
@@ -142,6 +143,8 @@ impl Planner<'_> {
             let context = self.context(&runtime, &lake, step, tables, &known).await?;
             let planned = stages::StepPlanner {
                 pipeline: &pipeline,
+                sandbox: self.sandbox,
+                resources: self.resources,
                 lake: &lake,
                 plugins: &plugins,
                 context: &context,

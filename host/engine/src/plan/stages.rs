@@ -2,25 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion::common::{Column, DFSchema, ScalarValue};
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::execution::context::SessionContext;
 use datafusion::logical_expr::{Expr, Operator, binary_expr, cast, lit};
 use weir_pipeline::{
-    Check, CheckKind, CheckStage, FailAction, Fault, Grant, OnFail, Pipeline, Place, PluginStage,
-    Stage, StageAction, Step, TableName,
+    Check, CheckKind, CheckStage, FailAction, Fault, OnFail, Pipeline, Place, Stage, StageAction,
+    Step, TableName,
 };
-use weir_sandbox::{BindRequest, Limits, SandboxError, Terms, World};
+use weir_sandbox::{Sandbox, World};
 
 use super::{PlannedSegment, PlannedStep, SegmentSource, at, read_schema, targets};
 use crate::error::{Error, Result};
 use crate::lake::Lake;
 use crate::plugins::LoadedPlugin;
-use crate::segment::{CheckRule, EnvelopeExec, PluginCall, PluginRole, StageFate};
-use crate::session;
+use crate::segment::{CheckRule, EnvelopeExec, PluginCall, StageFate};
+use crate::session::{self, Resources};
 
 /// A row-wise stage that can run.
 pub struct PlannedStage {
@@ -87,6 +86,8 @@ pub enum WholeTableKind {
 /// What is needed to plan one step.
 pub(super) struct StepPlanner<'a> {
     pub(super) pipeline: &'a Pipeline,
+    pub(super) sandbox: &'a Sandbox,
+    pub(super) resources: Resources,
     pub(super) lake: &'a Lake,
     pub(super) plugins: &'a BTreeMap<String, LoadedPlugin>,
     pub(super) context: &'a SessionContext,
@@ -145,12 +146,12 @@ impl StepPlanner<'_> {
                         .into());
                     }
                     let fate = fate(&plugin.on_fail);
-                    self.plugin(segment, &step, stage, plugin, fate, World::Transform)
+                    self.plugin(segment, &step, (stage, plugin), fate, World::Transform)
                         .await?;
                 }
                 StageAction::PluginCheck(plugin) => {
                     let fate = fate(&plugin.on_fail);
-                    self.plugin(segment, &step, stage, plugin, fate, World::Check)
+                    self.plugin(segment, &step, (stage, plugin), fate, World::Check)
                         .await?;
                 }
             }
@@ -195,136 +196,6 @@ impl StepPlanner<'_> {
             stages: Vec::new(),
             whole: Vec::new(),
         })
-    }
-
-    async fn plugin(
-        &self,
-        segment: &mut PlannedSegment,
-        step: &Step,
-        stage: &Stage,
-        plugin: &PluginStage,
-        fate: StageFate,
-        world: World,
-    ) -> Result<()> {
-        let loaded = self
-            .plugins
-            .get(&plugin.plugin)
-            .ok_or_else(|| Error::internal("a plugin was not loaded"))?;
-        if loaded.plugin.world() != world {
-            return Err(Fault::new(format!(
-                "plugin '{}' is of world {}, this stage needs one of world {world}",
-                plugin.plugin,
-                loaded.plugin.world()
-            ))
-            .at(&stage.place)
-            .hint("use `transform` for transforms and `plugin_check` for checks")
-            .into());
-        }
-        let output = output_index(&segment.outputs, stage)?;
-        let (name, schema) = at_index(&segment.outputs, output)?.clone();
-        let granted = granted_columns(&plugin.grant, &schema, stage, &loaded.info.columns)?;
-        let terms = Terms::from(Limits {
-            memory: plugin.grant.memory,
-            deadline: plugin.grant.deadline,
-            wall_clock: Duration::from_secs(60).max(plugin.grant.deadline * 10),
-            ..Limits::default()
-        });
-        let bind = BindRequest {
-            config: serde_json::Value::Object(plugin.config.clone()),
-            pipeline: self.pipeline.name.clone(),
-            step: step.name.clone(),
-            parameters: self
-                .pipeline
-                .params
-                .iter()
-                .map(|(name, value)| (name.clone(), value.to_string()))
-                .collect(),
-            input: Arc::new(schema.project(&granted)?),
-        };
-        let placed = |error: SandboxError| {
-            if error.retryable() {
-                return Error::from(error);
-            }
-            let mut fault = Fault::new(error.to_string()).at(&stage.place);
-            if let Some(hint) = error.hint() {
-                fault = fault.hint(hint);
-            }
-            Error::from(fault)
-        };
-        let started = loaded.plugin.instantiate(&fate.label, &terms).await;
-        let mut instance = started.map_err(placed)?;
-        let outputs = instance.bind(&bind).await.map_err(placed)?;
-        let role = if world == World::Transform {
-            let passed: Vec<usize> = (0..schema.fields().len())
-                .filter(|index| !granted.contains(index))
-                .collect();
-            let mut above = Vec::with_capacity(outputs.len());
-            for bound in &outputs {
-                let fields: Vec<Arc<Field>> = bound
-                    .schema
-                    .fields()
-                    .iter()
-                    .cloned()
-                    .chain(
-                        passed
-                            .iter()
-                            .filter_map(|index| schema.fields().get(*index).cloned()),
-                    )
-                    .collect();
-                let full = Arc::new(Schema::new(fields));
-                distinct_names(&full).map_err(|error| {
-                    at(
-                        error.with_hint(
-                            "a column that is not granted is joined on behind the plugin's own: grant it, or rename one",
-                        ),
-                        &stage.place,
-                    )
-                })?;
-                // One output of several keeps the name by which later stages know it.
-                let name = if segment.outputs.len() > 1 && outputs.len() == 1 {
-                    name.clone()
-                } else {
-                    bound.name.clone()
-                };
-                above.push((name, full));
-            }
-            segment.outputs.splice(output..=output, above);
-            let mut names: Vec<&str> = segment
-                .outputs
-                .iter()
-                .map(|(name, _)| name.as_str())
-                .collect();
-            names.sort_unstable();
-            if let Some(twice) = names.windows(2).find(|pair| pair.first() == pair.get(1)) {
-                return Err(
-                    Fault::new(format!("two outputs are called '{}'", twice.concat()))
-                        .at(&stage.place)
-                        .hint("apply the second transform in a step of its own")
-                        .into(),
-                );
-            }
-            PluginRole::Transform {
-                emitted: outputs.into_iter().map(|output| output.schema).collect(),
-                passed,
-            }
-        } else {
-            PluginRole::Check
-        };
-        segment.stages.push(PlannedStage {
-            fate,
-            on_fail: plugin.on_fail.clone(),
-            output,
-            work: PlannedWork::Plugin(Box::new(PluginCall {
-                plugin: loaded.plugin.clone(),
-                terms,
-                bind,
-                role,
-                granted,
-            })),
-            above: segment.outputs.clone(),
-            place: stage.place.clone(),
-        });
-        Ok(())
     }
 
     async fn checks(
@@ -521,73 +392,7 @@ fn demand(kind: &CheckKind) -> String {
     }
 }
 
-/// Columns by name or glob, in the schema's order.
-fn granted_columns(
-    grant: &Grant,
-    schema: &SchemaRef,
-    stage: &Stage,
-    wanted: &[String],
-) -> Result<Vec<usize>> {
-    let mut granted = BTreeSet::new();
-    for entry in &grant.columns {
-        let (pattern, taken) = match entry.strip_prefix('!') {
-            Some(pattern) => (pattern, true),
-            None => (entry.as_str(), false),
-        };
-        let glob = glob::Pattern::new(pattern).map_err(|error| {
-            Fault::new(format!("'{entry}' is no pattern: {error}")).at(&stage.place)
-        })?;
-        let matching: Vec<usize> = schema
-            .fields()
-            .iter()
-            .enumerate()
-            .filter(|(_, field)| glob.matches(field.name()))
-            .map(|(index, _)| index)
-            .collect();
-        if matching.is_empty() {
-            return Err(
-                Fault::new(format!("there is no column '{pattern}' to grant"))
-                    .at(&stage.place)
-                    .hint(format!("the columns here are {}", names(schema)))
-                    .into(),
-            );
-        }
-        for index in matching {
-            if taken {
-                granted.remove(&index);
-            } else {
-                granted.insert(index);
-            }
-        }
-    }
-    let missing: Vec<&str> = wanted
-        .iter()
-        .filter(|name| {
-            !granted.iter().any(|index| {
-                schema
-                    .fields()
-                    .get(*index)
-                    .is_some_and(|f| f.name() == *name)
-            })
-        })
-        .map(String::as_str)
-        .collect();
-    if !missing.is_empty() {
-        return Err(Fault::new(format!(
-            "the plugin wants columns that it is not granted: {}",
-            missing.join(", ")
-        ))
-        .at(&stage.place)
-        .hint(format!(
-            "add them to grant.columns; the columns here are {}",
-            names(schema)
-        ))
-        .into());
-    }
-    Ok(granted.into_iter().collect())
-}
-
-fn names(schema: &Schema) -> String {
+pub(super) fn names(schema: &Schema) -> String {
     schema
         .fields()
         .iter()
@@ -611,7 +416,7 @@ pub(super) fn at_index<T>(items: &[T], index: usize) -> Result<&T> {
         .ok_or_else(|| Error::internal("an output is not there"))
 }
 
-fn output_index(outputs: &[(String, SchemaRef)], stage: &Stage) -> Result<usize> {
+pub(super) fn output_index(outputs: &[(String, SchemaRef)], stage: &Stage) -> Result<usize> {
     named_output(outputs, stage.output.as_deref(), &stage.place)
 }
 

@@ -175,12 +175,12 @@ impl SegmentRun<'_> {
                         .unwrap_or_default();
                     plan = Arc::new(PluginExec::new(
                         plan,
-                        layout,
-                        Arc::clone(&above),
+                        (layout, Arc::clone(&above)),
                         PluginCall::clone(call),
                         stage.output,
                         stage.fate.clone(),
                         tally,
+                        Arc::clone(&self.shared.guest_log) as _,
                     ));
                     layout = above;
                 }

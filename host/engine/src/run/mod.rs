@@ -13,6 +13,7 @@ use futures::stream::FuturesUnordered;
 use uuid::Uuid;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::guest_log::GuestLogFile;
 use crate::lake::FORMAT;
 use crate::plan::{Plan, PlannedStep};
 use crate::record::{RunRecord, Status, StepRecord};
@@ -97,6 +98,7 @@ pub async fn run(
         run: record.run.as_str().into(),
         runtime,
         options: options.clone(),
+        guest_log: Arc::new(GuestLogFile::of(&weir, &record.run)?),
     });
 
     let mut waiting: BTreeSet<usize> = chosen.clone();

@@ -13,6 +13,7 @@ use crate::commit::{self, Counts, Decision, Decisions, TargetCommit};
 use crate::delta::{self, Applied, DeltaCommit};
 use crate::envelope::ANY_RULE;
 use crate::error::{Error, ErrorKind, Result};
+use crate::guest_log::GuestLogFile;
 use crate::lake::{FORMAT, Location};
 use crate::plan::{
     Plan, PlannedSegment, PlannedStep, PlannedTarget, PlannedWork, PlannedWrite, sequence,
@@ -23,6 +24,7 @@ use crate::segment::{
 };
 use crate::session;
 use crate::sqlite::{self, ScopeText, SqliteCommit};
+use crate::terms::{self, TermsRecord};
 use crate::types::{lake_schema, scope_text};
 
 /// What all steps of a run share.
@@ -31,6 +33,7 @@ pub(super) struct StepRun {
     pub(super) run: Arc<str>,
     pub(super) runtime: Arc<RuntimeEnv>,
     pub(super) options: RunOptions,
+    pub(super) guest_log: Arc<GuestLogFile>,
 }
 
 /// A step's files and counts, over all of its segments.
@@ -58,7 +61,7 @@ pub(super) fn blank_record(planned: &PlannedStep, status: Status) -> StepRecord 
         warned: Vec::new(),
         targets: Vec::new(),
         files: 0,
-        plugins: Vec::new(),
+        plugins: plugin_records(planned, &BTreeMap::new()),
         seconds: 0.0,
         error: None,
         hint: None,
@@ -385,7 +388,7 @@ impl StepRun {
             counts: work.counts,
             rejected: rules(&work.rejected_by),
             warned: rules(&work.warned_by),
-            plugins: plugin_records(planned, work),
+            plugins: plugin_records(planned, &work.tallies),
             ..blank_record(planned, status)
         }
     }
@@ -514,14 +517,17 @@ fn between(segment: &PlannedSegment, root: Location) -> Result<SegmentOutput> {
     })
 }
 
-fn plugin_records(planned: &PlannedStep, work: &Work) -> Vec<PluginRecord> {
+/// The plugins of a step with their terms, and what they used by stage.
+fn plugin_records(
+    planned: &PlannedStep,
+    tallies: &BTreeMap<u32, Arc<Mutex<PluginTally>>>,
+) -> Vec<PluginRecord> {
     let mut records = Vec::new();
     for stage in planned.segments.iter().flat_map(|segment| &segment.stages) {
         let PlannedWork::Plugin(call) = &stage.work else {
             continue;
         };
-        let tally = work
-            .tallies
+        let tally = tallies
             .get(&stage.fate.stage)
             .and_then(|tally| tally.lock().ok().map(|tally| tally.clone()))
             .unwrap_or_default();
@@ -529,15 +535,8 @@ fn plugin_records(planned: &PlannedStep, work: &Work) -> Vec<PluginRecord> {
             plugin: call.plugin.name().to_owned(),
             digest: call.plugin.digest().to_owned(),
             stage: stage.fate.label.to_string(),
-            columns: call
-                .bind
-                .input
-                .fields()
-                .iter()
-                .map(|field| field.name().clone())
-                .collect(),
-            memory: call.terms.limits.memory,
-            deadline_ms: u64::try_from(call.terms.limits.deadline.as_millis()).unwrap_or(u64::MAX),
+            terms: TermsRecord::of(call),
+            terms_digest: terms::digest(call),
             guest_ms: u64::try_from(tally.guest_time.as_millis()).unwrap_or(u64::MAX),
             peak_memory: tally.peak_memory,
             metrics: tally.metrics,

@@ -23,7 +23,7 @@ use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, PlanProp
 
 pub use check::{CheckExec, CheckRule, FailingKeys};
 pub use envelope::EnvelopeExec;
-pub use plugin::{PluginCall, PluginExec, PluginRole, PluginTally};
+pub use plugin::{Joining, PluginCall, PluginExec, PluginRole, PluginTally};
 pub use writer::{
     FileKind, Quarantine, SegmentOutput, SegmentResult, SegmentWriterExec, StageName, WrittenFile,
     written,

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use arrow::array::{RecordBatch, UInt32Array};
+use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
 use arrow::compute::take;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{FieldRef, Fields, SchemaRef};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::Result as DataFusionResult;
 use datafusion::execution::TaskContext;
@@ -20,25 +20,46 @@ use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, SendableRecordBatchStream,
 };
 use futures::{StreamExt, TryStreamExt};
-use weir_sandbox::{BindRequest, Instance, Plugin, Processed, Terms};
+use weir_pipeline::GuestText;
+use weir_sandbox::{
+    BindRequest, GuestSink, Instance, MemoryBudget, Plugin, Processed, Speech, Terms,
+};
 
 use super::{Layouts, StageFate, properties};
 use crate::envelope::{Envelope, EnvelopeLayout, Finding, concat};
 use crate::error::{Error, Result};
+use crate::granted::{Granted, joined_arrays};
 
 /// What a plugin does in a segment.
 #[derive(Debug, Clone)]
 pub enum PluginRole {
-    /// It replaces the output by others. Each is given with the schema of what the plugin emits;
-    /// the columns that were not granted are joined on behind.
+    /// It replaces the output by others.
     Transform {
-        /// What the plugin emits to each of its outputs.
+        /// The schema of what the plugin emits to each of its outputs.
         emitted: Vec<SchemaRef>,
-        /// Columns of the old output that the plugin does not see and that stay.
-        passed: Vec<usize>,
+        /// How that is joined with the rows it comes from.
+        joining: Joining,
     },
     /// It judges rows and changes nothing.
     Check,
+}
+
+/// How the rows that a transform emits are joined with the rows they come from.
+#[derive(Debug, Clone)]
+pub enum Joining {
+    /// What the plugin emits, then what it was not given.
+    Behind {
+        /// The fields that it was not given.
+        rest: Vec<FieldRef>,
+    },
+    /// All columns as they were before, then those that the plugin may add. Whatever else it emits is
+    /// left out.
+    Adds {
+        /// Where the added columns are in what it emits.
+        columns: Vec<usize>,
+        /// Their fields, as the contract has them.
+        fields: Fields,
+    },
 }
 
 /// What a plugin's instances used, summed over partitions; for people, never for results.
@@ -71,14 +92,19 @@ pub struct PluginExec {
 pub struct PluginCall {
     /// The plugin.
     pub plugin: Plugin,
-    /// What its stage gives it and holds it to.
+    /// What its stage gives it and holds it to. Where its words go, and the memory that the host holds
+    /// for it, are added when it runs.
     pub terms: Terms,
     /// What it is bound with.
     pub bind: BindRequest,
     /// What it does.
     pub role: PluginRole,
-    /// The columns of the output that it is granted.
-    pub granted: Vec<usize>,
+    /// The schema of the output that it works on, of which it is given a part.
+    pub seen_of: SchemaRef,
+    /// Which part.
+    pub granted: Granted,
+    /// Where its free text goes.
+    pub text: GuestText,
 }
 
 /// Everything an execution needs, shared by its partitions.
@@ -88,6 +114,7 @@ struct PluginWork {
     output: usize,
     fate: StageFate,
     tally: Arc<Mutex<PluginTally>>,
+    guest_log: Arc<dyn GuestSink>,
     layouts: Layouts,
 }
 
@@ -103,14 +130,16 @@ impl fmt::Debug for PluginWork {
 
 impl PluginExec {
     /// A node above `input`, whose batches have layout `below`; it gives batches of `above`.
+    ///
+    /// `guest_log` gets the words of a plugin whose words are kept.
     pub fn new(
         input: Arc<dyn ExecutionPlan>,
-        below: Arc<EnvelopeLayout>,
-        above: Arc<EnvelopeLayout>,
+        (below, above): (Arc<EnvelopeLayout>, Arc<EnvelopeLayout>),
         call: PluginCall,
         output: usize,
         fate: StageFate,
         tally: Arc<Mutex<PluginTally>>,
+        guest_log: Arc<dyn GuestSink>,
     ) -> PluginExec {
         PluginExec {
             properties: properties(
@@ -124,6 +153,7 @@ impl PluginExec {
                 output,
                 fate,
                 tally,
+                guest_log,
                 layouts: Layouts { below, above },
             }),
         }
@@ -133,8 +163,11 @@ impl PluginExec {
 impl PluginWork {
     /// A bound instance whose memory is reserved, and whose answer is still what was planned.
     async fn start(&self, context: &TaskContext) -> Result<(Instance, MemoryReservation)> {
-        let reservation = MemoryConsumer::new(format!("plugin {}", self.call.plugin.name()))
-            .register(context.memory_pool());
+        let name = self.call.plugin.name();
+        let reserve = |what: &str| {
+            MemoryConsumer::new(format!("plugin {name}{what}")).register(context.memory_pool())
+        };
+        let reservation = reserve("");
         reservation
             .try_grow(usize::try_from(self.call.terms.limits.memory).unwrap_or(usize::MAX))
             .map_err(|_| {
@@ -144,15 +177,20 @@ impl PluginWork {
                         "{}: {} MiB of memory are granted to plugin '{}', more than is left",
                         self.fate.label,
                         self.call.terms.limits.memory >> 20,
-                        self.call.plugin.name()
+                        name
                     ),
                 )
                 .with_hint("lower `grant.memory` of the stage, or raise WEIR_MEMORY (such as 2GiB)")
             })?;
+        let mut terms = self.call.terms.clone();
+        terms.budget = Some(Arc::new(PoolBudget(reserve("'s output"))));
+        if self.call.text == GuestText::GuestLog {
+            terms.speech = Speech::Kept(Arc::clone(&self.guest_log));
+        }
         let mut instance = self
             .call
             .plugin
-            .instantiate(&self.fate.label, &self.call.terms)
+            .instantiate(&self.fate.label, &terms)
             .await?;
         let outputs = instance.bind(&self.call.bind).await?;
         if let PluginRole::Transform { emitted, .. } = &self.call.role {
@@ -182,7 +220,7 @@ impl PluginWork {
         let mut envelope = Envelope::open(&self.layouts.below, batch)?;
         let derived = envelope.output(self.output)?.clone();
         let parents = derived.parents();
-        let granted = derived.rows.project(&self.call.granted)?;
+        let granted = self.call.granted.project(&derived.rows)?;
         let mut findings = Vec::new();
         let mut emitted = Emitted::new(&self.call.role);
         let mut start = 0_u32;
@@ -219,18 +257,22 @@ impl PluginWork {
         }
         if let PluginRole::Transform {
             emitted: schemas,
-            passed,
+            joining,
         } = &self.call.role
         {
             let above = self.layouts.above.outputs();
             let mut outputs = Vec::with_capacity(schemas.len());
+            let rest = match joining {
+                Joining::Behind { .. } => self.call.granted.rest(&derived.rows)?,
+                Joining::Adds { .. } => derived.rows.columns().to_vec(),
+            };
             for (index, schema) in schemas.iter().enumerate() {
                 let (rows, origin) = emitted.output(index, schema, derived.rows.num_rows())?;
                 let (_, full) = above
                     .get(self.output + index)
                     .ok_or_else(|| Error::internal("a plugin has more outputs than planned"))?;
                 outputs.push((
-                    join(rows, origin.as_deref(), &derived.rows, passed, full)?,
+                    joined(rows, origin.as_deref(), &rest, joining, full)?,
                     origin,
                 ));
             }
@@ -267,23 +309,54 @@ fn parent(parents: &[u32], row: u32) -> Result<u32> {
         .ok_or_else(|| Error::internal("a plugin judged a row that is not there"))
 }
 
-/// Adds the columns that stayed behind.
-fn join(
+/// Emitted rows with what `rest` has for the rows they come from.
+fn joined(
     rows: RecordBatch,
     origin: Option<&[u32]>,
-    old: &RecordBatch,
-    passed: &[usize],
+    rest: &[ArrayRef],
+    joining: &Joining,
     schema: &SchemaRef,
 ) -> Result<RecordBatch> {
-    let mut columns = rows.columns().to_vec();
-    for index in passed {
-        let column = old.column(*index);
-        columns.push(match origin {
-            None => Arc::clone(column),
-            Some(origin) => take(column, &UInt32Array::from(origin.to_vec()), None)?,
-        });
-    }
+    let rest: Vec<ArrayRef> = match origin {
+        None => rest.to_vec(),
+        Some(origin) => {
+            let origin = UInt32Array::from(origin.to_vec());
+            rest.iter()
+                .map(|column| take(column, &origin, None))
+                .collect::<std::result::Result<_, _>>()?
+        }
+    };
+    let columns = match joining {
+        Joining::Behind { rest: fields } => joined_arrays(
+            (rows.schema_ref().fields(), rows.columns()),
+            (fields, &rest),
+        )?,
+        Joining::Adds { columns, .. } => {
+            let mut all = rest;
+            for index in columns {
+                let added = rows.columns().get(*index);
+                all.push(added.cloned().ok_or_else(|| {
+                    Error::internal("a plugin lacks a column that it was bound with")
+                })?);
+            }
+            all
+        }
+    };
     Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
+}
+
+/// A share of the run's memory pool, for what the host holds of a plugin's output.
+#[derive(Debug)]
+struct PoolBudget(MemoryReservation);
+
+impl MemoryBudget for PoolBudget {
+    fn try_take(&self, bytes: u64) -> bool {
+        usize::try_from(bytes).is_ok_and(|bytes| self.0.try_grow(bytes).is_ok())
+    }
+
+    fn give_back(&self, bytes: u64) {
+        self.0.shrink(usize::try_from(bytes).unwrap_or(usize::MAX));
+    }
 }
 
 /// What was emitted to each output over the pieces of one batch.

@@ -1,0 +1,249 @@
+//! `weir plan --terms`: the terms of each plugin, a page each, for whoever has to answer for the data.
+
+use weir_engine::plan::{Plan, PlannedStage, PlannedStep, PlannedWork};
+use weir_engine::segment::{PluginCall, PluginRole};
+use weir_engine::terms::{TermsRecord, digest};
+use weir_engine::types::type_text;
+use weir_pipeline::FailAction;
+
+/// Width of a page.
+const WIDTH: usize = 100;
+/// Where what is said of a heading begins.
+const INDENT: usize = 14;
+
+/// One page for each plugin of each step.
+pub(crate) fn pages(plan: &Plan) -> String {
+    let mut pages = Vec::new();
+    for step in &plan.steps {
+        for stage in step.segments.iter().flat_map(|segment| &segment.stages) {
+            if let PlannedWork::Plugin(call) = &stage.work {
+                pages.push(page(plan, step, stage, call));
+            }
+        }
+    }
+    if pages.is_empty() {
+        return "no step of this pipeline has a plugin\n".to_owned();
+    }
+    pages.join("\n")
+}
+
+fn page(plan: &Plan, step: &PlannedStep, stage: &PlannedStage, call: &PluginCall) -> String {
+    let terms = TermsRecord::of(call);
+    let mut page = Page::new(&format!(
+        "TERMS of plugin '{}' in pipeline '{}', step '{}', stage {}",
+        call.plugin.name(),
+        plan.pipeline.name,
+        step.step.name,
+        stage.fate.stage + 1
+    ));
+    component(&mut page, plan, call);
+    page.blank();
+    page.line("is given", &typed_columns(call));
+    page.line(
+        "not given",
+        &or_nothing(terms.withheld.join(", "), "nothing: it sees all columns"),
+    );
+    page.line("powers", &powers(&terms));
+    page.line("limits", &limits(&terms));
+    page.line(
+        "memory of it",
+        match terms.isolation.as_str() {
+            "batch" => "a fresh instance for each batch: nothing is carried from one to the next",
+            _ => "one instance for each partition: it may carry values from batch to batch",
+        },
+    );
+    page.blank();
+    gives(&mut page, &terms, call);
+    page.line("rows", rows(&terms, call));
+    page.line("rules", &rules(call));
+    page.line(
+        "rejects",
+        &match (stage.fate.action, &step.quarantine) {
+            (FailAction::Quarantine, Some(quarantine)) => {
+                format!("rows it rejects go whole to {}", quarantine.name)
+            }
+            (FailAction::Drop, _) => "rows it rejects are counted and left out".to_owned(),
+            (FailAction::Warn, _) => "rows it fails are counted and stay".to_owned(),
+            (FailAction::Fail | FailAction::Quarantine, _) => {
+                "a row it rejects fails the step".to_owned()
+            }
+        },
+    );
+    page.line(
+        "its words",
+        match terms.text.as_str() {
+            "guest-log" => {
+                "kept: messages, logs and panics go to the guest log of the run and nowhere else"
+            }
+            _ => {
+                "open: messages go to quarantine and errors, logs to Weir's log; they may hold data"
+            }
+        },
+    );
+    page.blank();
+    let targets: Vec<String> = step
+        .writes
+        .iter()
+        .map(|write| write.target.display())
+        .collect();
+    page.line("written to", &targets.join(", "));
+    page.line("terms", &digest(call));
+    page.blank();
+    page.text
+        .push_str("signed for ______________________________   date ____________________\n");
+    page.text
+}
+
+fn component(page: &mut Page, plan: &Plan, call: &PluginCall) {
+    let said = plan
+        .plugins
+        .get(call.plugin.name())
+        .map(|loaded| &loaded.info);
+    page.line("component", &format!("sha256 {}", call.plugin.digest()));
+    if let Some(info) = said {
+        let what = format!("{} {}: {}", info.name, info.version, info.description);
+        page.line("says it is", &what);
+    }
+    let (own, inert): (Vec<&String>, Vec<&String>) = call
+        .plugin
+        .imports()
+        .iter()
+        .partition(|import| import.starts_with("weir:"));
+    let own: Vec<&str> = own.into_iter().map(String::as_str).collect();
+    page.line(
+        "imports",
+        &format!(
+            "{}; {} interfaces of WASI that give it nothing",
+            own.join(", "),
+            inert.len()
+        ),
+    );
+    page.line("is told", &call.bind.config.to_string());
+}
+
+/// The columns given, with their types.
+fn typed_columns(call: &PluginCall) -> String {
+    let columns: Vec<String> = call
+        .bind
+        .input
+        .fields()
+        .iter()
+        .map(|field| format!("{} {}", field.name(), type_text(field.data_type())))
+        .collect();
+    columns.join(", ")
+}
+
+fn powers(terms: &TermsRecord) -> String {
+    let mut given = Vec::new();
+    if !terms.secrets.is_empty() {
+        given.push(format!("the secrets {}", terms.secrets.join(", ")));
+    }
+    if terms.clock {
+        given.push("the real time".to_owned());
+    }
+    if terms.random {
+        given.push("real random numbers: two runs may differ".to_owned());
+    }
+    or_nothing(
+        given.join("; "),
+        "none: no file, no network, no environment, no clock, no randomness, no secret",
+    )
+}
+
+fn limits(terms: &TermsRecord) -> String {
+    let rows = match terms.rows_out_floor {
+        0 => format!("{} rows out for each row in", terms.rows_out),
+        floor => format!(
+            "{} rows out for each row in, and {floor} more",
+            terms.rows_out
+        ),
+    };
+    format!(
+        "{} KiB of memory, {} ms a call, {rows}, {} KiB of log",
+        terms.memory >> 10,
+        terms.deadline_ms,
+        terms.log_bytes >> 10
+    )
+}
+
+fn gives(page: &mut Page, terms: &TermsRecord, call: &PluginCall) {
+    let PluginRole::Transform { emitted, .. } = &call.role else {
+        page.line("gives back", "nothing: it judges rows and changes none");
+        return;
+    };
+    if let Some(adds) = &terms.adds {
+        page.line("adds", &adds.join(", "));
+        page.line("changes", "nothing: all other columns stay as they were");
+        return;
+    }
+    for schema in emitted {
+        let columns: Vec<String> = schema
+            .fields()
+            .iter()
+            .map(|field| format!("{} {}", field.name(), type_text(field.data_type())))
+            .collect();
+        page.line("gives back", &columns.join(", "));
+    }
+    page.line(
+        "not pinned",
+        "these columns are of its own making, also where they bear the name of one it was given",
+    );
+}
+
+fn rows(terms: &TermsRecord, call: &PluginCall) -> &'static str {
+    match (&call.role, terms.rows.as_str()) {
+        (PluginRole::Check, _) => "none",
+        (_, "one-to-one") => "one for each row it is given, in order, or a rejection",
+        (_, "at-most-one") => "at most one for each row it is given, in order",
+        _ => "any number for each row it is given; each is traced to the row it came from",
+    }
+}
+
+fn rules(call: &PluginCall) -> String {
+    let rules = call.terms.contract.rules.iter().flatten();
+    let rules: Vec<String> = rules
+        .map(|(rule, demand)| format!("{rule} ({})", demand.trim_end_matches('.')))
+        .collect();
+    or_nothing(rules.join("; "), "none: it may reject no row")
+}
+
+fn or_nothing(text: String, nothing: &str) -> String {
+    if text.is_empty() {
+        nothing.to_owned()
+    } else {
+        text
+    }
+}
+
+/// Text in lines of a width, under headings at the left.
+struct Page {
+    text: String,
+}
+
+impl Page {
+    fn new(title: &str) -> Page {
+        Page {
+            text: format!("{title}\n\n"),
+        }
+    }
+
+    fn blank(&mut self) {
+        self.text.push('\n');
+    }
+
+    fn line(&mut self, heading: &str, said: &str) {
+        let mut line = format!("{heading:<INDENT$}");
+        for word in said.split(' ') {
+            let full = line.chars().count() + word.chars().count() > WIDTH;
+            if full && line.chars().count() > INDENT {
+                self.text.push_str(line.trim_end());
+                self.text.push('\n');
+                line = " ".repeat(INDENT);
+            }
+            line.push_str(word);
+            line.push(' ');
+        }
+        self.text.push_str(line.trim_end());
+        self.text.push('\n');
+    }
+}

@@ -1,0 +1,435 @@
+//! A stage with a plugin, bound: what it is given, the terms it works under, what is above it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::datatypes::{Fields, Schema, SchemaRef};
+use weir_pipeline::{
+    Column, Contract, Fault, Grant, Isolation, PluginStage, RowContract, SecretSource, Stage, Step,
+};
+use weir_sandbox::{
+    BindRequest, Limits, Output, Powers, SandboxError, Secret, Speech, Terms, World,
+};
+
+use super::stages::{StepPlanner, at_index, distinct_names, names, output_index};
+use super::{PlannedSegment, PlannedStage, PlannedWork, at};
+use crate::error::{Error, Result};
+use crate::granted::{Granted, joined_fields};
+use crate::guest_log::Discarded;
+use crate::plugins::LoadedPlugin;
+use crate::segment::{Joining, PluginCall, PluginRole, StageFate};
+use crate::types::arrow_schema;
+
+/// A secret's file is no larger than this.
+const LARGEST_SECRET: u64 = 64 << 10;
+
+impl StepPlanner<'_> {
+    pub(super) async fn plugin(
+        &self,
+        segment: &mut PlannedSegment,
+        step: &Step,
+        (stage, plugin): (&Stage, &PluginStage),
+        fate: StageFate,
+        world: World,
+    ) -> Result<()> {
+        let loaded = self
+            .plugins
+            .get(&plugin.plugin)
+            .ok_or_else(|| Error::internal("a plugin was not loaded"))?;
+        if loaded.plugin.world() != world {
+            return Err(Fault::new(format!(
+                "plugin '{}' is of world {}, this stage needs one of world {world}",
+                plugin.plugin,
+                loaded.plugin.world()
+            ))
+            .at(&stage.place)
+            .hint("use `transform` for transforms and `plugin_check` for checks")
+            .into());
+        }
+        self.instances_fit(segment, stage)?;
+        let output = output_index(&segment.outputs, stage)?;
+        let (name, schema) = at_index(&segment.outputs, output)?.clone();
+        let granted = granted(&plugin.grant, &schema, stage, &loaded.info.columns)?;
+        let placed = |error: SandboxError| refused(error, stage);
+        let terms = self.terms(plugin, loaded, stage)?;
+        loaded.plugin.permitted(&terms.powers).map_err(placed)?;
+        let bind = BindRequest {
+            config: serde_json::Value::Object(plugin.config.clone()),
+            pipeline: self.pipeline.name.clone(),
+            step: step.name.clone(),
+            parameters: self
+                .pipeline
+                .params
+                .iter()
+                .map(|(name, value)| (name.clone(), value.to_string()))
+                .collect(),
+            input: granted.schema(&schema),
+        };
+        // No row is near, so what the plugin says now can hold none; but a secret it was granted.
+        let mut planning = terms.clone();
+        if !terms.powers.secrets.is_empty() {
+            planning.speech = Speech::Kept(Arc::new(Discarded));
+        }
+        let started = loaded.plugin.instantiate(&fate.label, &planning).await;
+        let mut instance = started.map_err(placed)?;
+        let outputs = instance.bind(&bind).await.map_err(placed)?;
+        let role = match world {
+            World::Transform => {
+                let joining = match &plugin.contract.adds {
+                    Some(adds) => pinned(adds, &bind.input, &outputs, loaded, stage)?,
+                    None => Joining::Behind {
+                        rest: granted.rest_fields(&schema),
+                    },
+                };
+                let above = above(&outputs, &joining, &schema, stage)?;
+                let named = outputs.iter().map(|bound| {
+                    // One output of several keeps the name by which later stages know it.
+                    if segment.outputs.len() > 1 && outputs.len() == 1 {
+                        name.clone()
+                    } else {
+                        bound.name.clone()
+                    }
+                });
+                let above: Vec<_> = named.zip(above).collect();
+                segment.outputs.splice(output..=output, above);
+                distinct_outputs(&segment.outputs, stage)?;
+                PluginRole::Transform {
+                    emitted: outputs.into_iter().map(|output| output.schema).collect(),
+                    joining,
+                }
+            }
+            World::Check | World::Decoder => PluginRole::Check,
+        };
+        segment.stages.push(PlannedStage {
+            fate,
+            on_fail: plugin.on_fail.clone(),
+            output,
+            work: PlannedWork::Plugin(Box::new(PluginCall {
+                plugin: loaded.plugin.clone(),
+                terms,
+                bind,
+                role,
+                seen_of: schema,
+                granted,
+                text: plugin.contract.text,
+            })),
+            above: segment.outputs.clone(),
+            place: stage.place.clone(),
+        });
+        Ok(())
+    }
+
+    /// Whether the sandbox has room for one instance of each plugin of the segment in each partition.
+    fn instances_fit(&self, segment: &PlannedSegment, stage: &Stage) -> Result<()> {
+        let before = segment.stages.iter();
+        let plugins = before
+            .filter(|stage| matches!(stage.work, PlannedWork::Plugin(_)))
+            .count()
+            + 1;
+        let needed = plugins.saturating_mul(self.resources.partitions);
+        let allowed = usize::try_from(self.sandbox.max_instances()).unwrap_or(usize::MAX);
+        if needed <= allowed {
+            return Ok(());
+        }
+        Err(Fault::new(format!(
+            "{plugins} plugins in a row in {} partitions need {needed} instances; {allowed} may be alive at once",
+            self.resources.partitions
+        ))
+        .at(&stage.place)
+        .hint("lower the run's parallelism (WEIR_PARTITIONS), or split the step in two")
+        .into())
+    }
+
+    /// The terms of the stage, but for where words and memory go while it runs.
+    fn terms(&self, plugin: &PluginStage, loaded: &LoadedPlugin, stage: &Stage) -> Result<Terms> {
+        // Destructured, so that a new key does not compile before it means something here.
+        let PluginStage {
+            plugin: _,
+            config: _,
+            grant,
+            isolation,
+            contract,
+            on_fail: _,
+        } = plugin;
+        let Grant {
+            columns: _,
+            memory,
+            deadline,
+            rows_out,
+            log,
+            secrets,
+            clock,
+            random,
+        } = grant;
+        let Contract {
+            adds: _,
+            rows,
+            rules,
+            text: _,
+        } = contract;
+        let mut limits = Limits {
+            memory: *memory,
+            deadline: *deadline,
+            wall_clock: Duration::from_secs(60).max(*deadline * 10),
+            log_bytes: *log,
+            ..Limits::default()
+        };
+        if let Some(rows) = rows_out {
+            limits.rows_out_per_row = *rows;
+            limits.rows_out_floor = 0;
+        }
+        let secrets = secrets
+            .iter()
+            .map(|(name, source)| {
+                let value = self.secret(name, source, stage)?;
+                Ok((name.clone(), Secret::new(value)))
+            })
+            .collect::<Result<BTreeMap<_, _>>>()?;
+        Ok(Terms {
+            limits,
+            powers: Powers {
+                clock: *clock,
+                random: *random,
+                secrets,
+            },
+            contract: weir_sandbox::Contract {
+                rows: match rows {
+                    RowContract::Any => weir_sandbox::RowContract::Any,
+                    RowContract::AtMostOne => weir_sandbox::RowContract::AtMostOne,
+                    RowContract::OneToOne => weir_sandbox::RowContract::OneToOne,
+                },
+                rules: Some(rule_list(rules.as_deref(), loaded, stage)?),
+            },
+            isolation: match isolation {
+                Isolation::Partition => weir_sandbox::Isolation::Partition,
+                Isolation::Batch => weir_sandbox::Isolation::Batch,
+            },
+            speech: Speech::Open,
+            budget: None,
+        })
+    }
+
+    fn secret(&self, name: &str, source: &SecretSource, stage: &Stage) -> Result<String> {
+        let fault = |why: String, hint: &str| {
+            Error::from(
+                Fault::new(format!("secret '{name}': {why}"))
+                    .at(&stage.place)
+                    .hint(hint),
+            )
+        };
+        match source {
+            SecretSource::Env(variable) => std::env::var(variable).map_err(|error| match error {
+                std::env::VarError::NotPresent => fault(
+                    format!("the variable {variable} is not set"),
+                    "set it where weir is started, or take the secret out of the grant",
+                ),
+                std::env::VarError::NotUnicode(_) => fault(
+                    format!("the variable {variable} is not UTF-8"),
+                    "encode the secret as text, for instance in base64",
+                ),
+            }),
+            SecretSource::File(path) => {
+                let path = self.pipeline.dir.join(path);
+                let shown = path.display();
+                let hint = "put the secret there, readable by the user that runs weir";
+                let size = std::fs::metadata(&path)
+                    .map_err(|error| fault(format!("cannot read '{shown}': {error}"), hint))?
+                    .len();
+                if size > LARGEST_SECRET {
+                    let why = format!("'{shown}' has {size} bytes, more than {LARGEST_SECRET}");
+                    return Err(fault(why, "a secret is a short text"));
+                }
+                let text = std::fs::read_to_string(&path)
+                    .map_err(|error| fault(format!("cannot read '{shown}': {error}"), hint))?;
+                let text = text.strip_suffix('\n').unwrap_or(&text);
+                Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
+            }
+        }
+    }
+}
+
+/// The rules that the stage's plugin may raise, with what they demand: those it declares, or those of
+/// them that the contract lists.
+fn rule_list(
+    listed: Option<&[String]>,
+    loaded: &LoadedPlugin,
+    stage: &Stage,
+) -> Result<BTreeMap<String, String>> {
+    let mut declared: BTreeMap<String, String> = loaded
+        .info
+        .rules
+        .iter()
+        .map(|rule| (rule.name.clone(), rule.description.clone()))
+        .collect();
+    let Some(listed) = listed else {
+        return Ok(declared);
+    };
+    if let Some(unknown) = listed.iter().find(|rule| !declared.contains_key(*rule)) {
+        let known: Vec<&str> = declared.keys().map(String::as_str).collect();
+        return Err(Fault::new(format!(
+            "plugin '{}' declares no rule '{unknown}'",
+            loaded.plugin.name()
+        ))
+        .at(&stage.place)
+        .hint(format!("its rules are {}", known.join(", ")))
+        .into());
+    }
+    declared.retain(|rule, _| listed.contains(rule));
+    Ok(declared)
+}
+
+/// What of `schema` the grant gives; what the plugin wants must be in it.
+fn granted(grant: &Grant, schema: &SchemaRef, stage: &Stage, wanted: &[String]) -> Result<Granted> {
+    let granted = Granted::of(schema, &grant.columns).map_err(|bad| {
+        Error::from(
+            Fault::new(format!("'{}' {}", bad.pattern, bad.why))
+                .at(&stage.place)
+                .hint(format!("the columns here are {}", names(schema))),
+        )
+    })?;
+    let missing: Vec<&str> = wanted
+        .iter()
+        .filter(|name| !granted.touches(schema, name))
+        .map(String::as_str)
+        .collect();
+    if !missing.is_empty() {
+        return Err(Fault::new(format!(
+            "the plugin wants columns that it is not granted: {}",
+            missing.join(", ")
+        ))
+        .at(&stage.place)
+        .hint(format!(
+            "add them to grant.columns; the columns here are {}",
+            names(schema)
+        ))
+        .into());
+    }
+    Ok(granted)
+}
+
+/// Holds what the plugin bound to against the columns it may add.
+fn pinned(
+    adds: &[Column],
+    input: &Schema,
+    outputs: &[Output],
+    loaded: &LoadedPlugin,
+    stage: &Stage,
+) -> Result<Joining> {
+    let plugin = loaded.plugin.name();
+    let broken = |what: String, hint: String| {
+        Error::from(
+            Fault::new(format!("plugin '{plugin}' breaks the contract: {what}"))
+                .at(&stage.place)
+                .hint(hint),
+        )
+    };
+    let [output] = outputs else {
+        return Err(broken(
+            format!("it has {} outputs, and `adds` means one", outputs.len()),
+            "leave `adds` out for a plugin with several outputs".to_owned(),
+        ));
+    };
+    let wanted = arrow_schema(adds);
+    let mut columns = Vec::with_capacity(adds.len());
+    for field in wanted.fields() {
+        let Some((index, found)) = output.schema.column_with_name(field.name()) else {
+            return Err(broken(
+                format!("it does not give the column '{}'", field.name()),
+                format!("the columns it gives are {}", names(&output.schema)),
+            ));
+        };
+        let nullable = found.is_nullable() && !field.is_nullable();
+        if found.data_type() != field.data_type() || nullable {
+            let or_null = |nullable: bool| if nullable { "" } else { " not null" };
+            return Err(broken(
+                format!(
+                    "its column '{}' is {}{}, the contract says {}{}",
+                    field.name(),
+                    found.data_type(),
+                    or_null(found.is_nullable()),
+                    field.data_type(),
+                    or_null(field.is_nullable()),
+                ),
+                "change `adds` if the plugin is right; else do not run it".to_owned(),
+            ));
+        }
+        columns.push(index);
+    }
+    for field in output.schema.fields() {
+        let is_added = wanted.column_with_name(field.name()).is_some();
+        let is_given = input
+            .column_with_name(field.name())
+            .is_some_and(|(_, given)| given.data_type() == field.data_type());
+        if !is_added && !is_given {
+            return Err(broken(
+                format!(
+                    "it gives the column '{}', which the contract does not have",
+                    field.name()
+                ),
+                "add it to `adds` if it is meant; else do not run the plugin".to_owned(),
+            ));
+        }
+    }
+    Ok(Joining::Adds {
+        columns,
+        fields: wanted.fields().clone(),
+    })
+}
+
+/// The schemas above the stage, one for each output that the plugin bound.
+fn above(
+    outputs: &[Output],
+    joining: &Joining,
+    below: &SchemaRef,
+    stage: &Stage,
+) -> Result<Vec<SchemaRef>> {
+    let placed = |error: Error, hint: &str| at(error.with_hint(hint), &stage.place);
+    outputs
+        .iter()
+        .map(|bound| {
+            let full = match joining {
+                Joining::Behind { rest } => {
+                    let hint = "what is not granted is joined on behind the plugin's own: grant it, or rename one";
+                    let fields = joined_fields(bound.schema.fields(), rest).map_err(|name| {
+                        placed(Error::usage(format!("two columns are called '{name}'")), hint)
+                    })?;
+                    let full = Schema::new(fields);
+                    distinct_names(&full).map_err(|error| placed(error, hint))?;
+                    full
+                }
+                Joining::Adds { fields, .. } => {
+                    let all: Fields = below.fields().iter().chain(fields).cloned().collect();
+                    let full = Schema::new(all);
+                    let hint = "a contract adds columns and changes none: give the added one another name";
+                    distinct_names(&full).map_err(|error| placed(error, hint))?;
+                    full
+                }
+            };
+            Ok(Arc::new(full))
+        })
+        .collect()
+}
+
+fn distinct_outputs(outputs: &[(String, SchemaRef)], stage: &Stage) -> Result<()> {
+    let mut seen = BTreeSet::new();
+    match outputs.iter().find(|(name, _)| !seen.insert(name)) {
+        None => Ok(()),
+        Some((twice, _)) => Err(Fault::new(format!("two outputs are called '{twice}'"))
+            .at(&stage.place)
+            .hint("apply the second transform in a step of its own")
+            .into()),
+    }
+}
+
+/// A refusal of the sandbox's, at its stage.
+fn refused(error: SandboxError, stage: &Stage) -> Error {
+    if error.retryable() {
+        return Error::from(error);
+    }
+    let mut fault = Fault::new(error.to_string()).at(&stage.place);
+    if let Some(hint) = error.hint() {
+        fault = fault.hint(hint);
+    }
+    Error::from(fault)
+}

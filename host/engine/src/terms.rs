@@ -1,0 +1,116 @@
+//! The terms of a plugin's stage as they are shown, recorded and signed for.
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use weir_pipeline::GuestText;
+
+use crate::plan::hex;
+use crate::segment::{Joining, PluginCall, PluginRole};
+use crate::types::type_text;
+
+/// What a stage gives a plugin and holds it to. Names and numbers only: no value of a secret, none of a
+/// row.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TermsRecord {
+    /// The columns it is given, and the fields of structs, by path.
+    pub columns: Vec<String>,
+    /// What of its input it is not given.
+    pub withheld: Vec<String>,
+    /// Bytes of memory, for each instance.
+    pub memory: u64,
+    /// Guest time for a call, in milliseconds.
+    pub deadline_ms: u64,
+    /// Rows it may emit for each row given.
+    pub rows_out: u32,
+    /// Rows it may emit for a batch however small.
+    pub rows_out_floor: u64,
+    /// Bytes of log, stdout and stderr, for each instance.
+    pub log_bytes: u64,
+    /// The names of the secrets it is given.
+    pub secrets: Vec<String>,
+    /// Whether it sees the real time.
+    pub clock: bool,
+    /// Whether it gets real random numbers.
+    pub random: bool,
+    /// `partition` or `batch`.
+    pub isolation: String,
+    /// The columns it may add, with their types; null where its output is not pinned.
+    pub adds: Option<Vec<String>>,
+    /// `any`, `at-most-one` or `one-to-one`.
+    pub rows: String,
+    /// The rules it may raise.
+    pub rules: Vec<String>,
+    /// `open` or `guest-log`.
+    pub text: String,
+}
+
+impl TermsRecord {
+    /// The terms of `call`.
+    pub fn of(call: &PluginCall) -> TermsRecord {
+        // Destructured, so that nothing is added to the terms and left out here.
+        let weir_sandbox::Terms {
+            limits,
+            powers,
+            contract,
+            isolation,
+            speech: _,
+            budget: _,
+        } = &call.terms;
+        let adds = match &call.role {
+            PluginRole::Transform {
+                joining: Joining::Adds { fields, .. },
+                ..
+            } => Some(
+                fields
+                    .iter()
+                    .map(|field| {
+                        let null = if field.is_nullable() { "" } else { " not null" };
+                        format!("{} {}{null}", field.name(), type_text(field.data_type()))
+                    })
+                    .collect(),
+            ),
+            PluginRole::Transform { .. } | PluginRole::Check => None,
+        };
+        TermsRecord {
+            columns: call.granted.given(&call.seen_of),
+            withheld: call.granted.withheld(&call.seen_of),
+            memory: limits.memory,
+            deadline_ms: u64::try_from(limits.deadline.as_millis()).unwrap_or(u64::MAX),
+            rows_out: limits.rows_out_per_row,
+            rows_out_floor: limits.rows_out_floor,
+            log_bytes: limits.log_bytes,
+            secrets: powers.secrets.keys().cloned().collect(),
+            clock: powers.clock,
+            random: powers.random,
+            isolation: isolation.to_string(),
+            adds,
+            rows: contract.rows.to_string(),
+            rules: contract
+                .rules
+                .iter()
+                .flat_map(|rules| rules.keys().cloned())
+                .collect(),
+            text: match call.text {
+                GuestText::Open => "open".to_owned(),
+                GuestText::GuestLog => "guest-log".to_owned(),
+            },
+        }
+    }
+}
+
+/// What somebody signs for when they sign for the terms of `call`: hex of the SHA-256 of a JSON text
+/// with the pipeline and step, the component's digest, its configuration and these terms. It changes when any of
+/// them does.
+pub fn digest(call: &PluginCall) -> String {
+    let text = json!({
+        "pipeline": call.bind.pipeline,
+        "step": call.bind.step,
+        "component": call.plugin.digest(),
+        "config": call.bind.config,
+        "terms": TermsRecord::of(call),
+    })
+    .to_string();
+    hex(&Sha256::digest(text.as_bytes()), 64)
+}
