@@ -5,6 +5,8 @@
 //! - [`outside_reader`]: Python's `deltalake` reads what Weir wrote.
 //! - [`kills`], [`concurrent`]: crashes at any moment, and runs side by side.
 //! - [`bad_input`], [`bad_plugin`], [`bad_file`]: one clear error, and targets as before the run.
+//! - [`terms`]: what a stage gives a plugin and holds it to.
+//! - [`determinism`]: the same input, the same bytes.
 //! - [`formats`], [`checks`], [`modes`]: what can be read, judged and written.
 //! - [`reviewed`]: faults that a review found, which must not come back.
 //! - [`cli`], [`surroundings`]: the commands, and where they are typed.
@@ -23,6 +25,7 @@ mod canary;
 mod checks;
 mod cli;
 mod concurrent;
+mod determinism;
 mod formats;
 mod generated;
 mod golden;
@@ -31,4 +34,5 @@ mod modes;
 mod outside_reader;
 mod reviewed;
 mod surroundings;
+mod terms;
 mod visits;

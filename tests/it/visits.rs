@@ -55,7 +55,7 @@ site = { type = "string", values = ["a", "b"], default = "a" }
 [plugins]
 "#,
         );
-        for name in ["transform", "check"] {
+        for name in ["transform", "check", "secret"] {
             if self.stages.contains(&format!("\"guest_{name}\"")) {
                 let component = built::guest(name);
                 writeln!(text, "guest_{name} = {{ component = {component:?} }}").unwrap();

@@ -20,6 +20,14 @@ use failure::Failure;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // Weir starts itself as a compiler of components, which must not do anything else before.
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments
+        .next()
+        .is_some_and(|first| first == weir_sandbox::COMPILER_ARGUMENT)
+    {
+        return weir_sandbox::compiler_main(arguments);
+    }
     let args = Args::parse();
     let outcome = logging::start(&args.log).and_then(|()| {
         tokio::runtime::Builder::new_multi_thread()

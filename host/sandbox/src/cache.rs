@@ -81,16 +81,10 @@ impl Cache {
             self.discard(&path, "its authentication code is wrong");
             return None;
         }
-        #[expect(
-            unsafe_code,
-            reason = "running compiled code from outside has no safe interface"
-        )]
-        // SAFETY: `deserialize` demands bytes that `Component::serialize` made. The MAC was computed
-        // over these very bytes in memory, under a key that only this user can read, by `put`, which
-        // writes nothing else; and the name, which the MAC covers, binds them to this engine's
-        // version and settings.
-        let component = unsafe { Component::deserialize(engine, code) };
-        match component {
+        // The MAC was computed over these very bytes in memory, under a key that only this user can
+        // read, by `put`, which writes only what a compiler of this program made; and the name, which
+        // the MAC covers, binds them to this engine's version and settings.
+        match load(engine, code) {
             Ok(component) => Some(component),
             Err(error) => {
                 self.discard(&path, &error.to_string());
@@ -99,25 +93,18 @@ impl Cache {
         }
     }
 
-    /// Keeps `component`. A failure is logged and otherwise harmless.
-    pub(crate) fn put(&self, engine: &Engine, digest: &[u8], component: &Component) {
+    /// Keeps `code`, which a compiler of this program made. A failure is logged and otherwise harmless.
+    pub(crate) fn put(&self, engine: &Engine, digest: &[u8], code: &[u8]) {
         let name = entry_name(engine, digest);
         let path = self.directory.join(&name);
-        let written = component
-            .serialize()
-            .map_err(|error| error.to_string())
-            .and_then(|code| {
-                let mac = self.mac(&name, &code).finalize().into_bytes();
-                write_new(&self.directory, &[&mac, &code])
-                    .and_then(|temporary| {
-                        fs::rename(&temporary, &path).inspect_err(|_| {
-                            let _ = fs::remove_file(&temporary);
-                        })
-                    })
-                    .map_err(|error| error.to_string())
-            });
+        let mac = self.mac(&name, code).finalize().into_bytes();
+        let written = write_new(&self.directory, &[&mac, code]).and_then(|temporary| {
+            fs::rename(&temporary, &path).inspect_err(|_| {
+                let _ = fs::remove_file(&temporary);
+            })
+        });
         if let Err(error) = written {
-            tracing::warn!(path = %path.display(), error, "cannot cache compiled code");
+            tracing::warn!(path = %path.display(), %error, "cannot cache compiled code");
         }
     }
 
@@ -134,6 +121,17 @@ impl Cache {
         tracing::warn!(path = %path.display(), why, "cached code cannot be trusted; discarded, compiling");
         let _ = fs::remove_file(path);
     }
+}
+
+/// Makes a component of `code`: what wasmtime's compiler made for this engine, here, in a child of this
+/// program, or in an earlier run of it whose copy was authenticated. Never anything else.
+#[expect(
+    unsafe_code,
+    reason = "running compiled code from outside has no safe interface"
+)]
+pub(crate) fn load(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
+    // SAFETY: `deserialize` demands bytes that wasmtime's compiler made; the callers have seen to it.
+    unsafe { Component::deserialize(engine, code) }
 }
 
 /// The file name for a component under an engine: 64 hex digits.

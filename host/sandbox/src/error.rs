@@ -165,6 +165,21 @@ pub enum SandboxError {
         #[source]
         source: Source,
     },
+    /// Compiling the component took more than a compiler may use.
+    #[error(
+        "plugin '{plugin}' cannot be compiled within {} MiB of memory and {seconds} s of processor time: {how}",
+        .memory >> 20
+    )]
+    CompileLimit {
+        /// The plugin's name in the pipeline file.
+        plugin: String,
+        /// Bytes of memory allowed.
+        memory: u64,
+        /// Processor time allowed, in seconds.
+        seconds: u64,
+        /// How the compiler ended.
+        how: String,
+    },
     /// The component exports no world that this build knows.
     #[error("{}", wrong_track(.plugin, .found.as_deref()))]
     WrongTrack {
@@ -317,6 +332,9 @@ impl SandboxError {
             SandboxError::TooLarge { .. } => "strip debug information: `wasm-tools strip`".into(),
             SandboxError::Compile { .. } => {
                 "threads, garbage collection, 64-bit memory and relaxed SIMD are off in the sandbox".into()
+            }
+            SandboxError::CompileLimit { .. } => {
+                "no ordinary component needs so much: do not trust it, or have its author make it smaller; these limits are fixed".into()
             }
             SandboxError::WrongTrack { found: Some(_), .. } => {
                 format!("rebuild the plugin against weir:plugin@{}, or install a weir that supports its version", crate::track::SUPPORTED)

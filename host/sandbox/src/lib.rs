@@ -17,6 +17,7 @@
 //! | `terms` | what a stage gives a plugin and holds it to: powers, contract, isolation, speech |
 //! | `limits`, `clock` | memory and tables; guest time and deadlines |
 //! | `inert`, `guest_log` | the WASI set that gives nothing; stdout, stderr and log to `tracing` or a sink |
+//! | `compile` | compiling, here or in a child that may use only so much |
 //! | `cache` | compiled code on disk, authenticated; the crate's one `unsafe` |
 //! | `error` | typed errors with place and hint |
 //!
@@ -53,6 +54,7 @@
 
 mod cache;
 mod clock;
+mod compile;
 mod error;
 mod guest_log;
 mod inert;
@@ -70,6 +72,7 @@ mod track;
 use weir_verify::guest_text;
 pub use weir_verify::verify;
 
+pub use compile::{COMPILER_ARGUMENT, ChildCompiler, Compiler, compiler_main};
 pub use error::{Call, CallSite, LimitKind, PluginErrorKind, SandboxError, Source};
 pub use guest_log::{GuestLevel, GuestLine, GuestSink, GuestStream};
 pub use instance::Instance;

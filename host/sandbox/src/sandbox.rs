@@ -7,8 +7,9 @@ use sha2::{Digest, Sha256};
 use wasmtime::component::{Component, Linker, types::ComponentItem};
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
 
-use crate::cache::{Cache, hex};
+use crate::cache::{self, Cache, hex};
 use crate::clock;
+use crate::compile::Compiler;
 use crate::error::{SandboxError, Source};
 use crate::inert;
 use crate::model::World;
@@ -36,6 +37,9 @@ pub struct SandboxOptions {
     pub max_instances: u32,
     /// Largest memory grant that any instance may have, in bytes.
     pub max_memory: u64,
+    /// Where components are compiled. The default is this process: see [`Compiler::Child`] for components
+    /// that are not trusted.
+    pub compiler: Compiler,
     /// Whether deadlines are enforced. Without them guest code runs up to 30 % faster, and an endless
     /// loop never ends: for benchmarks only.
     pub deadlines: bool,
@@ -47,6 +51,7 @@ impl Default for SandboxOptions {
             cache_dir: None,
             max_instances: 64,
             max_memory: 2 << 30,
+            compiler: Compiler::Here,
             deadlines: true,
         }
     }
@@ -123,7 +128,7 @@ impl Sandbox {
     ///
     /// # Errors
     /// [`NotAComponent`](SandboxError::NotAComponent), [`TooLarge`](SandboxError::TooLarge),
-    /// [`Compile`](SandboxError::Compile), [`WrongTrack`](SandboxError::WrongTrack),
+    /// [`Compile`](SandboxError::Compile), [`CompileLimit`](SandboxError::CompileLimit), [`WrongTrack`](SandboxError::WrongTrack),
     /// [`ForbiddenImport`](SandboxError::ForbiddenImport), [`WrongTypes`](SandboxError::WrongTypes).
     pub async fn load(&self, name: &str, component: Vec<u8>) -> Result<Plugin, SandboxError> {
         let sandbox = self.clone();
@@ -189,13 +194,17 @@ impl Sandbox {
         {
             return Ok(component);
         }
-        let component =
-            Component::from_binary(engine, bytes).map_err(|error| SandboxError::Compile {
-                plugin: name.to_owned(),
-                source: Source::from(error),
-            })?;
+        let failed = |error: wasmtime::Error| SandboxError::Compile {
+            plugin: name.to_owned(),
+            source: Source::from(error),
+        };
+        let code = match &self.inner.options.compiler {
+            Compiler::Here => engine.precompile_component(bytes).map_err(failed)?,
+            Compiler::Child(child) => child.compile(name, bytes, &self.inner.options)?,
+        };
+        let component = cache::load(engine, &code).map_err(failed)?;
         if let Some(cache) = &self.inner.cache {
-            cache.put(engine, digest, &component);
+            cache.put(engine, digest, &code);
         }
         Ok(component)
     }
@@ -332,7 +341,7 @@ fn check_header(name: &str, bytes: &[u8]) -> Result<(), SandboxError> {
 }
 
 /// The engine's settings. Every one that weakens a limit or changes what a guest computes is named.
-fn config(options: &SandboxOptions) -> Config {
+pub(crate) fn config(options: &SandboxOptions) -> Config {
     let instances = options.max_instances.max(1);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)

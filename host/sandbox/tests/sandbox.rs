@@ -19,6 +19,7 @@ use weir_sandbox::{
     SandboxError, SandboxOptions, Terms, World, split,
 };
 
+mod compile;
 mod load;
 mod terms;
 

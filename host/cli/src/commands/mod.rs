@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 use weir_engine::session::Resources;
 use weir_pipeline::{LoadOptions, Pipeline, PipelineFile};
-use weir_sandbox::{Sandbox, SandboxOptions};
+use weir_sandbox::{ChildCompiler, Compiler, Sandbox, SandboxOptions};
 
 use crate::args::PipelineArgs;
 use crate::failure::Failure;
@@ -82,16 +82,21 @@ fn bytes(text: &str) -> Option<usize> {
     })
 }
 
-/// A sandbox that keeps compiled plugins in the user's cache folder (`WEIR_CACHE` to choose
-/// another).
+/// A sandbox that compiles plugins in a child process and keeps what it compiled in the user's cache
+/// folder (`WEIR_CACHE` to choose another).
 pub(crate) fn sandbox() -> Result<Sandbox, Failure> {
     let named = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
     let cache = named("WEIR_CACHE")
         .map(PathBuf::from)
         .or_else(|| named("XDG_CACHE_HOME").map(|dir| PathBuf::from(dir).join("weir")))
         .or_else(|| named("HOME").map(|dir| PathBuf::from(dir).join(".cache/weir")));
+    let program = std::env::current_exe().map_err(|error| {
+        Failure::new(format!("cannot find weir's own program: {error}"))
+            .hint("start it by a path that stays where it is")
+    })?;
     Ok(Sandbox::new(SandboxOptions {
         cache_dir: cache.map(|dir| dir.join("compiled")),
+        compiler: Compiler::Child(ChildCompiler::new(program)),
         ..SandboxOptions::default()
     })?)
 }

@@ -177,6 +177,18 @@ impl Guest for Transform {
                 )));
             }
             "constant" => return output(vec![field("n", DataType::Int64, 0)]),
+            "adds" | "adds_changes" | "adds_more" => {
+                let added = |name: &str| Field {
+                    nullable: false,
+                    ..field(name, DataType::Int64, 0)
+                };
+                let mut schema = input;
+                schema.push(added("raf"));
+                if mode() == "adds_more" {
+                    schema.push(added("spy"));
+                }
+                return output(schema);
+            }
             _ => {}
         }
         Ok(vec![Output {
@@ -239,6 +251,17 @@ impl Guest for Transform {
             "log" => (0..100_000)
                 .for_each(|i| host::log(host::Level::Warn, &format!("line {i}\nforged"))),
             "print" => (0..100_000).for_each(|i| println!("line {i}")),
+            "adds" | "adds_changes" => {
+                if mode() == "adds_changes" {
+                    rows.buffers[1].fill(0);
+                }
+                rows.nodes.push(Node {
+                    length: rows.rows,
+                    null_count: 0,
+                });
+                let values = (0..u64::from(rows.rows)).flat_map(u64::to_le_bytes);
+                rows.buffers.extend([vec![], values.collect()]);
+            }
             "bad_offsets" => {
                 // Column 2 is text: its offsets are the sixth buffer from the front (2 + 2 + 1).
                 rows.buffers[5][4..8].copy_from_slice(&i32::MAX.to_le_bytes());
