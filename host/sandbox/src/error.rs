@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// What stands in the place of guest text where words are kept.
+pub(crate) const KEPT: &str = "what it said is in the guest log";
+
 /// A call that the host makes into a plugin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Call {
@@ -323,6 +326,9 @@ impl SandboxError {
     /// can be said.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
+            told if told.words_are_kept() => {
+                "`weir logs RUN` prints what plugins said in a run; it may hold data".into()
+            }
             SandboxError::Engine(_) => {
                 "the sandbox reserves address space ahead of use: raise `ulimit -v`, or lower max_instances".into()
             }
@@ -384,6 +390,18 @@ impl SandboxError {
             SandboxError::BadCall { .. } | SandboxError::Poisoned { .. } => return None,
         };
         Some(hint)
+    }
+
+    /// Whether the guest's own words were left out of it.
+    fn words_are_kept(&self) -> bool {
+        match self {
+            SandboxError::PluginError { message: words, .. }
+            | SandboxError::Trap { what: words, .. }
+            | SandboxError::BadBatch { why: words, .. }
+            | SandboxError::BadSchema { why: words, .. }
+            | SandboxError::Contract { why: words, .. } => words == KEPT,
+            _ => false,
+        }
     }
 
     /// Whether the same call may succeed later without anyone changing anything.

@@ -10,7 +10,7 @@ use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
 use wasmtime_wasi::I32Exit;
 
 use crate::clock::GuestClock;
-use crate::error::{Call, CallSite, LimitKind, SandboxError};
+use crate::error::{Call, CallSite, KEPT, LimitKind, SandboxError};
 use crate::guest_log::{GuestLevel, GuestLog, GuestStream};
 use crate::guest_text::{MAX_TEXT, escape};
 use crate::lower::{self, Lowered, MAX_BATCH_ROWS};
@@ -38,9 +38,6 @@ const FUEL_EXHAUSTED: &str = "fuel allocated for hostcalls has been exhausted";
 /// How a call into the guest begins, with what it is given.
 type Start<A, T> =
     for<'a> fn(&'a dyn Guest, &'a mut Store<State>, &'a A) -> BoxFuture<'a, Answer<T>>;
-
-/// What stands in the place of guest text where words are kept.
-const KEPT: &str = "what it said is in the guest log";
 
 /// One instance of a plugin, with memory of its own, for one stage and one partition.
 ///
