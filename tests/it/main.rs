@@ -7,6 +7,7 @@
 //! - [`bad_input`], [`bad_plugin`], [`bad_file`]: one clear error, and targets as before the run.
 //! - [`formats`], [`checks`], [`modes`]: what can be read, judged and written.
 //! - [`reviewed`]: faults that a review found, which must not come back.
+//! - [`supply`]: where components come from, and whether they may run.
 //! - [`cli`], [`surroundings`]: the commands, and where they are typed.
 //! - [`canary`]: no value of a row is anywhere but in tables.
 #![allow(
@@ -30,5 +31,6 @@ mod kills;
 mod modes;
 mod outside_reader;
 mod reviewed;
+mod supply;
 mod surroundings;
 mod visits;

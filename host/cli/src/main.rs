@@ -45,8 +45,6 @@ async fn dispatch(command: Command) -> Result<u8, Failure> {
         Command::Sql(args) => commands::sql::run(&args).await,
         Command::Runs(args) => commands::runs::list(&args).await,
         Command::Show(args) => commands::runs::show(&args).await,
-        Command::Plugin(args::PluginCommand::Inspect(args)) => {
-            commands::plugin::inspect(&args).await
-        }
+        Command::Plugin(command) => commands::plugin::run(&command).await,
     }
 }

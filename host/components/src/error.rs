@@ -173,7 +173,7 @@ pub enum Error {
         hint: &'static str,
     },
     /// The registry did not give the component.
-    #[error("plugin '{plugin}': cannot get {reference}: {source}")]
+    #[error("plugin '{plugin}': cannot get {reference}")]
     Registry {
         /// The plugin's name.
         plugin: String,
@@ -237,6 +237,30 @@ pub enum RegistryError {
 const LOCK: &str = "if the change was meant, run `weir plugin lock PIPELINE` and commit the new weir.lock; if not, do not run it";
 
 impl Error {
+    /// The plugin that cannot be used, where it is one.
+    pub fn plugin(&self) -> Option<&str> {
+        match self {
+            Error::Unknown { plugin }
+            | Error::Missing { plugin, .. }
+            | Error::NotBuilt { plugin, .. }
+            | Error::TooLarge { plugin, .. }
+            | Error::OtherThanFile { plugin, .. }
+            | Error::OtherThanLock { plugin, .. }
+            | Error::OtherSource { plugin, .. }
+            | Error::NotLocked { plugin, .. }
+            | Error::Revoked { plugin, .. }
+            | Error::Unsigned { plugin, .. }
+            | Error::OtherSigner { plugin, .. }
+            | Error::WrongSignature { plugin, .. }
+            | Error::Registry { plugin, .. } => Some(plugin),
+            Error::File { .. }
+            | Error::NotPrivate { .. }
+            | Error::NoLock { .. }
+            | Error::WrongKey { .. }
+            | Error::WrongFile { .. } => None,
+        }
+    }
+
     /// What to do, in one line.
     pub fn hint(&self) -> String {
         match self {

@@ -73,14 +73,13 @@ impl Cache {
                 return None;
             }
         };
-        let Some((mac, code)) = file.split_at_checked(MAC_BYTES) else {
-            self.discard(&path, "it is too short");
-            return None;
+        let code = match self.authentic(&name, &file) {
+            Ok(code) => code,
+            Err(why) => {
+                self.discard(&path, why);
+                return None;
+            }
         };
-        if self.mac(&name, code).verify_slice(mac).is_err() {
-            self.discard(&path, "its authentication code is wrong");
-            return None;
-        }
         #[expect(
             unsafe_code,
             reason = "running compiled code from outside has no safe interface"
@@ -118,6 +117,15 @@ impl Cache {
             });
         if let Err(error) = written {
             tracing::warn!(path = %path.display(), error, "cannot cache compiled code");
+        }
+    }
+
+    /// The code in the bytes of the file `name`, if this user's `put` wrote them for that name.
+    fn authentic<'f>(&self, name: &str, file: &'f [u8]) -> Result<&'f [u8], &'static str> {
+        let (mac, code) = file.split_at_checked(MAC_BYTES).ok_or("it is too short")?;
+        match self.mac(name, code).verify_slice(mac) {
+            Ok(()) => Ok(code),
+            Err(_) => Err("its authentication code is wrong"),
         }
     }
 
@@ -276,3 +284,6 @@ fn failed(path: &Path, why: &str) -> SandboxError {
         why: why.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

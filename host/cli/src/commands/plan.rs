@@ -15,6 +15,7 @@ pub(crate) async fn run(args: &PlanArgs) -> Result<u8, Failure> {
     let sandbox = sandbox()?;
     let planner = Planner {
         sandbox: &sandbox,
+        components: args.components.settings(),
         lake: args.lake.as_deref(),
         isolate: false,
         resources: resources()?,
