@@ -524,6 +524,8 @@ fn a_signature_comes_with_the_manifest() {
 #[test]
 fn a_login_is_used_and_never_shown() {
     const SECRETS: [&str; 2] = ["pA55word-canary", "d2VpcjpwQTU1d29yZC1jYW5hcnk="];
+    // Everything that has the login in hand says all it has to say.
+    const LOG: &str = "warn,weir_components=trace,reqwest=trace,hyper=trace,hyper_util=trace";
     let orders = Orders::new();
     let registry = Registry::with_login();
     let pushed = registry.push("keep", &guest(), &json!({}));
@@ -531,7 +533,7 @@ fn a_login_is_used_and_never_shown() {
     let run = |auth: &str| {
         let config = json!({ "auths": { registry.host(): { "auth": auth } } });
         orders.scene.file("docker/config.json", config.to_string());
-        let mut command = orders.run_command(&["--log", "trace"]);
+        let mut command = orders.run_command(&["--log", LOG]);
         own_cache(&mut command, &orders.scene.path("cache"));
         command.env("DOCKER_CONFIG", orders.scene.path("docker"));
         ended(command).hides(&SECRETS)
