@@ -9,6 +9,7 @@
 //! - [`determinism`]: the same input, the same bytes.
 //! - [`formats`], [`checks`], [`modes`]: what can be read, judged and written.
 //! - [`reviewed`]: faults that a review found, which must not come back.
+//! - [`supply`]: where components come from, and whether they may run.
 //! - [`cli`], [`surroundings`]: the commands, and where they are typed.
 //! - [`canary`]: no value of a row is anywhere but in tables.
 #![allow(
@@ -33,6 +34,7 @@ mod kills;
 mod modes;
 mod outside_reader;
 mod reviewed;
+mod supply;
 mod surroundings;
 mod terms;
 mod visits;

@@ -66,6 +66,16 @@ pub(crate) enum Command {
 pub(crate) enum PluginCommand {
     /// Show what a component is and wants: world, imports, rules, configuration
     Inspect(InspectArgs),
+    /// Write weir.lock: which components the steps of a pipeline use
+    Lock(PipelineArgs),
+    /// Make a key to sign plugins with
+    Keygen(KeygenArgs),
+    /// Sign a component
+    Sign(SignArgs),
+    /// Check the signature of a component
+    Verify(VerifyArgs),
+    /// Keep a component from running, whatever pipelines say; or list what is kept from it
+    Revoke(RevokeArgs),
 }
 
 /// Which pipeline, and with what.
@@ -80,6 +90,14 @@ pub(crate) struct PipelineArgs {
     /// A profile of the file
     #[arg(long, value_name = "NAME")]
     pub(crate) profile: Option<String>,
+}
+
+/// Which components are accepted.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ComponentArgs {
+    /// Demand that weir.lock names every plugin in use
+    #[arg(long)]
+    pub(crate) locked: bool,
 }
 
 fn name_value(text: &str) -> Result<(String, String), String> {
@@ -113,6 +131,8 @@ pub(crate) enum Output {
 pub(crate) struct PlanArgs {
     #[command(flatten)]
     pub(crate) pipeline: PipelineArgs,
+    #[command(flatten)]
+    pub(crate) components: ComponentArgs,
     /// Use this lake instead of the file's
     #[arg(long, value_name = "URL")]
     pub(crate) lake: Option<String>,
@@ -129,6 +149,8 @@ pub(crate) struct PlanArgs {
 pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) pipeline: PipelineArgs,
+    #[command(flatten)]
+    pub(crate) components: ComponentArgs,
     /// Use this lake instead of the file's
     #[arg(long, value_name = "URL")]
     pub(crate) lake: Option<String>,
@@ -218,6 +240,70 @@ pub(crate) struct InspectArgs {
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
     /// How the result looks
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct KeygenArgs {
+    /// Where the key goes: NAME.key, which is secret, and NAME.pub
+    #[arg(value_name = "NAME", default_value = "weir")]
+    pub(crate) name: PathBuf,
+    /// Do not protect the secret key with a password
+    #[arg(long)]
+    pub(crate) no_password: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct SignArgs {
+    /// The component
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// The secret key; its password is asked for, or taken from WEIR_KEY_PASSWORD
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+    /// Where the signature goes, if not to FILE.minisig
+    #[arg(long, value_name = "FILE")]
+    pub(crate) signature: Option<PathBuf>,
+    /// A line that the signature covers, instead of time and file name
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) comment: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct VerifyArgs {
+    /// The component
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// The public key, or the .pub file that has it
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: String,
+    /// Where the signature is, if not in FILE.minisig
+    #[arg(long, value_name = "FILE")]
+    pub(crate) signature: Option<PathBuf>,
+    /// How the result looks
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RevokeArgs {
+    /// SHA-256 of the component, or of its manifest in a registry
+    #[arg(value_name = "DIGEST", required_unless_present = "list")]
+    pub(crate) digest: Option<String>,
+    /// Why, for whoever meets it
+    #[arg(long, value_name = "TEXT", conflicts_with = "undo")]
+    pub(crate) reason: Option<String>,
+    /// Take it off the list again
+    #[arg(long)]
+    pub(crate) undo: bool,
+    /// Show the list
+    #[arg(long, conflicts_with_all = ["digest", "reason", "undo"])]
+    pub(crate) list: bool,
+    /// Another list than the machine's, such as one that a pipeline names in [trust]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// How the list looks
     #[arg(long, value_enum, default_value_t = Output::Text)]
     pub(crate) output: Output,
 }

@@ -128,3 +128,14 @@ impl From<SandboxError> for Failure {
         Error::from(error).into()
     }
 }
+
+/// A lock or list that cannot be used; what is about a plugin has a place in the pipeline file.
+impl From<weir_components::Error> for Failure {
+    fn from(error: weir_components::Error) -> Failure {
+        Failure {
+            causes: causes(&error),
+            hint: Some(error.hint()),
+            ..Failure::usage(error.to_string())
+        }
+    }
+}

@@ -54,8 +54,6 @@ async fn dispatch(command: Command) -> Result<u8, Failure> {
         Command::Runs(args) => commands::runs::list(&args).await,
         Command::Show(args) => commands::runs::show(&args).await,
         Command::Logs(args) => commands::runs::logs(&args).await,
-        Command::Plugin(args::PluginCommand::Inspect(args)) => {
-            commands::plugin::inspect(&args).await
-        }
+        Command::Plugin(command) => commands::plugin::run(&command).await,
     }
 }

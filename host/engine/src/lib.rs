@@ -21,6 +21,7 @@
 //! ```no_run
 //! use std::{collections::BTreeMap, path::Path, sync::Arc};
 //! use weir_engine::{plan::Planner, run, session::Resources};
+//! use weir_components::Settings;
 //! use weir_pipeline::{LoadOptions, PipelineFile};
 //! use weir_sandbox::{Sandbox, SandboxOptions};
 //!
@@ -29,7 +30,13 @@
 //! let options = LoadOptions { profile: None, env: &env };
 //! let file = PipelineFile::load(Path::new("pipeline.toml"), &options)?;
 //! let sandbox = Sandbox::new(SandboxOptions::default())?;
-//! let planner = Planner { sandbox: &sandbox, lake: None, isolate: false, resources: Resources::default() };
+//! let planner = Planner {
+//!     sandbox: &sandbox,
+//!     components: Settings::of_user(),
+//!     lake: None,
+//!     isolate: false,
+//!     resources: Resources::default(),
+//! };
 //! let plan = planner.plan(file.resolve(&BTreeMap::new())?).await?;
 //! let outcome = run::run(Arc::new(plan), run::RunOptions::default(), |_| {}).await?;
 //! println!("{}", outcome.record.status);

@@ -125,6 +125,12 @@ pub struct PluginRecord {
     pub plugin: String,
     /// Its component's SHA-256.
     pub digest: String,
+    /// Where the component is from, as the pipeline file has it.
+    #[serde(default)]
+    pub source: String,
+    /// The trusted key that signed it, if one did.
+    #[serde(default)]
+    pub signer: Option<String>,
     /// The stage's label.
     pub stage: String,
     /// What it was given and held to.

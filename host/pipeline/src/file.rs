@@ -9,8 +9,10 @@ use crate::expand::expand;
 use crate::fault::{Fault, Faults, Sink};
 use crate::grammar::{self, schema::SchemaFiles};
 use crate::merge;
-use crate::model::Pipeline;
+use crate::model::{Pipeline, StageAction};
 use crate::params::{self, Bindings, ParamSpec};
+use crate::place::Place;
+use crate::plugin_set::PluginSet;
 use crate::substitute::{self, Position, Scope};
 use crate::toml_text;
 use crate::tree::{self, Node, Value};
@@ -159,6 +161,92 @@ impl PipelineFile {
         Faults::check(faults)
     }
 
+    /// The plugins that any run may use, with `args` bound and every allowed value of the other
+    /// parameters tried: what a lock has to name, though no run's arguments are known.
+    ///
+    /// # Errors
+    ///
+    /// Faults of the file and of `args`; a plugin, or its component, that only a parameter's
+    /// value can name.
+    pub fn plugin_set(&self, args: &BTreeMap<String, String>) -> Result<PluginSet, Faults> {
+        self.check()?;
+        let schemas = SchemaFiles::default();
+        let sink = Sink::default();
+        let mut set: Option<PluginSet> = None;
+        for bindings in params::samples_with(&self.params, args, &sink) {
+            let Some(pipeline) = self.read(&bindings, &schemas, &sink) else {
+                continue;
+            };
+            let found = self.used_plugins(&pipeline, &bindings, &sink);
+            let Some(set) = &mut set else {
+                set = Some(found);
+                continue;
+            };
+            for (name, source) in found.plugins {
+                let known = set.plugins.entry(name.clone()).or_insert(source.clone());
+                if known.component != source.component {
+                    sink.push(
+                        Fault::new(format!(
+                            "plugin '{name}' has another component for another value of a parameter"
+                        ))
+                        .at(&source.place)
+                        .hint("declare a plugin for each, and let the parameter choose between them by name"),
+                    );
+                }
+            }
+        }
+        sink.finish()?;
+        set.ok_or_else(|| {
+            Fault::new("which plugins the steps use cannot be said without the parameters' values")
+                .at(&self.root.place)
+                .hint("give them with --param NAME=VALUE")
+                .into()
+        })
+    }
+
+    /// The plugins in use under `bindings`; faults for those that a stand-in names.
+    fn used_plugins(&self, pipeline: &Pipeline, bindings: &Bindings, sink: &Sink) -> PluginSet {
+        let unknown = |what: String, place: &Place| {
+            sink.push(
+                Fault::new(format!("{what} depends on a parameter that has no value"))
+                    .at(place)
+                    .hint(
+                        "give the parameter a default or `values`, or give its value with --param",
+                    ),
+            );
+        };
+        for stage in pipeline.steps.iter().flat_map(|step| &step.stages) {
+            if let StageAction::Transform(plugin) | StageAction::PluginCheck(plugin) = &stage.action
+                && !pipeline.plugins.contains_key(&plugin.plugin)
+            {
+                unknown("which plugin this stage uses".to_owned(), &stage.place);
+            }
+        }
+        // The model does not say what a stand-in went into; the tree does.
+        let tree = expand(&self.root, &self.scope(bindings), &Sink::default());
+        let section = tree.table().and_then(|table| table.get("plugins"));
+        let guessed = |name: &str| {
+            section
+                .and_then(|entry| {
+                    entry
+                        .node
+                        .table()?
+                        .get(name)?
+                        .node
+                        .table()?
+                        .get("component")
+                })
+                .is_some_and(|entry| entry.node.guess)
+        };
+        let set = pipeline.plugin_set();
+        for (name, source) in &set.plugins {
+            if guessed(name) {
+                unknown(format!("the component of plugin '{name}'"), &source.place);
+            }
+        }
+        set
+    }
+
     /// The file as TOML after includes, profile, defaults and `each`; with arguments, also after
     /// parameters, whose bound values become the defaults of their declarations. References to the
     /// environment stay references, since it may hold secrets. The text is a pipeline file again.
@@ -200,14 +288,17 @@ impl PipelineFile {
         Ok(bindings)
     }
 
-    fn read(&self, bindings: &Bindings, schemas: &SchemaFiles, sink: &Sink) -> Option<Pipeline> {
-        let scope = Scope {
+    fn scope<'a>(&'a self, bindings: &'a Bindings) -> Scope<'a> {
+        Scope {
             specs: &self.params,
             params: Some(bindings),
             env: Some(&self.env),
             each: None,
-        };
-        let tree = expand(&self.root, &scope, sink);
+        }
+    }
+
+    fn read(&self, bindings: &Bindings, schemas: &SchemaFiles, sink: &Sink) -> Option<Pipeline> {
+        let tree = expand(&self.root, &self.scope(bindings), sink);
         let params = bindings
             .iter()
             .map(|(name, bound)| (name.clone(), bound.value.clone()))

@@ -3,6 +3,7 @@
 pub(crate) mod check;
 pub(crate) mod data_type;
 pub(crate) mod plugin_stage;
+pub(crate) mod plugins;
 pub(crate) mod read;
 pub(crate) mod schema;
 pub(crate) mod sections;
@@ -16,7 +17,8 @@ use std::path::Path;
 use crate::fault::{Fault, Sink};
 use crate::fields::{self, Fields, Keys, Text};
 use crate::literals;
-use crate::model::{Check, Connection, ParamValue, Pipeline, PluginSource, TableName, Zone};
+use crate::model::{Check, Connection, ParamValue, Pipeline, TableName, Zone};
+use crate::plugin_set::PluginSource;
 use crate::tree::Node;
 use crate::whole;
 
@@ -34,6 +36,7 @@ pub(crate) const PIPELINE: Keys = Keys {
         "zone",
         "connections",
         "plugins",
+        "trust",
         "profile",
         "defaults",
         "checks",
@@ -45,7 +48,14 @@ pub(crate) const PIPELINE: Keys = Keys {
 pub(crate) const INCLUDED: Keys = Keys {
     name: "included",
     what: "an included file",
-    keys: &["params", "zone", "connections", "plugins", "checks"],
+    keys: &[
+        "params",
+        "zone",
+        "connections",
+        "plugins",
+        "trust",
+        "checks",
+    ],
 };
 
 /// What a profile may hold: everything that does not say which pipeline this is.
@@ -60,6 +70,7 @@ pub(crate) const PROFILE: Keys = Keys {
         "zone",
         "connections",
         "plugins",
+        "trust",
         "defaults",
         "checks",
         "step",
@@ -77,7 +88,8 @@ pub(crate) const TABLES: &[&Keys] = &[
     &sections::LAKE,
     &sections::ZONE,
     &sections::CONNECTION,
-    &sections::PLUGIN,
+    &plugins::PLUGIN,
+    &plugins::TRUST,
     &step::STEP,
     &read::READ,
     &schema::SCHEMA_FILE,
@@ -202,13 +214,14 @@ pub(crate) fn pipeline(
     fields.text("description");
     let lake = sections::lake(fields.node("lake"), sink);
 
+    let trust = plugins::trust(fields.node("trust"), sink);
     let mut context = Context {
         sink,
         dir,
         schemas,
         zones: sections::zones(fields.node("zone"), sink),
         connections: sections::connections(fields.node("connections"), sink),
-        plugins: sections::plugins(fields.node("plugins"), sink),
+        plugins: plugins::plugins(fields.node("plugins"), &trust, sink),
         checks: BTreeMap::new(),
     };
     context.checks = check::named_sets(fields.node("checks"), &context);
@@ -242,6 +255,7 @@ pub(crate) fn pipeline(
         zones,
         connections,
         plugins,
+        trust,
         steps,
     })
 }

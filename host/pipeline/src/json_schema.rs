@@ -39,8 +39,15 @@ pub fn json_schema() -> Value {
                 "path": text("The file; warehouse.sqlite in the lake if absent"),
             })),
             "plugin": table("A WebAssembly component", &[], json!({
-                "component": text("A .wasm file, or the folder of a plugin's crate"),
+                "component": text("A .wasm file, the folder of a plugin's crate, or oci://registry/name@sha256:…"),
                 "sha256": { "type": "string", "pattern": "^[0-9a-f]{64}$", "description": "The digest it must have" },
+                "signed_by": text("The key of [trust] that must have signed it"),
+                "signature": text("The file of its signature; beside the component if absent"),
+            })),
+            "trust": table("Whom the pipeline trusts for its plugins", &[], json!({
+                "keys": { "type": "object", "description": "minisign public keys by name", "additionalProperties": { "type": "string", "pattern": "^RW[QRST][A-Za-z0-9+/]{53}$" } },
+                "require_signature": { "type": "boolean", "default": false, "description": "Whether every plugin must be signed by one of the keys" },
+                "revoked": texts("Further lists of revoked components"),
             })),
             "step": step(),
             "read": read_table(),
@@ -109,7 +116,7 @@ fn pipeline() -> Value {
     properties.insert("name".into(), json!({ "type": "string", "pattern": "^[a-z0-9][a-z0-9_-]*$", "description": "The pipeline's name" }));
     properties.insert(
         "include".into(),
-        texts("Files with params, zones, connections, plugins and checks"),
+        texts("Files with params, zones, connections, plugins, trust and checks"),
     );
     properties.insert(
         "profile".into(),
@@ -143,6 +150,7 @@ fn shared_sections() -> Map<String, Value> {
         ("zone", named("zone", "Zones by name")),
         ("connections", named("connection", "Databases by name")),
         ("plugins", named("plugin", "Plugins by name")),
+        ("trust", reference("trust")),
         ("defaults", reference("defaults")),
         ("checks", named("check", "Sets of checks by name")),
         (

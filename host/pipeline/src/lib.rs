@@ -13,6 +13,7 @@
 //! | module | idea |
 //! |---|---|
 //! | [`model`] | the checked pipeline |
+//! | `plugin_set`, `oci` | where plugins come from, and whom a pipeline trusts for them |
 //! | `place`, `fault` | where something stands, what is wrong with it, and how that is told |
 //! | `tree` | TOML whose every value knows its place |
 //! | `merge` | includes and profiles |
@@ -67,8 +68,10 @@ mod json_schema;
 mod literals;
 mod merge;
 pub mod model;
+mod oci;
 mod params;
 mod place;
+mod plugin_set;
 mod substitute;
 mod template;
 mod toml_text;
@@ -79,6 +82,8 @@ pub use fault::{Fault, Faults};
 pub use file::{LoadOptions, PipelineFile};
 pub use json_schema::json_schema;
 pub use model::*;
+pub use oci::{OciReference, WrongReference, is_sha256};
 pub use params::{ParamSpec, ParamType};
 pub use place::Place;
+pub use plugin_set::{ComponentSource, PluginSet, PluginSource, Trust, TrustedKey};
 pub use whole::find_cycle;

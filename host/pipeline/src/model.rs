@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::Place;
+use crate::plugin_set::{PluginSet, PluginSource, Trust};
 
 /// A pipeline with its parameters bound.
 #[derive(Debug, Clone)]
@@ -30,6 +31,8 @@ pub struct Pipeline {
     pub connections: BTreeMap<String, Connection>,
     /// Plugins by name.
     pub plugins: BTreeMap<String, PluginSource>,
+    /// Whom it trusts for them.
+    pub trust: Trust,
     /// Steps in the order of the file; a step with `each` is one entry for each tuple.
     pub steps: Vec<Step>,
 }
@@ -79,17 +82,6 @@ pub enum ConnectionKind {
         /// The file, relative to the working directory.
         path: Option<String>,
     },
-}
-
-/// Where a plugin's component is.
-#[derive(Debug, Clone)]
-pub struct PluginSource {
-    /// A `.wasm` file, or the folder of a plugin's crate (relative to the pipeline file).
-    pub component: PathBuf,
-    /// The SHA-256 digest it must have, in lower-case hex.
-    pub sha256: Option<String>,
-    /// Where it is named.
-    pub place: Place,
 }
 
 /// One step: reads, applies stages, writes.
@@ -540,6 +532,28 @@ pub enum WriteMode {
     Replace,
     /// They take the place of the scope.
     ReplacePartition,
+}
+
+impl Pipeline {
+    /// The plugins that its steps use.
+    pub fn plugin_set(&self) -> PluginSet {
+        let used = self.steps.iter().flat_map(|step| &step.stages);
+        let plugins = used
+            .filter_map(|stage| match &stage.action {
+                StageAction::Transform(plugin) | StageAction::PluginCheck(plugin) => {
+                    self.plugins.get_key_value(&plugin.plugin)
+                }
+                StageAction::Sql(_) | StageAction::Checks(_) => None,
+            })
+            .map(|(name, source)| (name.clone(), source.clone()))
+            .collect();
+        PluginSet {
+            pipeline: self.name.clone(),
+            dir: self.dir.clone(),
+            plugins,
+            trust: self.trust.clone(),
+        }
+    }
 }
 
 impl std::fmt::Display for TableName {

@@ -221,15 +221,7 @@ fn spec(name: &str, place: &Place, node: &Node, sink: &Sink) -> ParamSpec {
 
 /// Binds every parameter to what `args` or its default says.
 pub(crate) fn bind(specs: &[ParamSpec], args: &BTreeMap<String, String>, sink: &Sink) -> Bindings {
-    for name in args.keys() {
-        if !specs.iter().any(|spec| spec.name == *name) {
-            let names = specs.iter().map(|spec| spec.name.as_str());
-            sink.push(
-                Fault::new(format!("this pipeline has no parameter '{name}'"))
-                    .hint(fields::choices("its parameters are", name, names)),
-            );
-        }
-    }
+    refuse_unknown(specs, args, sink);
     let mut bindings = Bindings::new();
     for spec in specs {
         let value = match args.get(&spec.name) {
@@ -256,6 +248,18 @@ pub(crate) fn bind(specs: &[ParamSpec], args: &BTreeMap<String, String>, sink: &
         }
     }
     bindings
+}
+
+fn refuse_unknown(specs: &[ParamSpec], args: &BTreeMap<String, String>, sink: &Sink) {
+    for name in args.keys() {
+        if !specs.iter().any(|spec| spec.name == *name) {
+            let names = specs.iter().map(|spec| spec.name.as_str());
+            sink.push(
+                Fault::new(format!("this pipeline has no parameter '{name}'"))
+                    .hint(fields::choices("its parameters are", name, names)),
+            );
+        }
+    }
 }
 
 /// A path given by the shell's user starts where the shell is; one in the file, at the file.
@@ -359,6 +363,27 @@ pub(crate) fn samples(specs: &[ParamSpec]) -> Vec<Bindings> {
         }
     }
     samples
+}
+
+/// The samples in which the parameters of `args` have no other value than the one given.
+pub(crate) fn samples_with(
+    specs: &[ParamSpec],
+    args: &BTreeMap<String, String>,
+    sink: &Sink,
+) -> Vec<Bindings> {
+    refuse_unknown(specs, args, sink);
+    let pinned: Vec<ParamSpec> = specs
+        .iter()
+        .map(|spec| match args.get(&spec.name) {
+            Some(text) => ParamSpec {
+                default: given(spec, text, sink),
+                values: Vec::new(),
+                ..spec.clone()
+            },
+            None => spec.clone(),
+        })
+        .collect();
+    samples(&pinned)
 }
 
 /// Stand-ins differ between parameters: scopes that two parameters tell apart are no clash.

@@ -664,3 +664,112 @@ grant = {{ columns = ["*"] }}"#
     assert_eq!(plain.isolation, Isolation::Partition);
     assert!(!plain.grant.clock && !plain.grant.random && plain.grant.secrets.is_empty());
 }
+
+/// A file whose plugins come from `plugins`, used by stages as `uses` says.
+fn with_plugins(params: &str, plugins: &str, uses: &[&str]) -> PipelineFile {
+    let stages: String = uses
+        .iter()
+        .map(|name| {
+            format!("[[step.stage]]\ntransform = \"{name}\"\ngrant = {{ columns = [\"*\"] }}\n")
+        })
+        .collect();
+    let text = format!(
+        "weir = 1\nname = \"t\"\n[params]\n{params}\n[zone.raw]\n{plugins}\n[[step]]\nname = \"s\"\n\
+         read = {{ files = \"*.csv\", {SCHEMA} }}\nwrite = {{ table = \"raw.t\" }}\n{stages}"
+    );
+    let options = LoadOptions {
+        profile: None,
+        env: &|_| None,
+    };
+    told(PipelineFile::parse(Path::new("d/p.toml"), &text, &options))
+}
+
+#[test]
+fn a_plugin_says_where_it_is_from_and_who_signed_it() {
+    let digest = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    let key = "RWSccvN9XyCodv2Mt9DiJ+iNqC6jPjZSiCEHkx4YzchLCLNNzFzBKsPo";
+    let file = with_plugins(
+        "",
+        &format!(
+            "[trust]\nkeys = {{ acme = \"{key}\" }}\nrequire_signature = true\nrevoked = [\"r.toml\"]\n\
+             [plugins]\na = {{ component = \"a.wasm\", signed_by = \"acme\", signature = \"a.minisig\" }}\n\
+             b = {{ component = \"oci://localhost:5000/team/b@sha256:{digest}\" }}\nc = {{ component = \"c.wasm\" }}"
+        ),
+        &["a", "b"],
+    );
+    let pipeline = told(file.resolve(&args(&[])));
+    assert_eq!(pipeline.trust.keys["acme"].text, key);
+    assert!(pipeline.trust.require_signature);
+    assert_eq!(pipeline.trust.revoked, [Path::new("r.toml")]);
+    let set = pipeline.plugin_set();
+    let names: Vec<_> = set.plugins.keys().map(String::as_str).collect();
+    assert_eq!(names, ["a", "b"], "no step uses c");
+    assert_eq!(
+        (set.pipeline.as_str(), set.dir.as_path()),
+        ("t", Path::new("d"))
+    );
+    assert_eq!(set.plugins["a"].signed_by.as_deref(), Some("acme"));
+    assert_eq!(
+        set.plugins["a"].signature.as_deref(),
+        Some(Path::new("a.minisig"))
+    );
+    let ComponentSource::Oci(reference) = &set.plugins["b"].component else {
+        panic!()
+    };
+    assert_eq!(reference.registry(), "localhost:5000");
+    assert_eq!(
+        (reference.repository(), reference.digest()),
+        ("team/b", digest)
+    );
+}
+
+#[test]
+fn the_plugins_of_any_run_are_known_without_its_arguments() {
+    // `date` is required and means nothing to plugins; `source` chooses between two.
+    let file = visits(None);
+    let set = told(file.plugin_set(&args(&[])));
+    let names: Vec<_> = set.plugins.keys().map(String::as_str).collect();
+    assert_eq!(names, ["source_a", "source_b"]);
+    let set = told(file.plugin_set(&args(&[("source", "source_b")])));
+    assert_eq!(set.plugins.len(), 1);
+
+    let told_of = |params: &str, plugins: &str, given: &[(&str, &str)]| {
+        with_plugins(params, plugins, &["a"])
+            .plugin_set(&args(given))
+            .map(|set| set.plugins["a"].component.to_string())
+            .map_err(|faults| faults.to_string())
+    };
+    let version = "version = { type = \"string\" }";
+    let plugins = "[plugins]\na = { component = \"a-${param.version}.wasm\" }";
+    let faults = told_of(version, plugins, &[]).unwrap_err();
+    assert!(
+        faults.contains("the component of plugin 'a' depends on a parameter that has no value"),
+        "{faults}"
+    );
+    assert_eq!(
+        told_of(version, plugins, &[("version", "2")]).unwrap(),
+        "a-2.wasm"
+    );
+    let two = "version = { type = \"string\", values = [\"1\", \"2\"] }";
+    let faults = told_of(two, plugins, &[]).unwrap_err();
+    assert!(
+        faults.contains("another component for another value"),
+        "{faults}"
+    );
+    let faults = told_of(version, plugins, &[("versoin", "2")]).unwrap_err();
+    assert!(faults.contains("no parameter 'versoin'"), "{faults}");
+
+    let which = with_plugins(
+        "which = { type = \"string\" }",
+        plugins.replace("-${param.version}", "").as_str(),
+        &["${param.which}"],
+    );
+    let faults = which.plugin_set(&args(&[])).unwrap_err().to_string();
+    assert!(faults.contains("which plugin this stage uses"), "{faults}");
+    assert_eq!(
+        told(which.plugin_set(&args(&[("which", "a")])))
+            .plugins
+            .len(),
+        1
+    );
+}

@@ -73,14 +73,13 @@ impl Cache {
                 return None;
             }
         };
-        let Some((mac, code)) = file.split_at_checked(MAC_BYTES) else {
-            self.discard(&path, "it is too short");
-            return None;
+        let code = match self.authentic(&name, &file) {
+            Ok(code) => code,
+            Err(why) => {
+                self.discard(&path, why);
+                return None;
+            }
         };
-        if self.mac(&name, code).verify_slice(mac).is_err() {
-            self.discard(&path, "its authentication code is wrong");
-            return None;
-        }
         // The MAC was computed over these very bytes in memory, under a key that only this user can
         // read, by `put`, which writes only what a compiler of this program made; and the name, which
         // the MAC covers, binds them to this engine's version and settings.
@@ -105,6 +104,15 @@ impl Cache {
         });
         if let Err(error) = written {
             tracing::warn!(path = %path.display(), %error, "cannot cache compiled code");
+        }
+    }
+
+    /// The code in the bytes of the file `name`, if this user's `put` wrote them for that name.
+    fn authentic<'f>(&self, name: &str, file: &'f [u8]) -> Result<&'f [u8], &'static str> {
+        let (mac, code) = file.split_at_checked(MAC_BYTES).ok_or("it is too short")?;
+        match self.mac(name, code).verify_slice(mac) {
+            Ok(()) => Ok(code),
+            Err(_) => Err("its authentication code is wrong"),
         }
     }
 
@@ -274,3 +282,6 @@ fn failed(path: &Path, why: &str) -> SandboxError {
         why: why.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,11 +6,13 @@
 //! - [`workspace`]: where things lie, and the environment commands get.
 //! - [`stages`]: running commands, one after the other, in plain words.
 //! - [`build`]: the wasm target, the plugins, the test guests.
+//! - [`services`]: programs of others that the tests start.
 //! - [`demo`], [`mod@test`], [`lint`]: the larger commands.
 
 mod build;
 mod demo;
 mod lint;
+mod services;
 mod stages;
 mod test;
 mod workspace;

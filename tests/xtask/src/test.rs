@@ -4,15 +4,20 @@ use std::env;
 use std::process::Command;
 
 use crate::build;
+use crate::services;
 use crate::stages::{Stages, works};
 use crate::workspace::Workspace;
 
 pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     let nextest = works(&mut workspace.cargo(["nextest", "--version"]));
-    let mut stages = Stages::new("test", if nextest { 7 } else { 6 });
+    let mut stages = Stages::new("test", if nextest { 8 } else { 7 });
     stages.run("Add the wasm target to Rust, if it is missing", || {
         build::wasm_target(workspace)
     })?;
+    stages.run(
+        "Install an OCI registry for the tests, if there is none",
+        || services::registry(workspace),
+    )?;
     stages.run("Build the plugins", || build::plugins(workspace))?;
     stages.run("Build the test guests", || build::guests(workspace))?;
     stages.command(

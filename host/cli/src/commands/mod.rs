@@ -12,11 +12,12 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 
+use weir_components::{LockUse, Settings};
 use weir_engine::session::Resources;
 use weir_pipeline::{LoadOptions, Pipeline, PipelineFile};
 use weir_sandbox::{ChildCompiler, Compiler, Sandbox, SandboxOptions};
 
-use crate::args::PipelineArgs;
+use crate::args::{ComponentArgs, PipelineArgs};
 use crate::failure::Failure;
 
 impl PipelineArgs {
@@ -45,6 +46,19 @@ impl PipelineArgs {
     /// The pipeline with its parameters bound.
     pub(crate) fn resolve(&self) -> Result<Pipeline, Failure> {
         Ok(self.load()?.resolve(&self.given()?)?)
+    }
+}
+
+impl ComponentArgs {
+    /// Where components are kept, and how a lock is used.
+    pub(crate) fn settings(&self) -> Settings {
+        Settings {
+            lock: match self.locked {
+                true => LockUse::Require,
+                false => LockUse::Follow,
+            },
+            ..Settings::of_user()
+        }
     }
 }
 

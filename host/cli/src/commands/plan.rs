@@ -17,6 +17,7 @@ pub(crate) async fn run(args: &PlanArgs) -> Result<u8, Failure> {
     let sandbox = sandbox()?;
     let planner = Planner {
         sandbox: &sandbox,
+        components: args.components.settings(),
         lake: args.lake.as_deref(),
         isolate: false,
         resources: resources()?,
@@ -280,6 +281,9 @@ fn json(plan: &Plan) -> Value {
                         grant["plugin"] = json!(call.plugin.name());
                         grant["world"] = json!(call.plugin.world().to_string());
                         grant["digest"] = json!(call.plugin.digest());
+                        grant["source"] = json!(call.provenance.source);
+                        grant["signer"] = json!(call.provenance.signer);
+                        grant["locked"] = json!(call.provenance.locked);
                         grant["imports"] = json!(call.plugin.imports());
                         grant["config"] = json!(call.bind.config);
                         grant["terms_digest"] = json!(digest(call));

@@ -30,6 +30,7 @@ pub(crate) async fn run(args: &RunArgs) -> Result<u8, Failure> {
     let dry_lake = dry.as_ref().map(|dir| dir.path().display().to_string());
     let planner = Planner {
         sandbox: &sandbox,
+        components: args.components.settings(),
         lake: dry_lake.as_deref().or(args.lake.as_deref()),
         isolate: args.dry_run,
         resources,

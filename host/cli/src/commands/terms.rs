@@ -100,6 +100,14 @@ fn component(page: &mut Page, plan: &Plan, call: &PluginCall) {
         .get(call.plugin.name())
         .map(|loaded| &loaded.info);
     page.line("component", &format!("sha256 {}", call.plugin.digest()));
+    let from = &call.provenance;
+    let signed = match &from.signer {
+        Some(key) => format!("signed with the key '{key}'"),
+        None => "signed by nobody".to_owned(),
+    };
+    let locked = if from.locked { "pinned" } else { "not pinned" };
+    let from = format!("{}, {signed}, {locked} by weir.lock", from.source);
+    page.line("comes from", &from);
     if let Some(info) = said {
         let what = format!("{} {}: {}", info.name, info.version, info.description);
         page.line("says it is", &what);

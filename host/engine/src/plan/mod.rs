@@ -94,6 +94,8 @@ pub enum SegmentSource {
 pub struct Planner<'a> {
     /// Loads and binds plugins.
     pub sandbox: &'a Sandbox,
+    /// Where their components are kept, and how a lock is used.
+    pub components: weir_components::Settings,
     /// The lake, where it is not the pipeline's.
     pub lake: Option<&'a str>,
     /// Whether zones with an URL of their own lie in the lake all the same.
@@ -111,17 +113,7 @@ impl Planner<'_> {
     pub async fn plan(&self, pipeline: Pipeline) -> Result<Plan> {
         let pipeline = Arc::new(pipeline);
         let lake = Lake::of(&pipeline, self.lake, self.isolate)?;
-        let names = pipeline
-            .steps
-            .iter()
-            .flat_map(|step| &step.stages)
-            .filter_map(|stage| match &stage.action {
-                StageAction::Transform(plugin) | StageAction::PluginCheck(plugin) => {
-                    Some(plugin.plugin.as_str())
-                }
-                StageAction::Sql(_) | StageAction::Checks(_) => None,
-            });
-        let plugins = plugins::load(self.sandbox, &pipeline, names).await?;
+        let plugins = plugins::load(self.sandbox, &pipeline, &self.components).await?;
         let runtime = session::runtime(self.resources)?;
         let params_hash = params_hash(&pipeline);
         let reads = self.reads(&pipeline, &runtime)?;

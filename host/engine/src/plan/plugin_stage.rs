@@ -107,6 +107,7 @@ impl StepPlanner<'_> {
             output,
             work: PlannedWork::Plugin(Box::new(PluginCall {
                 plugin: loaded.plugin.clone(),
+                provenance: loaded.provenance.clone(),
                 terms,
                 bind,
                 role,

@@ -534,6 +534,8 @@ fn plugin_records(
         records.push(PluginRecord {
             plugin: call.plugin.name().to_owned(),
             digest: call.plugin.digest().to_owned(),
+            source: call.provenance.source.clone(),
+            signer: call.provenance.signer.clone(),
             stage: stage.fate.label.to_string(),
             terms: TermsRecord::of(call),
             terms_digest: terms::digest(call),

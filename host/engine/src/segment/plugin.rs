@@ -20,6 +20,7 @@ use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, SendableRecordBatchStream,
 };
 use futures::{StreamExt, TryStreamExt};
+use weir_components::Provenance;
 use weir_pipeline::GuestText;
 use weir_sandbox::{
     BindRequest, GuestSink, Instance, MemoryBudget, Plugin, Processed, Speech, Terms,
@@ -92,6 +93,8 @@ pub struct PluginExec {
 pub struct PluginCall {
     /// The plugin.
     pub plugin: Plugin,
+    /// Where its component is from, and what vouches for it.
+    pub provenance: Provenance,
     /// What its stage gives it and holds it to. Where its words go, and the memory that the host holds
     /// for it, are added when it runs.
     pub terms: Terms,

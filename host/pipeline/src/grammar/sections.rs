@@ -1,12 +1,11 @@
-//! The sections that name things: lake, zones, connections, plugins.
+//! The sections that name places: lake, zones, connections.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use crate::fault::{Fault, Sink};
 use crate::fields::{self, Fields, Keys};
 use crate::literals;
-use crate::model::{Connection, ConnectionKind, PluginSource, Zone};
+use crate::model::{Connection, ConnectionKind, Zone};
 use crate::place::Place;
 use crate::tree::{Node, Value};
 
@@ -29,12 +28,6 @@ pub(crate) const CONNECTION: Keys = Keys {
 };
 
 pub(crate) const CONNECTION_KINDS: &[(&str, ())] = &[("sqlite", ())];
-
-pub(crate) const PLUGIN: Keys = Keys {
-    name: "plugin",
-    what: "a plugin",
-    keys: &["component", "sha256"],
-};
 
 /// Where tables go if nothing else is said.
 const DEFAULT_LAKE: &str = "./lake";
@@ -111,56 +104,8 @@ fn connection_path(node: &Node, sink: &Sink) -> Option<String> {
     }
 }
 
-pub(crate) fn plugins(node: Option<&Node>, sink: &Sink) -> BTreeMap<String, PluginSource> {
-    entries(node, "plugins", sink)
-        .map(|(name, key, node)| {
-            named_well("plugin", name, key, sink);
-            let (component, sha256) = plugin(node, sink);
-            let source = PluginSource {
-                component: component.unwrap_or_default(),
-                sha256,
-                place: key.clone(),
-            };
-            (name.to_owned(), source)
-        })
-        .collect()
-}
-
-fn plugin(node: &Node, sink: &Sink) -> (Option<PathBuf>, Option<String>) {
-    let Some(fields) = Fields::open(node, &PLUGIN, sink) else {
-        return (None, None);
-    };
-    let hint = "write component = \"…\": a .wasm file, or the folder of a plugin's crate";
-    fields.need("component", hint);
-    let component = non_empty(&fields, "component");
-    if let Some(url) = component
-        .as_deref()
-        .filter(|component| component.contains("://"))
-        && let Some(node) = fields.node("component")
-    {
-        let scheme = url.split("://").next().unwrap_or_default();
-        fields.fault(
-            &node.place,
-            format!("a component cannot come from '{scheme}://' yet"),
-            "fetch it and name the .wasm file; sha256 = \"…\" pins its content",
-        );
-    }
-    let sha256 = fields.text("sha256").map(|text| {
-        let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-        if !text.guess && (text.text.len() != 64 || !text.text.bytes().all(hex)) {
-            fields.fault(
-                text.place,
-                "this is not a SHA-256 digest",
-                "write the 64 lower-case hex digits that `sha256sum` prints",
-            );
-        }
-        text.text.to_owned()
-    });
-    (component.map(PathBuf::from), sha256)
-}
-
 /// A text that says something; control characters never belong into a path or URL.
-fn non_empty(fields: &Fields<'_>, key: &str) -> Option<String> {
+pub(crate) fn non_empty(fields: &Fields<'_>, key: &str) -> Option<String> {
     let text = fields.text(key)?;
     if text.text.is_empty() || text.text.chars().any(char::is_control) {
         fields.fault(
@@ -173,7 +118,7 @@ fn non_empty(fields: &Fields<'_>, key: &str) -> Option<String> {
     Some(text.text.to_owned())
 }
 
-fn named_well(what: &str, name: &str, key: &Place, sink: &Sink) {
+pub(crate) fn named_well(what: &str, name: &str, key: &Place, sink: &Sink) {
     if !literals::is_name(name) {
         sink.push(
             Fault::new(format!("a {what} cannot be named '{name}'"))
@@ -184,7 +129,7 @@ fn named_well(what: &str, name: &str, key: &Place, sink: &Sink) {
 }
 
 /// Name, place of the name, and content of each entry of a section.
-fn entries<'a>(
+pub(crate) fn entries<'a>(
     node: Option<&'a Node>,
     what: &'static str,
     sink: &Sink,

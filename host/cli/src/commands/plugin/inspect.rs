@@ -1,18 +1,20 @@
-//! `weir plugin …`.
+//! `weir plugin inspect`.
 
 use serde_json::json;
+use weir_components::revoked::RevocationList;
+use weir_components::{Settings, sha256};
 use weir_sandbox::Limits;
 
+use super::component;
 use crate::args::{InspectArgs, Output};
 use crate::commands::{print, print_json, sandbox};
 use crate::failure::Failure;
 use crate::table::{Table, thousands};
 
-pub(crate) async fn inspect(args: &InspectArgs) -> Result<u8, Failure> {
-    let bytes = std::fs::read(&args.file).map_err(|error| {
-        Failure::usage(format!("cannot read '{}': {error}", args.file.display()))
-            .hint("give the .wasm file that building the plugin left")
-    })?;
+pub(crate) async fn run(args: &InspectArgs) -> Result<u8, Failure> {
+    let bytes = component(&args.file)?;
+    // To be described it has to run.
+    refuse_revoked(&bytes)?;
     let name = args
         .file
         .file_stem()
@@ -72,4 +74,24 @@ pub(crate) async fn inspect(args: &InspectArgs) -> Result<u8, Failure> {
         Err(_) => print("  its JSON Schema is not JSON\n")?,
     }
     Ok(0)
+}
+
+fn refuse_revoked(bytes: &[u8]) -> Result<(), Failure> {
+    let Some(config) = Settings::of_user().config else {
+        return Ok(());
+    };
+    let list = RevocationList::read(&RevocationList::path_in(&config))?;
+    let digest = sha256(bytes);
+    match list.as_ref().and_then(|list| list.find(&digest)) {
+        None => Ok(()),
+        Some(entry) => {
+            let why = entry.reason.as_ref().map(|reason| format!(": {reason}"));
+            Err(Failure::usage(format!(
+                "it is revoked: {digest}, on {}{}",
+                entry.date,
+                why.unwrap_or_default()
+            ))
+            .hint("who is sure that it may run takes it off the list: weir plugin revoke --undo DIGEST"))
+        }
+    }
 }

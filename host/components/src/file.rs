@@ -1,0 +1,95 @@
+//! Components and signatures on the local disk.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use crate::MAX_COMPONENT;
+use crate::error::{Error, Result};
+
+/// The component's file: the one named, or what building the named crate's folder leaves. `plugin`
+/// is named by errors.
+///
+/// # Errors
+/// [`Error::Missing`], [`Error::NotBuilt`].
+pub fn component_file(plugin: &str, named: &Path) -> Result<PathBuf> {
+    if named.is_file() {
+        return Ok(named.to_owned());
+    }
+    if !named.is_dir() {
+        return Err(Error::Missing {
+            plugin: plugin.to_owned(),
+            path: named.to_owned(),
+        });
+    }
+    // The folder's name is its crate's; the build lies in its own target folder or that of the
+    // workspace above it.
+    let folder = std::fs::canonicalize(named).unwrap_or_else(|_| named.to_owned());
+    let artefact = folder
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default()
+        .replace('-', "_");
+    let built = format!("target/wasm32-wasip2/release/{artefact}.wasm");
+    let candidates = [Some(folder.as_path()), folder.parent()];
+    candidates
+        .into_iter()
+        .flatten()
+        .map(|root| root.join(&built))
+        .find(|path| path.is_file())
+        .ok_or_else(|| Error::NotBuilt {
+            plugin: plugin.to_owned(),
+            folder: named.to_owned(),
+        })
+}
+
+/// The bytes of a component's file.
+pub(crate) fn component(plugin: &str, path: &Path) -> Result<Vec<u8>> {
+    match read_at_most(path, MAX_COMPONENT) {
+        Ok(Some(bytes)) => Ok(bytes),
+        Ok(None) => Err(Error::TooLarge {
+            plugin: plugin.to_owned(),
+            path: path.to_owned(),
+        }),
+        Err(source) => Err(Error::File {
+            what: "read",
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
+/// The text of a small file, none if there is no such file.
+pub(crate) fn text(path: &Path, most: u64, hint: &'static str) -> Result<Option<String>> {
+    let wrong = |why: String| Error::WrongFile {
+        path: path.to_owned(),
+        why,
+        hint,
+    };
+    match read_at_most(path, most) {
+        Ok(Some(bytes)) => String::from_utf8(bytes)
+            .map(Some)
+            .map_err(|_| wrong("it is not UTF-8 text".to_owned())),
+        Ok(None) => Err(wrong(format!("it is larger than {most} bytes"))),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(Error::File {
+            what: "read",
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
+/// What a file holds; none if that is more than `most` bytes.
+pub(crate) fn read_at_most(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
+    let file = File::open(path)?;
+    // A pipe or device has no end, and opening one is no mistake that is made by accident.
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is not a plain file"));
+    }
+    let mut bytes = Vec::new();
+    // One byte more than allowed tells, whatever the file's length is said to be.
+    file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    Ok((size <= most).then_some(bytes))
+}
