@@ -205,7 +205,7 @@ fn kept_words_are_in_the_guest_log_only() {
     for (mode, code, said) in [
         ("panic", 1, CANARY),
         ("error", 1, "fatal error: why"),
-        ("exit", 1, "called exit with status 3"),
+        ("exit", 1, "called exit with status 1"),
         ("log", 0, "line 1\\\\nforged"),
         ("reject", 3, "odd: it is odd"),
     ] {
@@ -219,7 +219,7 @@ fn kept_words_are_in_the_guest_log_only() {
         let file = visits.write(&scene);
         let mut command = scene.run_command(&file, &[("landing", "in")]);
         command.args(["--log", "trace", "--log-file"]).arg(&log);
-        let words = [CANARY, "why\\u{7}", "status 3", "forged", "it is odd"];
+        let words = [CANARY, "why\\u{7}", "status 1", "forged", "it is odd"];
         Ended::from(command.output().expect("weir starts"))
             .expect_code(code)
             .hides(&words);

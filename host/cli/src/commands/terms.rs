@@ -81,6 +81,7 @@ fn page(plan: &Plan, step: &PlannedStep, stage: &PlannedStage, call: &PluginCall
         },
     );
     page.blank();
+    // Where its rejected rows go is said above.
     let targets: Vec<String> = step
         .writes
         .iter()
@@ -160,6 +161,7 @@ fn powers(terms: &TermsRecord) -> String {
 
 fn limits(terms: &TermsRecord) -> String {
     let rows = match terms.rows_out_floor {
+        0 if terms.rows_out == 1 => "1 row out for each row in".to_owned(),
         0 => format!("{} rows out for each row in", terms.rows_out),
         floor => format!(
             "{} rows out for each row in, and {floor} more",

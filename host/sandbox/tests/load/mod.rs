@@ -85,7 +85,7 @@ async fn imports_outside_the_grant_are_refused_by_name() {
         "weir:plugin/judging@0.1.0",
         "weir:plugin/decoding@0.1.0",
         "weir:plugin/host@0.2.0",
-        "weir:plugin/secrets@0.1.0",
+        "weir:plugin/secrets@0.2.0",
     ] {
         let component = wat(&format!(
             r#"(component (import "{import}" (instance)) (instance $i)

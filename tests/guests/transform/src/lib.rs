@@ -176,7 +176,9 @@ impl Guest for Transform {
                     "{slept} {wall:?} {random} {env} {file} {socket}"
                 )));
             }
-            "constant" => return output(vec![field("n", DataType::Int64, 0)]),
+            "constant" | "constant_many" => {
+                return output(vec![field("n", DataType::Int64, 0)]);
+            }
             "adds" | "adds_changes" | "adds_more" => {
                 let added = |name: &str| Field {
                     nullable: false,
