@@ -522,6 +522,37 @@ fn a_signature_comes_with_the_manifest() {
 }
 
 #[test]
+fn beyond_this_machine_a_registry_must_prove_who_it_is() {
+    let orders = Orders::new();
+    let plain = Registry::start();
+    let pushed = plain.push("keep", &guest(), &json!({}));
+    let registry = plain.by_https();
+    let run = |host: &str, authority: Option<&str>| {
+        let reference = pushed.reference.replace(&plain.host(), host);
+        orders.plugin("", &format!("{{ component = \"{reference}\" }}"));
+        let mut command = orders.run_command(&[]);
+        own_cache(&mut command, &orders.scene.path("cache"));
+        if let Some(authority) = authority {
+            let path = built::root().join("tests/it/tls").join(authority);
+            command.env("SSL_CERT_FILE", path);
+        }
+        ended(command)
+    };
+    // Nobody vouches for it.
+    run(&registry.host(), None).expect_code(75).says(&[
+        "the registry cannot be reached",
+        "certificate",
+        "hint: ",
+    ]);
+    // It speaks HTTP where only HTTPS will do.
+    let mapped = plain.host().replace("127.0.0.1", "[::ffff:127.0.0.1]");
+    run(&mapped, Some("ca.pem"))
+        .expect_code(75)
+        .says(&["the registry cannot be reached"]);
+    run(&registry.host(), Some("ca.pem")).expect_code(0);
+}
+
+#[test]
 fn a_login_is_used_and_never_shown() {
     const SECRETS: [&str; 2] = ["pA55word-canary", "d2VpcjpwQTU1d29yZC1jYW5hcnk="];
     // Everything that has the login in hand says all it has to say.

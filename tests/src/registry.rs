@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -16,10 +17,19 @@ const START: Duration = Duration::from_secs(30);
 
 /// A registry on a free port, with storage of its own. It ends with this value.
 pub struct Registry {
-    dir: TempDir,
+    dir: Arc<TempDir>,
+    host: &'static str,
     port: u16,
     process: Child,
     authorization: Option<&'static str>,
+}
+
+/// How a registry is asked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Open,
+    Login,
+    Tls,
 }
 
 /// A component in the registry.
@@ -45,31 +55,32 @@ pub fn sha256(bytes: &[u8]) -> String {
 impl Registry {
     /// A registry that asks nobody for a login.
     pub fn start() -> Registry {
-        Registry::with(None)
+        Registry::with(Kind::Open, folder())
     }
 
     /// A registry that lets in the user `weir` with the password `pA55word-canary`.
     pub fn with_login() -> Registry {
-        Registry::with(Some("Basic d2VpcjpwQTU1d29yZC1jYW5hcnk="))
+        Registry::with(Kind::Login, folder())
     }
 
-    fn with(authorization: Option<&'static str>) -> Registry {
+    /// A second registry with the same content, by HTTPS, at an address of this machine for which
+    /// nobody takes it to be this machine. `tests/it/tls/ca.pem` vouches for it.
+    pub fn by_https(&self) -> Registry {
+        Registry::with(Kind::Tls, Arc::clone(&self.dir))
+    }
+
+    fn with(kind: Kind, dir: Arc<TempDir>) -> Registry {
         let program = std::env::var_os("WEIR_REGISTRY_BIN")
             .map_or_else(|| PathBuf::from("docker-registry"), PathBuf::from);
         let until = Instant::now() + START;
         // Between finding a port and using it another may take it: then the process ends.
         while Instant::now() < until {
-            let dir = tempfile::Builder::new()
-                .prefix("weir-registry-")
-                .tempdir()
-                .expect("a temporary folder");
             let port = TcpListener::bind("127.0.0.1:0")
                 .and_then(|listener| listener.local_addr())
                 .expect("a free port")
                 .port();
-            let config = dir.path().join("config.yml");
-            std::fs::write(&config, configuration(&dir, port, authorization.is_some()))
-                .expect("a file");
+            let config = dir.path().join(format!("config-{port}.yml"));
+            std::fs::write(&config, configuration(&dir, port, kind)).expect("a file");
             let mut process = Command::new(&program)
                 .arg("serve")
                 .arg(&config)
@@ -91,9 +102,14 @@ impl Registry {
                 if registry.is_ok() {
                     return Registry {
                         dir,
+                        host: match kind {
+                            Kind::Open | Kind::Login => "127.0.0.1",
+                            Kind::Tls => "[::ffff:127.0.0.1]",
+                        },
                         port,
                         process,
-                        authorization,
+                        authorization: (kind == Kind::Login)
+                            .then_some("Basic d2VpcjpwQTU1d29yZC1jYW5hcnk="),
                     };
                 }
                 std::thread::sleep(Duration::from_millis(20));
@@ -106,7 +122,7 @@ impl Registry {
 
     /// Host and port, as a reference has them.
     pub fn host(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+        format!("{}:{}", self.host, self.port)
     }
 
     /// Pushes a component as one layer, with annotations in its manifest.
@@ -200,22 +216,39 @@ impl Drop for Registry {
     }
 }
 
-fn configuration(dir: &TempDir, port: u16, login: bool) -> String {
+fn folder() -> Arc<TempDir> {
+    let dir = tempfile::Builder::new().prefix("weir-registry-").tempdir();
+    Arc::new(dir.expect("a temporary folder"))
+}
+
+fn configuration(dir: &TempDir, port: u16, kind: Kind) -> String {
     let dir = dir.path().display();
     let mut text = format!(
         "version: 0.1\nlog:\n  level: error\nstorage:\n  filesystem:\n    rootdirectory: {dir}/storage\n\
          http:\n  addr: 127.0.0.1:{port}\n"
     );
-    if login {
-        // bcrypt of the password, with the least work that there is.
-        let line = "weir:$2a$05$abcdefghijklmnopqrstuuG4xSTkSCXn7L1nIIcEFnBCdf6qlmdEu\n";
-        let path = format!("{dir}/htpasswd");
-        std::fs::write(&path, line).expect("a file");
-        write!(
-            text,
-            "auth:\n  htpasswd:\n    realm: weir\n    path: {path}\n"
-        )
-        .expect("text can be written");
+    match kind {
+        Kind::Open => {}
+        Kind::Login => {
+            // bcrypt of the password, with the least work that there is.
+            let line = "weir:$2a$05$abcdefghijklmnopqrstuuG4xSTkSCXn7L1nIIcEFnBCdf6qlmdEu\n";
+            let path = format!("{dir}/htpasswd");
+            std::fs::write(&path, line).expect("a file");
+            write!(
+                text,
+                "auth:\n  htpasswd:\n    realm: weir\n    path: {path}\n"
+            )
+            .expect("text can be written");
+        }
+        Kind::Tls => {
+            let keys = crate::built::root().join("tests/it/tls");
+            let keys = keys.display();
+            write!(
+                text,
+                "  tls:\n    certificate: {keys}/cert.pem\n    key: {keys}/key.pem\n"
+            )
+            .expect("text can be written");
+        }
     }
     text
 }
