@@ -1,0 +1,19 @@
+//! Row 19: emits a batch that is none, whose counts are data.
+
+use hostile::batches::text;
+use hostile::transform::*;
+
+struct Hostile;
+
+impl Transform for Hostile {
+    fn process(rows: Batch) -> Result<(), Error> {
+        let number = text(&rows.buffers)
+            .bytes()
+            .fold(0, |sum, byte| sum << 8 | u32::from(byte));
+        let bad = batch(rows.rows, &[(number, 0)], &[b"", b""]);
+        emitting::emit(0, &bad, None);
+        Ok(())
+    }
+}
+
+hostile::transform!(Hostile);
