@@ -69,6 +69,11 @@ impl Guest {
     }
 }
 
+/// A transform in the same frame as the hostile text, which gives back what it is given.
+pub fn honest() -> Vec<u8> {
+    text::assemble("")
+}
+
 /// The workspace of the guests.
 fn hostile() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../hostile")

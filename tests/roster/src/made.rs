@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::text;
 
 /// Instructions, functions and the like in a bomb: enough to take a compiler seconds.
-const MANY: usize = 100_000;
+const MANY: usize = 20_000;
 
 fn component(fragment: &str) -> Vec<u8> {
     text::assemble(fragment)
@@ -50,8 +50,8 @@ pub(crate) fn is_empty() -> Vec<u8> {
     Vec::new()
 }
 
-/// Row 14: a hundred thousand functions.
-pub(crate) fn has_100000_functions() -> Vec<u8> {
+/// Row 14: twenty thousand functions.
+pub(crate) fn has_20000_functions() -> Vec<u8> {
     let function = "(func (param i32) (result i32) (i32.mul (local.get 0) (local.get 0)))\n";
     component(&function.repeat(MANY))
 }
@@ -59,11 +59,11 @@ pub(crate) fn has_100000_functions() -> Vec<u8> {
 /// Row 14: one function of three hundred thousand instructions.
 pub(crate) fn has_a_huge_function() -> Vec<u8> {
     let turn = "(local.set 0 (i32.mul (i32.add (local.get 0) (i32.const 7)) (local.get 0)))\n";
-    component(&format!("(func (param i32) {})", turn.repeat(MANY / 2)))
+    component(&format!("(func (param i32) {})", turn.repeat(50_000)))
 }
 
-/// Row 14: blocks nested a hundred thousand deep.
-pub(crate) fn nests_100000_blocks() -> Vec<u8> {
+/// Row 14: blocks nested twenty thousand deep.
+pub(crate) fn nests_20000_blocks() -> Vec<u8> {
     // Written without parentheses, since the parser of the text would recurse.
     component(&format!(
         "(func\n{}{}\n)",
@@ -75,7 +75,7 @@ pub(crate) fn nests_100000_blocks() -> Vec<u8> {
 /// Row 14: a function with fifty thousand variables, all alive at once.
 pub(crate) fn has_50000_locals() -> Vec<u8> {
     let mut code = String::from("(func (param i32) (result i32) (local");
-    code.push_str(&" i32".repeat(MANY / 2 - 10));
+    code.push_str(&" i32".repeat(49_990));
     code.push(')');
     for local in 1..2000 {
         writeln!(
@@ -97,15 +97,15 @@ pub(crate) fn has_50000_locals() -> Vec<u8> {
 pub(crate) fn jumps_100000_ways() -> Vec<u8> {
     component(&format!(
         "(func (param i32) (block (block (br_table {} (local.get 0)))))",
-        "0 1 ".repeat(MANY / 2)
+        "0 1 ".repeat(50_000)
     ))
 }
 
-/// Row 14: a hundred thousand types.
-pub(crate) fn has_100000_types() -> Vec<u8> {
+/// Row 14: twenty thousand types.
+pub(crate) fn has_20000_types() -> Vec<u8> {
     let mut code = String::new();
     for index in 0..MANY {
-        let parameters: String = (0..17)
+        let parameters: String = (0..15)
             .map(|bit| {
                 if index >> bit & 1 == 0 {
                     " i32"
