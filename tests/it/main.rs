@@ -8,6 +8,7 @@
 //! - [`terms`]: what a stage gives a plugin and holds it to.
 //! - [`determinism`]: the same input, the same bytes.
 //! - [`formats`], [`checks`], [`modes`]: what can be read, judged and written.
+//! - [`hostile`]: every guest of `tests/hostile` in a pipeline.
 //! - [`reviewed`]: faults that a review found, which must not come back.
 //! - [`cli`], [`surroundings`]: the commands, and where they are typed.
 //! - [`canary`]: no value of a row is anywhere but in tables.
@@ -29,6 +30,7 @@ mod determinism;
 mod formats;
 mod generated;
 mod golden;
+mod hostile;
 mod kills;
 mod modes;
 mod outside_reader;

@@ -6,7 +6,7 @@ struct Hostile;
 
 impl Transform for Hostile {
     fn process(_: Batch) -> Result<(), Error> {
-        return Err(Error::Retry("soon".into()));
+        Err(Error::Retry("soon".into()))
     }
 }
 

@@ -14,7 +14,7 @@ impl Transform for Hostile {
     fn process(_: Batch) -> Result<(), Error> {
         let zero = std::hint::black_box(0_i32);
         let none = unsafe { divide(7, zero) };
-        return Err(Error::Fatal(none.to_string()));
+        Err(Error::Fatal(none.to_string()))
     }
 }
 

@@ -6,7 +6,7 @@ struct Hostile;
 
 impl Transform for Hostile {
     fn process(_: Batch) -> Result<(), Error> {
-        return Err(Error::Fatal("no\u{1b}[2J\nerror: forged ".repeat(50_000)));
+        Err(Error::Fatal("no\u{1b}[2J\nerror: forged ".repeat(50_000)))
     }
 }
 

@@ -7,7 +7,7 @@ struct Hostile;
 
 impl Transform for Hostile {
     fn process(rows: Batch) -> Result<(), Error> {
-        return Err(Error::Data(text(&rows.buffers)));
+        Err(Error::Data(text(&rows.buffers)))
     }
 }
 

@@ -9,7 +9,7 @@ static DEPTH: AtomicU64 = AtomicU64::new(0);
 #[inline(never)]
 fn recurse(depth: u64) -> u64 {
     DEPTH.fetch_add(1, Ordering::Relaxed);
-    if depth % 64 == 0 {
+    if depth.is_multiple_of(64) {
         emitting::reject(&[0], "odd", "deeper");
     }
     if depth == u64::MAX {
@@ -23,7 +23,7 @@ struct Hostile;
 impl Transform for Hostile {
     fn process(_: Batch) -> Result<(), Error> {
         let reached = recurse(0);
-        return Err(Error::Fatal(reached.to_string()));
+        Err(Error::Fatal(reached.to_string()))
     }
 }
 

@@ -21,7 +21,7 @@ struct Hostile;
 impl Transform for Hostile {
     fn process(_: Batch) -> Result<(), Error> {
         let reached = recurse(0);
-        return Err(Error::Fatal(reached.to_string()));
+        Err(Error::Fatal(reached.to_string()))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Row 9: names row zero two million times in one rejection, in falling and rising order.
+//! Row 9: names its rows two million times in one rejection.
 
 use hostile::transform::*;
 
@@ -7,7 +7,7 @@ struct Hostile;
 impl Transform for Hostile {
     fn process(rows: Batch) -> Result<(), Error> {
         let named: Vec<u32> = (0..2_000_000_u32)
-            .map(|index| index.reverse_bits() % rows.rows)
+            .map(|index| index.wrapping_mul(2_654_435_761) % rows.rows)
             .collect();
         emitting::reject(&named, "odd", "");
         emitting::emit(0, &rows, None);

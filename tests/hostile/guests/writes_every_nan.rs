@@ -12,10 +12,11 @@ impl Transform for Hostile {
 
     fn process(_: Batch) -> Result<(), Error> {
         let zero = std::hint::black_box(0.0_f64);
+        let other = std::hint::black_box(0.0_f64);
         let odd = f64::from_bits(std::hint::black_box(0x7ff4_dead_beef_0001));
         let values = [
-            zero / zero,
-            -(zero / zero),
+            zero / other,
+            -(zero / other),
             odd + 1.0,
             odd * zero,
             (odd as f32) as f64,

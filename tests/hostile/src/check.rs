@@ -8,11 +8,11 @@ mod bindings {
     });
 }
 
+pub use bindings::export;
 pub use bindings::exports;
 pub use bindings::exports::weir::plugin::checker::Guest;
 pub use bindings::weir::plugin::types::{Batch, Error, Field, Info, Rule};
 pub use bindings::weir::plugin::{host, judging};
-pub use bindings::export;
 
 /// A check that finds nothing.
 pub trait Check {

@@ -8,11 +8,11 @@ mod bindings {
     });
 }
 
+pub use bindings::export;
 pub use bindings::exports;
 pub use bindings::exports::weir::plugin::decoder_plugin::Guest;
 pub use bindings::weir::plugin::types::{Batch, DataType, Error, Field, Info, Node};
 pub use bindings::weir::plugin::{decoding, host};
-pub use bindings::export;
 
 /// A decoder of nothing, whose one column `text` is a string.
 pub trait Decoder {

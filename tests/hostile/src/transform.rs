@@ -8,13 +8,13 @@ mod bindings {
     });
 }
 
+pub use bindings::export;
 pub use bindings::exports;
 pub use bindings::exports::weir::plugin::transformer::Guest;
 pub use bindings::weir::plugin::types::{
     Batch, DataType, DecimalType, Error, Field, Info, Node, Output, Rule, TimeUnit, TimestampType,
 };
 pub use bindings::weir::plugin::{emitting, host, secrets};
-pub use bindings::export;
 
 /// A transform that gives back what it is given.
 pub trait Transform {

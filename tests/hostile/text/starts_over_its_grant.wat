@@ -1,3 +1,3 @@
-;; Row 7: has a memory of a gibibyte before it has done anything.
+;; Row 7: has a memory of 64 MiB before it has done anything.
 
-(memory $more 16384)
+(memory $more 1024)

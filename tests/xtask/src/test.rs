@@ -9,12 +9,13 @@ use crate::workspace::Workspace;
 
 pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     let nextest = works(&mut workspace.cargo(["nextest", "--version"]));
-    let mut stages = Stages::new("test", if nextest { 7 } else { 6 });
+    let mut stages = Stages::new("test", if nextest { 8 } else { 7 });
     stages.run("Add the wasm target to Rust, if it is missing", || {
         build::wasm_target(workspace)
     })?;
     stages.run("Build the plugins", || build::plugins(workspace))?;
     stages.run("Build the test guests", || build::guests(workspace))?;
+    stages.run("Build the hostile guests", || build::hostile(workspace))?;
     stages.command(
         "Test the plugins natively, outside of the sandbox",
         &mut workspace.cargo_in("plugins", ["test"]),

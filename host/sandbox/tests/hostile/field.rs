@@ -1,7 +1,7 @@
 //! Where attacks take place: one sandbox, what is measured of each attack, and what has to be true
 //! after every one of them.
 
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
@@ -9,8 +9,9 @@ use arrow::datatypes::{DataType, Field, Schema};
 use serde_json::{Value, json};
 use weir_roster::Guest;
 use weir_sandbox::{
-    BindRequest, Call, GuestLine, GuestSink, GuestStream, Instance, LimitKind, Limits, Output,
-    Plugin, Processed, Sandbox, SandboxError, SandboxOptions, Terms, Usage, World,
+    BindRequest, Call, ChildCompiler, Compiler, GuestLine, GuestSink, GuestStream, Instance,
+    LimitKind, Limits, Output, Plugin, Processed, Sandbox, SandboxError, SandboxOptions, Terms,
+    Usage, World,
 };
 
 /// The grant of an attack: so small that running out of it takes no time.
@@ -26,6 +27,10 @@ pub(crate) const GRACE: Duration = Duration::from_millis(10);
 #[cfg(target_os = "linux")]
 const SLACK: u64 = 24 << 20;
 
+/// What the process may grow by while it loads a component, besides: the component, twice, and its
+/// code.
+const LOADING: u64 = 256 << 20;
+
 /// One sandbox for all attacks: what one guest does must not reach another.
 pub(crate) fn sandbox() -> Sandbox {
     static SANDBOX: OnceLock<Sandbox> = OnceLock::new();
@@ -33,6 +38,24 @@ pub(crate) fn sandbox() -> Sandbox {
         Sandbox::new(SandboxOptions {
             max_instances: 8,
             max_memory: 256 << 20,
+            ..SandboxOptions::default()
+        })
+        .expect("a sandbox")
+    };
+    SANDBOX.get_or_init(start).clone()
+}
+
+/// A sandbox that compiles in a child, which may use little.
+fn sandbox_with_child() -> Sandbox {
+    static SANDBOX: OnceLock<Sandbox> = OnceLock::new();
+    let start = || {
+        let mut child = ChildCompiler::new(env!("CARGO_BIN_EXE_weir-compiler").into());
+        child.memory = 512 << 20;
+        child.cpu = Duration::from_secs(10);
+        Sandbox::new(SandboxOptions {
+            max_instances: 8,
+            max_memory: 256 << 20,
+            compiler: Compiler::Child(child),
             ..SandboxOptions::default()
         })
         .expect("a sandbox")
@@ -84,6 +107,12 @@ pub(crate) fn request(config: Value, input: &RecordBatch) -> BindRequest {
     }
 }
 
+/// Attacks take turns, so that what the process grows by is one attack's doing.
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// What a guest is called with, and held to.
 pub(crate) struct Attack {
     pub(crate) guest: &'static str,
@@ -91,6 +120,7 @@ pub(crate) struct Attack {
     pub(crate) config: Value,
     pub(crate) input: RecordBatch,
     pub(crate) batches: u64,
+    sandbox: Sandbox,
 }
 
 /// How it ended.
@@ -114,6 +144,7 @@ impl Attack {
             config: json!({}),
             input: batch(),
             batches: 1,
+            sandbox: sandbox(),
         }
     }
 
@@ -137,6 +168,11 @@ impl Attack {
         self
     }
 
+    pub(crate) fn in_a_child(mut self) -> Attack {
+        self.sandbox = sandbox_with_child();
+        self
+    }
+
     pub(crate) fn batches(mut self, batches: u64) -> Attack {
         self.batches = batches;
         self
@@ -153,12 +189,15 @@ impl Attack {
             .expect("a runtime");
         // Attacks take turns, so that what the process grows by is one attack's doing.
         static TURN: Mutex<()> = Mutex::new(());
-        let _turn = TURN
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         runtime.block_on(async {
             let guest = Guest::named(self.guest).expect("a guest of that name");
-            let loaded = sandbox().load(self.guest, guest.component()).await;
+            let component = guest.component();
+            // While it loads, the process holds the component and its code, besides what it may hold
+            // of the guest.
+            let before = Peak::begin();
+            let loaded = self.sandbox.load(self.guest, component).await;
+            before.end(&self, LOADING);
             let outcome = match loaded {
                 Err(error) => Outcome {
                     error: Some(error),
@@ -168,7 +207,7 @@ impl Attack {
                 },
                 Ok(plugin) => self.measured(&plugin).await,
             };
-            honest().await;
+            honest_in(&self.sandbox).await;
             outcome
         })
     }
@@ -176,7 +215,7 @@ impl Attack {
     async fn measured(&self, plugin: &Plugin) -> Outcome {
         let before = Peak::begin();
         let (mut outcome, mut instance) = self.call(plugin).await;
-        before.end(self);
+        before.end(self, 0);
         if let Some(instance) = &mut instance {
             let limits = &self.terms.limits;
             outcome.usage = instance.usage();
@@ -283,7 +322,11 @@ fn expect_told(guest: &str, error: &SandboxError) {
 
 /// An honest guest in the same sandbox gives back what it is given.
 pub(crate) async fn honest() {
-    let plugin = sandbox()
+    honest_in(&sandbox()).await;
+}
+
+async fn honest_in(sandbox: &Sandbox) {
+    let plugin = sandbox
         .load("honest", weir_roster::honest())
         .await
         .expect("loads");
@@ -308,9 +351,7 @@ pub(crate) async fn honest() {
 /// of several fills of fresh memory.
 pub(crate) fn bulk(bytes: u64) -> Duration {
     static MEASURED: Mutex<Vec<(u64, Duration)>> = Mutex::new(Vec::new());
-    let mut measured = MEASURED
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut measured = MEASURED.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((_, time)) = measured.iter().find(|(of, _)| *of == bytes) {
         return *time;
     }
@@ -341,10 +382,10 @@ impl Peak {
     }
 
     #[cfg(target_os = "linux")]
-    fn end(self, attack: &Attack) {
+    fn end(self, attack: &Attack, more: u64) {
         let limits = &attack.terms.limits;
         let grown = status("VmHWM:").saturating_sub(self.before);
-        let allowed = limits.memory + limits.output_bytes + SLACK;
+        let allowed = limits.memory + limits.output_bytes + SLACK + more;
         assert!(
             grown <= allowed,
             "{}: the process grew by {grown} bytes; {allowed} are allowed",
@@ -358,7 +399,7 @@ impl Peak {
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn end(self, _: &Attack) {}
+    fn end(self, _: &Attack, _: u64) {}
 }
 
 /// A figure of this process, in bytes.

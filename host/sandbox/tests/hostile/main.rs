@@ -7,6 +7,7 @@
 //! - [`stopping`], [`memory`], [`traps`]: what they take, and how they end.
 //! - [`loading`]: what is refused before any of it runs.
 //! - [`nothing`], [`words`]: what they look for, and what they let slip.
+//! - [`stops`], [`canary`]: figures, over many stops and a million batches.
 #![cfg(test)]
 #![allow(
     clippy::unwrap_used,
@@ -17,6 +18,7 @@
 
 mod batches;
 mod calls;
+mod canary;
 mod contract;
 mod field;
 mod loading;
@@ -24,6 +26,7 @@ mod memory;
 mod nothing;
 mod schemas;
 mod stopping;
+mod stops;
 mod traps;
 mod words;
 

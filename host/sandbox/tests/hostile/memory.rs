@@ -45,7 +45,13 @@ macro_rules! does_not_fit {
             let SandboxError::Compile { source, .. } = &error else {
                 panic!("refused otherwise: {error}");
             };
-            assert!(source.to_string().contains($part), "{source}");
+            let mut cause: &dyn std::error::Error = source.as_ref();
+            let mut told = cause.to_string();
+            while let Some(deeper) = cause.source() {
+                told = format!("{told}: {deeper}");
+                cause = deeper;
+            }
+            assert!(told.contains($part), "{told}");
         }
     )*};
 }

@@ -209,6 +209,19 @@ pub(crate) fn keeps_a_canary() {
     assert_eq!(seen(Isolation::Partition, 1), 0.0, "another instance's");
 }
 
+/// The same in a global and in a table. A million batches are given to it in `canary`.
+#[test]
+pub(crate) fn keeps_a_canary_everywhere() {
+    for (isolation, expected) in [(Isolation::Partition, 4.0), (Isolation::Batch, 0.0)] {
+        let outcome = Attack::by("keeps_a_canary_everywhere")
+            .batches(5)
+            .terms(|terms| terms.isolation = isolation)
+            .run()
+            .unstopped();
+        assert_eq!(outcome.usage.metrics["seen"], expected, "{isolation}");
+    }
+}
+
 // ---- row 18 ------------------------------------------------------------------------------------
 
 const NEEDLE: &str = "Kanarienvogel-4711";

@@ -45,7 +45,7 @@ ended! {
     traps_in_describe => Describe "unreachable",
     traps_in_bind => Bind "unreachable",
     traps_in_finish => Finish "unreachable",
-    puts_arguments_outside_memory => Bind "out of bounds",
+    puts_arguments_outside_memory => Bind "beyond end of memory",
     puts_arguments_at_odd_places => Bind "not aligned",
 }
 

@@ -96,8 +96,15 @@ macro_rules! numbers {
 }
 
 numbers! {
-    leaks_by_exit_status => b'K',
     leaks_by_origin => NUMBER | 1 << 31,
     leaks_by_bad_batch => NUMBER,
     leaks_by_limit => NUMBER | 1 << 30,
+}
+
+/// One bit: whether it says that it succeeded.
+#[test]
+pub(crate) fn leaks_by_exit_status() {
+    let (open, kept, _) = open_and_kept("leaks_by_exit_status");
+    assert!(open.contains("exit with status 1"), "the control: {open}");
+    assert!(!kept.contains("status"), "{kept}");
 }
