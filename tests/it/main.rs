@@ -8,6 +8,7 @@
 //! - [`terms`]: what a stage gives a plugin and holds it to.
 //! - [`determinism`]: the same input, the same bytes.
 //! - [`formats`], [`checks`], [`modes`]: what can be read, judged and written.
+//! - [`hostile`]: every guest of `tests/hostile` in a pipeline.
 //! - [`reviewed`]: faults that a review found, which must not come back.
 //! - [`supply`]: where components come from, and whether they may run.
 //! - [`cli`], [`surroundings`]: the commands, and where they are typed.
@@ -30,6 +31,7 @@ mod determinism;
 mod formats;
 mod generated;
 mod golden;
+mod hostile;
 mod kills;
 mod modes;
 mod outside_reader;

@@ -261,7 +261,7 @@ impl State {
         });
     }
 
-    /// Makes ready to keep `count` rows of a finding, before they are copied.
+    /// Makes ready to look at `count` rows of a finding, before that is done.
     pub(crate) fn begin_find(&mut self, count: usize) -> Result<(), Halt> {
         if self.outbox.call != Some(Call::Process) {
             return Err(Halt::Contract("named rows outside process".into()));
@@ -269,20 +269,36 @@ impl State {
         self.charge(wide(count).saturating_mul(4))
     }
 
-    /// Keeps a finding about rows of the batch in process.
+    /// The rows that a guest names, ascending, each once. It may name millions, of which no more than
+    /// the batch has are different: each is looked at once, so that what this takes is bounded like an
+    /// operation on the guest's memory, which sorting them would not be.
+    pub(crate) fn named_rows(&self, named: &[u32]) -> Result<Vec<u32>, Halt> {
+        let input = self.outbox.rows_in;
+        let mut is_named = vec![false; usize::try_from(input).unwrap_or(usize::MAX)];
+        for &row in named {
+            match usize::try_from(row)
+                .ok()
+                .and_then(|row| is_named.get_mut(row))
+            {
+                Some(mark) => *mark = true,
+                None => return Err(Halt::Contract(format!("named row {row} of {input}"))),
+            }
+        }
+        Ok((0..input)
+            .zip(is_named)
+            .filter(|(_, named)| *named)
+            .map(|(row, _)| row)
+            .collect())
+    }
+
+    /// Keeps a finding about rows of the batch in process, as [`State::named_rows`] gave them.
     pub(crate) fn end_find(
         &mut self,
-        mut rows: Vec<u32>,
+        rows: Vec<u32>,
         rule: &str,
         message: &str,
     ) -> Result<(), Halt> {
-        let input = self.outbox.rows_in;
-        if let Some(row) = rows.iter().find(|row| **row >= input) {
-            return Err(Halt::Contract(format!("named row {row} of {input}")));
-        }
         let (rule, message) = self.words(rule, message)?;
-        rows.sort_unstable();
-        rows.dedup();
         self.outbox.given.findings.push(Finding {
             rows,
             rule,
@@ -349,14 +365,17 @@ impl State {
             .map(|secret| secret.expose().to_owned())
     }
 
-    /// Adds to a metric. What is not a number is dropped, as are names past the first 64.
+    /// Adds to a metric. What is not a number is dropped, as are names past the first 64 and what would
+    /// make a sum infinite.
     pub(crate) fn metric(&mut self, name: &str, value: f64) {
         if !value.is_finite() {
             return;
         }
         let name = escape(name, MAX_NAME);
-        if self.metrics.len() < MAX_METRICS || self.metrics.contains_key(&name) {
-            *self.metrics.entry(name).or_insert(0.0) += value;
+        let known = self.metrics.get(&name).copied();
+        let sum = known.unwrap_or(0.0) + value;
+        if sum.is_finite() && (known.is_some() || self.metrics.len() < MAX_METRICS) {
+            self.metrics.insert(name, sum);
         }
     }
 }

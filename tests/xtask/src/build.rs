@@ -39,6 +39,12 @@ pub(crate) fn guests(workspace: &Workspace) -> anyhow::Result<()> {
     components(workspace, "tests/guests")
 }
 
+/// Builds the hostile guests to `tests/hostile/target/wasm32-wasip2/release/examples/*.wasm`.
+pub(crate) fn hostile(workspace: &Workspace) -> anyhow::Result<()> {
+    let arguments = ["build", "--release", "--target", WASM, "--examples"];
+    succeed(&mut workspace.cargo_in("tests/hostile", arguments))
+}
+
 fn components(workspace: &Workspace, folder: &str) -> anyhow::Result<()> {
     succeed(&mut workspace.cargo_in(folder, ["build", "--release", "--target", WASM]))
 }

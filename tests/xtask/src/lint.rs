@@ -5,10 +5,10 @@ use crate::stages::Stages;
 use crate::workspace::Workspace;
 
 /// The workspaces of WebAssembly components.
-const COMPONENTS: [&str; 2] = ["plugins", "tests/guests"];
+const COMPONENTS: [&str; 3] = ["plugins", "tests/guests", "tests/hostile"];
 
 pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
-    let mut stages = Stages::new("lint", 7);
+    let mut stages = Stages::new("lint", 9);
     stages.command(
         "Check the formatting of the host",
         &mut workspace.cargo(["fmt", "--all", "--check"]),
@@ -23,7 +23,10 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
         build::wasm_target(workspace)
     })?;
     for folder in COMPONENTS {
-        let mut command = workspace.cargo_in(folder, ["clippy", "--workspace", "--target", WASM]);
+        let mut command = workspace.cargo_in(
+folder,
+["clippy", "--workspace", "--lib", "--examples", "--target", WASM],
+);
         stages.command(
             &format!("Run clippy on {folder}"),
             command.args(["--", "-D", "warnings"]),

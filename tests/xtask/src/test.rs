@@ -20,6 +20,7 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     )?;
     stages.run("Build the plugins", || build::plugins(workspace))?;
     stages.run("Build the test guests", || build::guests(workspace))?;
+    stages.run("Build the hostile guests", || build::hostile(workspace))?;
     stages.command(
         "Test the plugins natively, outside of the sandbox",
         &mut workspace.cargo_in("plugins", ["test"]),

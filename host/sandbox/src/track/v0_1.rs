@@ -275,7 +275,7 @@ fn name_rows(linker: &mut LinkerInstance<'_, State>, name: &str) -> wasmtime::Re
          (rows, rule, message): (WasmList<u32>, WasmStr, WasmStr)| {
             store.data_mut().begin_find(rows.len())?;
             let (rule, message) = (text(&store, &rule)?, text(&store, &message)?);
-            let rows = rows.as_le_slice(&store).to_vec();
+            let rows = store.data().named_rows(rows.as_le_slice(&store))?;
             Ok(store.data_mut().end_find(rows, &rule, &message)?)
         },
     )

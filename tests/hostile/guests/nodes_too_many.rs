@@ -1,0 +1,19 @@
+//! Row 1: a hundred thousand nodes for one column.
+
+use hostile::batches::int64;
+use hostile::transform::*;
+
+struct Hostile;
+
+impl Transform for Hostile {
+    fn bind(_: String, _: Vec<Field>) -> Result<Vec<Output>, Error> {
+        columns([DataType::Int64])
+    }
+
+    fn process(_: Batch) -> Result<(), Error> {
+        emit(1, &[(1, 0); 100_000], &[b"", &int64(&[1])]);
+        Ok(())
+    }
+}
+
+hostile::transform!(Hostile);

@@ -1,0 +1,32 @@
+;; Row 10: emits the same mebibytes again and again, out of one place in memory.
+
+;; One output, `out`, of one column, `b`, of bytes.
+(func $bind (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
+  (i32.store (i32.const 2052) (i32.const 2064))
+  (i32.store (i32.const 2056) (i32.const 1))
+  (i32.store (i32.const 2064) (i32.const 2080))
+  (i32.store (i32.const 2068) (i32.const 3))
+  (i32.store (i32.const 2072) (i32.const 2100))
+  (i32.store (i32.const 2076) (i32.const 1))
+  (i32.store (i32.const 2080) (i32.const 0x74756f))
+  (i32.store (i32.const 2100) (i32.const 2084))
+  (i32.store (i32.const 2104) (i32.const 1))
+  (i32.store8 (i32.const 2084) (i32.const 0x62))
+  (i32.store8 (i32.const 2108) (i32.const 13))
+  (i32.const 2048))
+(func $process (param i32 i32 i32 i32 i32) (result i32)
+  (local $data i32)
+  (local.set $data (call $allocate (i32.const 0x400000)))
+  ;; One node of one value; no bitmap; two offsets; the data.
+  (i32.store (i32.const 8192) (i32.const 1))
+  (i32.store (i32.const 8236) (i32.const 0x400000))
+  (i32.store (i32.const 8264) (i32.const 8232))
+  (i32.store (i32.const 8268) (i32.const 8))
+  (i32.store (i32.const 8272) (local.get $data))
+  (i32.store (i32.const 8276) (i32.const 0x400000))
+  (loop
+    (call $emit (i32.const 0) (i32.const 1)
+      (i32.const 8192) (i32.const 1) (i32.const 8256) (i32.const 3)
+      (i32.const 1) (i32.const 8300) (i32.const 1))
+    (br 0))
+  unreachable)

@@ -1,0 +1,3 @@
+;; Row 13: a component that is no plugin.
+
+(component)

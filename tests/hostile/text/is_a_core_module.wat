@@ -1,0 +1,3 @@
+;; Row 13: is a core module, not a component.
+
+(module)

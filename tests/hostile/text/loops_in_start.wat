@@ -1,0 +1,4 @@
+;; Row 4: never gets started.
+
+(func $spin (loop (br 0)))
+(start $spin)

@@ -1,0 +1,3 @@
+;; Row 13: uses exceptions.
+
+(tag)

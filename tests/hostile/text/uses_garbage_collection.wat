@@ -1,0 +1,3 @@
+;; Row 13: uses garbage collection.
+
+(type (struct (field i32)))

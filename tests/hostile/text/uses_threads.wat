@@ -1,0 +1,3 @@
+;; Row 13: uses shared memory.
+
+(memory 1 1 shared)

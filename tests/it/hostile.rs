@@ -1,0 +1,167 @@
+//! The hostile guests of `tests/hostile`, each in a pipeline: `weir` says what happened and what to
+//! do, is not brought down, leaves the targets as they were, and runs an honest plugin afterwards.
+//! What exactly stops each guest is the sandbox's business (`host/sandbox/tests/hostile`).
+
+use std::fs;
+
+use weir_roster::Guest;
+use weir_tests::{Ended, Scene, commit_logs};
+
+use crate::visits::Visits;
+
+/// How a run with a guest ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ends {
+    /// It fails, or is refused when it is planned.
+    Failed,
+    /// It fails, and may be tried again.
+    Retry,
+    /// It succeeds: what the guest does is its right, or has no effect.
+    Done,
+    /// It succeeds, with rows in quarantine.
+    Quarantined,
+}
+
+/// All fail but these.
+fn ends(guest: &str) -> Ends {
+    match guest {
+        "asks_to_be_tried_again" => Ends::Retry,
+        // It gets nothing, or less than it asked for, and does not mind.
+        "binds_by_chance"
+        | "calls_the_host_from_start"
+        | "counts_what_is_no_number"
+        | "describes_with_control_characters"
+        | "floods_metrics"
+        | "floods_stderr_without_lines"
+        | "floods_stdout"
+        | "floods_the_log"
+        | "grows_memory_and_takes_no_for_an_answer"
+        | "keeps_a_canary"
+        | "keeps_a_canary_everywhere"
+        | "leaks_by_log"
+        | "leaks_by_metric"
+        | "leaks_by_stderr"
+        | "leaks_by_stdout"
+        | "logs_10_megabytes"
+        | "orders_by_hash"
+        | "reads_stdin"
+        | "scans_its_memory"
+        | "sleeps_a_year"
+        | "takes_every_handle"
+        | "writes_every_nan" => Ends::Done,
+        // A stage may demand one row for each; these do not.
+        "doubles_rows" | "drops_rows" | "drops_rows_of_one_output" | "reorders_rows" => Ends::Done,
+        // Bombs that compile are harmless.
+        "has_20000_functions" | "has_20000_types" | "has_50000_locals" | "has_a_huge_function"
+        | "nests_20000_blocks" => Ends::Done,
+        "emits_what_it_rejects" | "leaks_by_rejection" | "rejects_in_a_list_of_millions" => {
+            Ends::Quarantined
+        }
+        _ => Ends::Failed,
+    }
+}
+
+/// The stage that a guest of each world stands in.
+fn stage(guest: &str) -> &'static str {
+    match guest {
+        "fails_no_row" | "fails_while_finishing" | "loops_in_a_check" => "plugin_check",
+        // A decoder stands nowhere yet: it is refused as a transform.
+        _ => "transform",
+    }
+}
+
+/// Enough rows for several batches where a guest waits for a later one.
+fn rows(guest: &str) -> u64 {
+    match guest {
+        "traps_in_the_third_batch" | "grows_over_batches" => 30_000,
+        _ => 100,
+    }
+}
+
+/// A pipeline of one stage, with the component `guest.wasm`.
+fn pipeline(kind: &str) -> String {
+    format!(
+        r#"weir = 1
+name = "visits"
+
+[zone.raw]
+
+[plugins]
+guest = {{ component = "guest.wasm" }}
+
+[[step]]
+name = "visits"
+read = {{ files = "in/*.csv", format = "csv", schema = {{ id = "int64 not null", born = "date", state = "string", amount = "decimal(10,2)" }} }}
+
+[[step.stage]]
+{kind} = "guest"
+grant = {{ columns = ["*"], memory = "16MiB", deadline = "200ms" }}
+
+[[step.write]]
+table = "raw.visits"
+mode = "replace"
+"#
+    )
+}
+
+fn run(scene: &Scene, kind: &str, component: Vec<u8>) -> Ended {
+    scene.file("guest.wasm", component);
+    let pipeline = scene.file("visits.toml", pipeline(kind));
+    scene.run(&pipeline, &[])
+}
+
+/// The names of all files below the lake that a table could refer to.
+fn files(scene: &Scene) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut folders = vec![scene.lake().join("raw")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                found.push(path.to_string_lossy().into_owned());
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn contain(name: &str) {
+    let guest = Guest::named(name).unwrap();
+    let scene = Scene::new();
+    scene.file("in/v.csv", Visits::rows(0..rows(name)));
+    run(&scene, "transform", weir_roster::honest()).expect_code(0);
+    let (logs, before) = (commit_logs(&scene.lake()), files(&scene));
+
+    // No code at all would be a signal: whatever a guest does, it does not bring `weir` down.
+    let ended = run(&scene, stage(name), guest.component());
+    match ends(name) {
+        Ends::Done => drop(ended.expect_code(0)),
+        Ends::Quarantined => drop(ended.expect_code(3)),
+        how @ (Ends::Failed | Ends::Retry) => {
+            let codes: &[i32] = if how == Ends::Retry { &[75] } else { &[1, 2] };
+            let ended = ended.expect_code_of(codes).says(&["plugin 'guest'", "hint: "]);
+            assert!(!ended.stderr.contains('\u{1b}'), "{}", ended.stderr);
+            assert!(commit_logs(&scene.lake()) == logs, "a table has another log than before");
+            let left: Vec<String> = files(&scene).into_iter().filter(|file| !before.contains(file)).collect();
+            assert!(left.is_empty() || before.iter().all(|file| fs::metadata(file).is_ok()), "{left:?}");
+        }
+    }
+
+    run(&scene, "transform", weir_roster::honest()).expect_code(0);
+    assert_eq!(scene.count("raw.visits"), rows(name));
+}
+
+/// One test for each guest.
+macro_rules! contained {
+    ($name:ident) => {
+        #[test]
+        fn $name() {
+            contain(stringify!($name));
+        }
+    };
+}
+
+weir_roster::foreach_guest!(contained);
