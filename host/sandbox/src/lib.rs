@@ -1,10 +1,10 @@
 //! Loads, limits and calls Weir plugins: Arrow in, Arrow out.
 //!
-//! A plugin is a WebAssembly component of the contract in `wit/`. This crate is the whole of the
-//! boundary between it and the host: what a plugin may import, how much it may use, and what has to
-//! be true of its output before that becomes a `RecordBatch`. It knows nothing of pipelines, reads
-//! and writes no file but its compile cache, and opens no connection, so that it can be audited and
-//! fuzzed alone.
+//! A plugin is a WebAssembly component of the contract in `wit/`. This crate, with `weir-verify`
+//! below it, is the whole of the boundary between it and the host: what a plugin may import, how much
+//! it may use, and what has to be true of its output before that becomes a `RecordBatch`. It knows
+//! nothing of pipelines, reads and writes no file but its compile cache, and opens no connection, so
+//! that it can be audited and fuzzed alone.
 //!
 //! | module | holds |
 //! |---|---|
@@ -12,13 +12,12 @@
 //! | `plugin`, `instance` | a loaded component; a running one and its calls |
 //! | `track` | the ABI tracks: one module each that only converts |
 //! | `state` | the host functions a guest calls, and what they hold back until the call returns |
-//! | [`verify`] | a guest's bytes to a `RecordBatch`, or the reason why not |
-//! | `schema` | which types cross; a guest's schema, checked |
+//! | [`verify`], `schema` | a guest's bytes and schemas, checked: the crate `weir-verify` |
 //! | `lower` | a batch's way in: unpacked, compacted, split |
 //! | `limits`, `clock` | memory and tables; guest time and deadlines |
 //! | `inert`, `guest_log` | the WASI set that gives nothing; stdout, stderr and log to `tracing` |
 //! | `cache` | compiled code on disk, authenticated; the crate's one `unsafe` |
-//! | `error`, `guest_text` | typed errors with place and hint; guest text made harmless |
+//! | `error` | typed errors with place and hint |
 //!
 //! ```no_run
 //! use std::sync::Arc;
@@ -54,7 +53,6 @@ mod cache;
 mod clock;
 mod error;
 mod guest_log;
-mod guest_text;
 mod inert;
 mod instance;
 mod limits;
@@ -65,7 +63,9 @@ mod sandbox;
 mod schema;
 mod state;
 mod track;
-pub mod verify;
+
+use weir_verify::guest_text;
+pub use weir_verify::verify;
 
 pub use error::{Call, CallSite, LimitKind, PluginErrorKind, SandboxError, Source};
 pub use instance::Instance;

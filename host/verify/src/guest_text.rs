@@ -1,11 +1,11 @@
 //! Text written by a guest, made fit for a log line or an error message.
 
 /// Longest guest text that an error or a log line holds, in bytes before the ellipsis.
-pub(crate) const MAX_TEXT: usize = 1024;
+pub const MAX_TEXT: usize = 1024;
 
 /// Escapes control, bidirectional-override and zero-width characters, and cuts after `max` bytes:
 /// a guest can neither forge a second log line nor hide text from the person who reads it.
-pub(crate) fn escape(text: &str, max: usize) -> String {
+pub fn escape(text: &str, max: usize) -> String {
     let mut out = String::with_capacity(text.len().min(max));
     for c in text.chars() {
         let before = out.len();
@@ -24,7 +24,7 @@ pub(crate) fn escape(text: &str, max: usize) -> String {
 }
 
 /// Whether a reader would not see `c` as itself.
-pub(crate) fn is_deceptive(c: char) -> bool {
+pub fn is_deceptive(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'

@@ -2,8 +2,8 @@
 //!
 //! Everything here is a pure function of what the guest sent and the schema the host bound: no
 //! wasmtime types, no `unsafe`, nothing that panics or aborts whatever the bytes are, and no
-//! allocation before the bytes that fill it have been seen to exist. A fuzz target
-//! can call [`verify`] directly.
+//! allocation before the bytes that fill it have been seen to exist. The fuzz target `batch` calls
+//! [`verify`] directly.
 
 use std::fmt;
 use std::sync::Arc;
@@ -96,7 +96,7 @@ impl std::error::Error for BadBatch {}
 /// describe none. Each buffer is copied once, into memory aligned for Arrow; bytes beyond what the
 /// counts call for are left behind.
 ///
-/// The schema is the host's and must be normalised ([`normalise_schema`](crate::normalise_schema)).
+/// The schema is the host's and must be normalised ([`normalise_schema`](crate::schema::normalise_schema)).
 ///
 /// # Errors
 /// [`BadBatch`] for anything that Arrow's columnar format or the schema does not allow.
