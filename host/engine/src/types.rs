@@ -2,42 +2,11 @@
 
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
 use std::sync::Arc;
-use weir_pipeline::{Column, DataType as Declared, ScopeValue};
+use weir_pipeline::ScopeValue;
 
 use crate::error::{Error, Result};
 
-/// The Arrow type of a declared type.
-pub fn arrow_type(declared: &Declared) -> DataType {
-    match declared {
-        Declared::Bool => DataType::Boolean,
-        Declared::Int8 => DataType::Int8,
-        Declared::Int16 => DataType::Int16,
-        Declared::Int32 => DataType::Int32,
-        Declared::Int64 => DataType::Int64,
-        Declared::UInt8 => DataType::UInt8,
-        Declared::UInt16 => DataType::UInt16,
-        Declared::UInt32 => DataType::UInt32,
-        Declared::UInt64 => DataType::UInt64,
-        Declared::Float32 => DataType::Float32,
-        Declared::Float64 => DataType::Float64,
-        Declared::String => DataType::Utf8,
-        Declared::Binary => DataType::Binary,
-        Declared::Date => DataType::Date32,
-        Declared::Time => DataType::Time64(TimeUnit::Microsecond),
-        Declared::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
-        Declared::TimestampTz => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
-        Declared::Decimal(precision, scale) => DataType::Decimal128(*precision, *scale),
-        Declared::List(item) => {
-            DataType::List(Arc::new(Field::new_list_field(arrow_type(item), true)))
-        }
-        Declared::Struct(fields) => DataType::Struct(
-            fields
-                .iter()
-                .map(|(name, declared)| Field::new(name, arrow_type(declared), true))
-                .collect(),
-        ),
-    }
-}
+pub use weir_decode::{arrow_schema, arrow_type};
 
 /// A type as pipeline files write it, where they can.
 pub fn type_text(data_type: &DataType) -> String {
@@ -58,16 +27,6 @@ pub fn type_text(data_type: &DataType) -> String {
         }
         other => other.to_string().to_lowercase(),
     }
-}
-
-/// The Arrow schema of declared columns.
-pub fn arrow_schema(columns: &[Column]) -> SchemaRef {
-    Arc::new(Schema::new(
-        columns
-            .iter()
-            .map(|column| Field::new(&column.name, arrow_type(&column.data_type), column.nullable))
-            .collect::<Vec<_>>(),
-    ))
 }
 
 /// The type that a value of a scope column has.

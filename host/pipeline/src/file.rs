@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::expand::expand;
 use crate::fault::{Fault, Faults, Sink};
@@ -32,6 +33,10 @@ pub struct LoadOptions<'a> {
     pub env: &'a dyn Fn(&str) -> Option<String>,
 }
 
+/// Gives the text of a file that a pipeline file names, an include or a schema, or says why it cannot
+/// be read.
+pub type ReadText = Arc<dyn Fn(&Path) -> Result<String, String> + Send + Sync>;
+
 /// A pipeline file, with its includes and its profile merged in and its references still in
 /// place.
 ///
@@ -47,6 +52,7 @@ pub struct PipelineFile {
     root: Node,
     params: Vec<ParamSpec>,
     env: BTreeMap<String, Option<String>>,
+    read_text: ReadText,
 }
 
 impl PipelineFile {
@@ -78,6 +84,21 @@ impl PipelineFile {
         text: &str,
         options: &LoadOptions<'_>,
     ) -> Result<PipelineFile, Faults> {
+        PipelineFile::parse_with(path, text, options, Arc::new(read_limited))
+    }
+
+    /// The same where the files that it names are read by `read_text` and by nothing else, now and
+    /// later: an editor's other buffers, a test. It is given their paths below the folder of `path`.
+    ///
+    /// # Errors
+    ///
+    /// As [`PipelineFile::load`].
+    pub fn parse_with(
+        path: &Path,
+        text: &str,
+        options: &LoadOptions<'_>,
+        read_text: ReadText,
+    ) -> Result<PipelineFile, Faults> {
         let LoadOptions { profile, env } = options;
         let dir = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
@@ -87,7 +108,8 @@ impl PipelineFile {
         right_format(&root)?;
 
         let sink = Sink::default();
-        let root = merge::includes(root, path.parent().unwrap_or(Path::new("")), &sink);
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let root = merge::includes(root, folder, &read_text, &sink);
         let root = merge::profile(root, *profile, &sink);
 
         let mut names = Vec::new();
@@ -108,6 +130,7 @@ impl PipelineFile {
             root,
             params,
             env,
+            read_text,
         };
         if !sink.is_empty() {
             // One fault shall not hide the next.
@@ -131,7 +154,7 @@ impl PipelineFile {
     pub fn resolve(&self, args: &BTreeMap<String, String>) -> Result<Pipeline, Faults> {
         let sink = Sink::default();
         let bindings = self.bind(args)?;
-        let pipeline = self.read(&bindings, &SchemaFiles::default(), &sink);
+        let pipeline = self.read(&bindings, &self.schemas(), &sink);
         sink.finish()?;
         // A reader that gives up says why; this is for one that forgets to.
         pipeline.ok_or_else(|| {
@@ -149,7 +172,7 @@ impl PipelineFile {
     ///
     /// Every fault of the file, each once.
     pub fn check(&self) -> Result<(), Faults> {
-        let schemas = SchemaFiles::default();
+        let schemas = self.schemas();
         let mut faults: Vec<Fault> = Vec::new();
         for bindings in params::samples(&self.params) {
             let sink = Sink::default();
@@ -288,6 +311,10 @@ impl PipelineFile {
         Ok(bindings)
     }
 
+    fn schemas(&self) -> SchemaFiles {
+        SchemaFiles::new(Arc::clone(&self.read_text))
+    }
+
     fn scope<'a>(&'a self, bindings: &'a Bindings) -> Scope<'a> {
         Scope {
             specs: &self.params,
@@ -339,7 +366,7 @@ fn right_format(root: &Node) -> Result<(), Fault> {
 }
 
 /// The text of a file, unless it is too large or no UTF-8; the error says why not.
-pub(crate) fn read_limited(path: &Path) -> Result<String, String> {
+fn read_limited(path: &Path) -> Result<String, String> {
     let file = File::open(path).map_err(|error| error.to_string())?;
     let mut bytes = Vec::new();
     // One byte more than allowed tells, whatever the file's length is said to be.

@@ -79,7 +79,7 @@ mod tree;
 mod whole;
 
 pub use fault::{Fault, Faults};
-pub use file::{LoadOptions, PipelineFile};
+pub use file::{LoadOptions, PipelineFile, ReadText};
 pub use json_schema::json_schema;
 pub use model::*;
 pub use oci::{OciReference, WrongReference, is_sha256};

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::fault::{Fault, Sink};
 use crate::fields::{self, Fields, choices};
-use crate::file::read_limited;
+use crate::file::ReadText;
 use crate::grammar::{INCLUDED, PROFILE};
 use crate::tree::{self, Entry, Node, Table, Value};
 
@@ -12,7 +12,7 @@ use crate::tree::{self, Entry, Node, Table, Value};
 const MOST_INCLUDES: usize = 64;
 
 /// Adds what the `include` files hold. `dir` is the folder of the pipeline file.
-pub(crate) fn includes(mut root: Node, dir: &Path, sink: &Sink) -> Node {
+pub(crate) fn includes(mut root: Node, dir: &Path, read_text: &ReadText, sink: &Sink) -> Node {
     let Some(entry) = root.table().and_then(|table| table.get("include")) else {
         return root;
     };
@@ -27,7 +27,7 @@ pub(crate) fn includes(mut root: Node, dir: &Path, sink: &Sink) -> Node {
     }
     for text in paths.into_iter().take(MOST_INCLUDES) {
         let path = dir.join(text.text);
-        let included = read_limited(&path)
+        let included = read_text(&path)
             .map_err(|why| {
                 Fault::new(format!("'{}' cannot be included: {why}", text.text))
                     .at(text.place)

@@ -120,7 +120,7 @@ fn normalise_type(data_type: &DataType, path: &str) -> Result<DataType, Unsuppor
 }
 
 /// Whether a type crosses as it is and has no children.
-fn is_leaf(data_type: &DataType) -> bool {
+pub(crate) fn is_leaf(data_type: &DataType) -> bool {
     use DataType as T;
     matches!(
         data_type,

@@ -14,7 +14,9 @@ use arrow::array::{
     RecordBatchOptions, StringArray, StructArray, make_array,
 };
 use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
-use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Decimal128Type, DecimalType, Field, FieldRef, Schema, SchemaRef};
+
+use crate::schema::is_leaf;
 
 #[cfg(target_endian = "big")]
 compile_error!("batches cross in little-endian order; this crate reads them in place");
@@ -216,9 +218,11 @@ impl<'a> Reader<'a> {
             }
             DataType::Decimal128(precision, _) => {
                 let array = Decimal128Array::from(self.fixed(field, length, nulls)?);
-                array
-                    .validate_decimal_precision(*precision)
-                    .map_err(|_| bad("a value with more digits than its precision"))?;
+                // The array's own check takes a negative scale for a large one.
+                let fits = |value| Decimal128Type::is_valid_decimal_precision(value, *precision);
+                if !array.iter().flatten().all(fits) {
+                    return Err(bad("a value with more digits than its precision"));
+                }
                 Ok(Arc::new(array))
             }
             _ => self.fixed(field, length, nulls).map(make_array),
@@ -233,10 +237,8 @@ impl<'a> Reader<'a> {
         nulls: Option<NullBuffer>,
     ) -> Result<ArrayData, BadBatch> {
         let name = field.name();
-        let width = match field.data_type() {
-            DataType::Null | DataType::Duration(_) | DataType::Interval(_) => None,
-            other => other.primitive_width(),
-        };
+        let crosses = is_leaf(field.data_type());
+        let width = field.data_type().primitive_width().filter(|_| crosses);
         let width = width.ok_or_else(|| BadBatch::new(name, "a type that does not cross"))?;
         let bytes = length
             .checked_mul(width)

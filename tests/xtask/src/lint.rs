@@ -19,6 +19,8 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
             &mut workspace.cargo_in(folder, ["fmt", "--all", "--check"]),
         )?;
     }
+    let mut fuzz = workspace.cargo(["fmt", "--check", "--manifest-path", "fuzz/Cargo.toml"]);
+    stages.command("Check the formatting of the fuzz targets", &mut fuzz)?;
     stages.run("Add the wasm target to Rust, if it is missing", || {
         build::wasm_target(workspace)
     })?;
@@ -35,6 +37,12 @@ folder,
     let mut command = workspace.cargo(["clippy", "--workspace", "--all-targets"]);
     stages.command(
         "Run clippy on the host",
+        command.args(["--", "-D", "warnings"]),
+    )?;
+    // Without libFuzzer's main function they are checked, not linked.
+    let mut command = workspace.cargo(["clippy", "--manifest-path", "fuzz/Cargo.toml"]);
+    stages.command(
+        "Run clippy on the fuzz targets",
         command.args(["--", "-D", "warnings"]),
     )?;
     stages.finish();

@@ -7,10 +7,11 @@
 //! - [`stages`]: running commands, one after the other, in plain words.
 //! - [`build`]: the wasm target, the plugins, the test guests.
 //! - [`services`]: programs of others that the tests start.
-//! - [`demo`], [`mod@test`], [`lint`]: the larger commands.
+//! - [`demo`], [`mod@test`], [`lint`], [`fuzz`]: the larger commands.
 
 mod build;
 mod demo;
+mod fuzz;
 mod lint;
 mod services;
 mod stages;
@@ -48,6 +49,8 @@ enum Command {
     Test,
     /// Check formatting and lints of all workspaces
     Lint,
+    /// Fuzz what reads bytes from outside: emitted batches, schemas, pipeline files, CSV, JSON
+    Fuzz(fuzz::Options),
     /// Generate input for a pipeline: `cargo xtask generate synpuf DIR …`
     #[command(disable_help_flag = true)]
     Generate {
@@ -68,6 +71,7 @@ fn main() -> anyhow::Result<()> {
         Command::Demo { dir } => demo::run(&workspace, dir),
         Command::Test => test::run(&workspace),
         Command::Lint => lint::run(&workspace),
+        Command::Fuzz(options) => fuzz::run(&workspace, &options),
         Command::Generate { arguments } => {
             let mut command =
                 workspace.cargo(["run", "--quiet", "--package", "weir-generate", "--"]);

@@ -1,9 +1,8 @@
 //! Reading files: which ones match, and their rows as record batches with their origin.
 
-mod csv;
-mod json;
 mod parquet;
 mod scan;
+mod text;
 
 use std::path::Path;
 

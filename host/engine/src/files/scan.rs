@@ -20,7 +20,7 @@ use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use weir_pipeline::{Column, FileFormat, FileRead, FileSchema};
 
-use super::{FILE_COLUMN, InputFile, ORDINAL_COLUMN, csv, json, parquet};
+use super::{FILE_COLUMN, InputFile, ORDINAL_COLUMN, parquet, text};
 use crate::error::Result;
 
 /// Reads files, each whole by one partition, and adds to each row the file and its place in it
@@ -101,12 +101,14 @@ async fn read_file(
     match &read.format {
         FileFormat::Csv(options) => {
             let options = options.clone();
-            csv::read(file, read.compression, options, columns, schema, batch_rows).await
+            text::read_csv(file, read.compression, options, columns, batch_rows).await
         }
         FileFormat::JsonLines => {
-            json::read(file, read.compression, false, schema, batch_rows).await
+            text::read_json(file, read.compression, false, columns, batch_rows).await
         }
-        FileFormat::JsonArray => json::read(file, read.compression, true, schema, batch_rows).await,
+        FileFormat::JsonArray => {
+            text::read_json(file, read.compression, true, columns, batch_rows).await
+        }
         FileFormat::Parquet => {
             let sources = match columns.is_empty() {
                 true => schema

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::fault::{Fault, Sink};
 use crate::fields::{self, Fields, Keys, Text};
-use crate::file::read_limited;
+use crate::file::ReadText;
 use crate::grammar::{Context, data_type};
 use crate::model::{Column, DataType};
 use crate::place::Place;
@@ -25,8 +25,19 @@ pub(crate) const COLUMN: Keys = Keys {
 };
 
 /// Schema files already read: many steps share one.
-#[derive(Default)]
-pub(crate) struct SchemaFiles(RefCell<BTreeMap<PathBuf, Option<Vec<Column>>>>);
+pub(crate) struct SchemaFiles {
+    read_text: ReadText,
+    known: RefCell<BTreeMap<PathBuf, Option<Vec<Column>>>>,
+}
+
+impl SchemaFiles {
+    pub(crate) fn new(read_text: ReadText) -> SchemaFiles {
+        SchemaFiles {
+            read_text,
+            known: RefCell::default(),
+        }
+    }
+}
 
 /// The columns of a `schema` key; none if there are faults.
 pub(crate) fn declared(node: &Node, context: &Context<'_>) -> Option<Vec<Column>> {
@@ -53,10 +64,10 @@ pub(crate) fn declared(node: &Node, context: &Context<'_>) -> Option<Vec<Column>
 
 fn from_file(text: Text<'_>, context: &Context<'_>) -> Option<Vec<Column>> {
     let path = context.dir.join(text.text);
-    if let Some(known) = context.schemas.0.borrow().get(&path) {
+    if let Some(known) = context.schemas.known.borrow().get(&path) {
         return known.clone();
     }
-    let columns = match read_limited(&path) {
+    let columns = match (context.schemas.read_text)(&path) {
         Ok(content) => match tree::parse(&path, &content) {
             Ok(root) => file_content(&root, context.sink),
             Err(fault) => {
@@ -77,7 +88,11 @@ fn from_file(text: Text<'_>, context: &Context<'_>) -> Option<Vec<Column>> {
             return None;
         }
     };
-    context.schemas.0.borrow_mut().insert(path, columns.clone());
+    context
+        .schemas
+        .known
+        .borrow_mut()
+        .insert(path, columns.clone());
     columns
 }
 

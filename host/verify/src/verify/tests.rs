@@ -332,6 +332,15 @@ fn decimals_keep_to_their_precision() {
     );
     check(kind, 1, &[node(1, 1)], &[&[0], &wide(i128::MAX)])
         .expect("what is under a null is not a value");
+    let thousands = DataType::Decimal128(3, -3);
+    check(thousands.clone(), 1, &[node(1, 0)], &[&[], &wide(999)]).unwrap();
+    refused(
+        thousands,
+        1,
+        &[node(1, 0)],
+        &[&[], &wide(1000)],
+        "more digits",
+    );
 }
 
 #[test]
@@ -443,6 +452,8 @@ fn types_that_do_not_cross_are_refused() {
         dictionary,
         DataType::FixedSizeBinary(4),
         DataType::LargeUtf8,
+        DataType::Decimal256(76, 0),
+        DataType::Duration(TimeUnit::Second),
     ] {
         refused(data_type, 0, &[node(0, 0)], &[&[], &[]], "does not cross");
     }

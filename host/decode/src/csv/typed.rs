@@ -1,0 +1,111 @@
+//! Text as a declared type; a value that does not fit is named by its place.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, StringArray};
+use arrow::compute::{CastOptions, cast_with_options};
+use arrow::datatypes::{DataType, Field};
+
+use crate::fault::{DecodeError, Fault};
+
+/// `text` in the type of `field`. `row` counts the rows before it.
+pub(super) fn typed_column(
+    text: &ArrayRef,
+    field: &Field,
+    row: u64,
+) -> Result<ArrayRef, DecodeError> {
+    let typed = match field.data_type() {
+        DataType::Utf8 => Arc::clone(text),
+        DataType::Binary => {
+            let options = CastOptions::default();
+            cast_with_options(text, &DataType::Binary, &options)?
+        }
+        other => {
+            let trimmed: StringArray = text
+                .as_string::<i32>()
+                .iter()
+                .map(|value| value.map(str::trim))
+                .collect();
+            // Safe: what does not parse becomes null, and shows as a null that was none before.
+            let typed = cast_with_options(&trimmed, other, &CastOptions::default())?;
+            let lost = |index: &usize| {
+                !trimmed.is_null(*index)
+                    && (typed.is_null(*index) || !exact(trimmed.value(*index), other))
+            };
+            if let Some(place) = (0..typed.len()).find(lost) {
+                return Err(Fault::new(
+                    format!("row {}", row + place as u64 + 1),
+                    format!("column '{}' is no {other}", field.name()),
+                )
+                .hint_at("mend the file, declare the column as string and type it in a plugin, or add what stands for nothing to `nulls`")
+                .into());
+            }
+            typed
+        }
+    };
+    if !field.is_nullable() && typed.null_count() > 0 {
+        let place = (0..typed.len())
+            .find(|index| typed.is_null(*index))
+            .unwrap_or_default();
+        return Err(Fault::new(
+            format!("row {}", row + place as u64 + 1),
+            format!(
+                "column '{}' is empty, but declared `not null`",
+                field.name()
+            ),
+        )
+        .hint_at("mend the file, or declare the column nullable and check it with `not_null`")
+        .into());
+    }
+    Ok(typed)
+}
+
+/// Whether the type holds all of the text: arrow rounds decimals, takes the day of a moment for a
+/// date and cuts what is finer than a microsecond.
+fn exact(text: &str, data_type: &DataType) -> bool {
+    let fraction = || {
+        let digits = text.rsplit_once('.').map_or("", |(_, fraction)| fraction);
+        let end = digits
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(digits.len());
+        digits
+            .get(..end)
+            .unwrap_or_default()
+            .trim_end_matches('0')
+            .len()
+    };
+    match data_type {
+        DataType::Decimal128(_, scale) => {
+            !text.contains(['e', 'E'])
+                && usize::try_from(*scale).is_ok_and(|scale| fraction() <= scale)
+        }
+        DataType::Date32 => text.len() <= 10,
+        DataType::Timestamp(_, _) | DataType::Time64(_) => fraction() <= 6,
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_type_holds_all_of_a_text_or_does_not() {
+        let cents = DataType::Decimal128(10, 2);
+        for (text, holds) in [
+            ("1.25", true),
+            ("1.2500", true),
+            ("7", true),
+            ("1.259", false),
+            ("1e3", false),
+        ] {
+            assert_eq!(exact(text, &cents), holds, "{text}");
+        }
+        assert!(exact("2026-01-05", &DataType::Date32));
+        assert!(!exact("2026-01-05T23:00:00", &DataType::Date32));
+        let moment = DataType::Timestamp(arrow::datatypes::TimeUnit::Microsecond, None);
+        assert!(exact("2026-01-05T23:00:00.123456000", &moment));
+        assert!(!exact("2026-01-05T23:00:00.123456789", &moment));
+        assert!(exact("2026-01-05T23:00:00.5+02:00", &moment));
+    }
+}

@@ -1,0 +1,314 @@
+//! JSON: one object a line, or an array of objects.
+
+mod scan;
+
+use arrow::array::RecordBatch;
+use arrow::error::ArrowError;
+use arrow::json::ReaderBuilder;
+use arrow::json::reader::Decoder;
+use bytes::{Buf, Bytes};
+use weir_pipeline::Column;
+
+use crate::Decode;
+use crate::fault::{DecodeError, Fault};
+use crate::types::arrow_schema;
+use scan::{Bad, DEEPEST, Scan};
+
+/// Decodes one file of JSON objects. Fields that are not declared are passed over.
+pub struct Json {
+    decoder: Decoder,
+    scan: Scan,
+    batch_rows: usize,
+    rest: Bytes,
+    /// What is wrong right after `rest`.
+    bad: Option<Bad>,
+    ended: bool,
+    done: bool,
+    /// Rows in the batches given so far.
+    rows: u64,
+}
+
+impl Json {
+    /// A decoder of a file with `columns`, whose batches have at most `batch_rows` rows. With
+    /// `array`, the brackets and commas of an outermost array are passed over.
+    ///
+    /// # Errors
+    /// A column's type is none that JSON values can be turned into.
+    pub fn new(array: bool, columns: &[Column], batch_rows: usize) -> Result<Json, DecodeError> {
+        let batch_rows = batch_rows.max(1);
+        Ok(Json {
+            decoder: ReaderBuilder::new(arrow_schema(columns))
+                .with_batch_size(batch_rows)
+                .build_decoder()?,
+            scan: match array {
+                true => Scan::of_array(),
+                false => Scan::of_lines(),
+            },
+            batch_rows,
+            rest: Bytes::new(),
+            bad: None,
+            ended: false,
+            done: false,
+            rows: 0,
+        })
+    }
+
+    fn advance(&mut self) -> Result<Option<RecordBatch>, Fault> {
+        if !self.rest.is_empty() {
+            let used = self.decoder.decode(&self.rest);
+            let used = used.map_err(|error| self.fault(told(&error)))?;
+            self.rest.advance(used.min(self.rest.len()));
+        }
+        // A full batch is given before anything else is looked at, so that it does not matter where
+        // the bytes were split. The decoder stops of itself there.
+        let full = self.decoder.len() >= self.batch_rows && !self.decoder.has_partial_record();
+        if full || !self.rest.is_empty() {
+            return self.flush();
+        }
+        match self.bad {
+            Some(Bad::Array) => {
+                return Err(Fault::new(
+                    self.place(),
+                    "the array's objects are not set apart by commas, or something stands beside them",
+                )
+                .hint_at("mend the file: it is no JSON array of objects"));
+            }
+            Some(Bad::Deep) => {
+                return Err(Fault::new(
+                    self.place(),
+                    format!("objects and arrays nest deeper than {DEEPEST} levels"),
+                )
+                .hint_at("mend the file, or flatten it before Weir reads it"));
+            }
+            None if !self.ended => return Ok(None),
+            None => {}
+        }
+        if self.scan.is_open() {
+            return Err(
+                Fault::new(self.place(), "the file ends in the middle of an array")
+                    .hint_at("mend the file: it is truncated, fetch it again"),
+            );
+        }
+        let last = self.flush()?;
+        self.done = true;
+        Ok(last)
+    }
+
+    fn flush(&mut self) -> Result<Option<RecordBatch>, Fault> {
+        let batch = self.decoder.flush();
+        let batch = batch.map_err(|error| self.fault(told(&error)))?;
+        self.rows += batch.as_ref().map_or(0, |batch| batch.num_rows() as u64);
+        Ok(batch)
+    }
+
+    fn place(&self) -> String {
+        format!("after row {}", self.rows)
+    }
+
+    fn fault(&self, what: &str) -> Fault {
+        Fault::new(self.place(), what)
+            .hint_at("mend the file, or the `schema` of the step's `read`")
+    }
+}
+
+/// arrow's messages quote the value that did not fit, which must not reach a log: only how they
+/// begin is looked at.
+fn told(error: &ArrowError) -> &'static str {
+    const NO_VALUE: &str = "a column that is declared `not null` has no value";
+    const NO_FIT: &str = "a value does not fit the type that is declared for it";
+    let ArrowError::JsonError(text) = error else {
+        return match error {
+            ArrowError::InvalidArgumentError(text) if text.contains("non-nullable") => NO_VALUE,
+            _ => NO_FIT,
+        };
+    };
+    let begins = |parts: &[&str]| parts.iter().any(|part| text.starts_with(part));
+    if begins(&["Truncated record"]) {
+        "the file ends in the middle of a document"
+    } else if begins(&["Encountered non-UTF-8", "Encountered truncated UTF-8"]) {
+        "the text is not UTF-8"
+    } else if begins(&["Encountered unmasked nulls in non-nullable"]) {
+        NO_VALUE
+    } else if begins(&["expected", "Encountered unexpected"]) {
+        "the text is not JSON, or a value does not fit the type that is declared for it"
+    } else {
+        NO_FIT
+    }
+}
+
+impl Decode for Json {
+    fn push(&mut self, bytes: Bytes) {
+        debug_assert!(self.rest.is_empty() && !self.ended);
+        if self.bad.is_none() {
+            (self.rest, self.bad) = self.scan.pass(bytes);
+        }
+    }
+
+    fn finish(&mut self) {
+        self.ended = true;
+    }
+
+    fn batch(&mut self) -> Result<Option<RecordBatch>, DecodeError> {
+        if self.done {
+            return Ok(None);
+        }
+        let batch = self.advance();
+        self.done |= batch.is_err();
+        Ok(batch?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use weir_pipeline::DataType;
+
+    use super::*;
+
+    fn column(data_type: DataType, nullable: bool) -> [Column; 1] {
+        [Column {
+            name: "a".into(),
+            source: None,
+            data_type,
+            nullable,
+        }]
+    }
+
+    /// The rows of each batch of `text` given in chunks of `size` bytes, or the fault.
+    fn decode(
+        array: bool,
+        columns: &[Column],
+        text: &[u8],
+        size: usize,
+    ) -> Result<Vec<RecordBatch>, String> {
+        let mut json = Json::new(array, columns, 2).unwrap();
+        let mut out = Vec::new();
+        let mut chunks = text.chunks(size);
+        loop {
+            while let Some(batch) = json.batch().map_err(|error| error.to_string())? {
+                out.push(batch);
+            }
+            match chunks.next() {
+                Some(chunk) => json.push(Bytes::copy_from_slice(chunk)),
+                None if json.ended => return Ok(out),
+                None => json.finish(),
+            }
+        }
+    }
+
+    #[track_caller]
+    fn everywhere(
+        array: bool,
+        columns: &[Column],
+        text: &[u8],
+    ) -> Result<Vec<RecordBatch>, String> {
+        let whole = decode(array, columns, text, text.len().max(1));
+        for size in 1..=text.len().min(24) {
+            let split = decode(array, columns, text, size);
+            assert_eq!(split, whole, "in chunks of {size}");
+        }
+        whole
+    }
+
+    #[test]
+    fn objects_become_rows_wherever_they_are_split() {
+        let columns = column(DataType::Int64, true);
+        for (array, text) in [
+            (false, r#"{"a":1} {"a":2,"b":[{"c":"}"}]}{"a":3}"#),
+            (true, r#"{"a":1} {"a":2,"b":[{"c":"}"}]}{"a":3}"#),
+            (true, r#"[{"a":1}, {"a":2,"b":[{"c":"}"}]} ,{"a":3}]"#),
+        ] {
+            let batches = everywhere(array, &columns, text.as_bytes()).unwrap();
+            let rows: Vec<usize> = batches.iter().map(RecordBatch::num_rows).collect();
+            assert_eq!(rows, [2, 1], "{text}");
+        }
+    }
+
+    #[test]
+    fn faults_say_where_and_never_quote() {
+        let nested = format!("{{\"a\":{}", "[".repeat(100_000));
+        let number = DataType::Int64;
+        let list = DataType::List(Box::new(DataType::String));
+        for (array, nullable, data_type, text, why) in [
+            (
+                true,
+                true,
+                &number,
+                r#"[{"a":1},{"a":2},{"a":3}{"a":4}]"#,
+                "after row 2: the array's objects",
+            ),
+            (
+                true,
+                true,
+                &number,
+                r#"[{"a":1},{"a":2},"#,
+                "after row 2: the file ends in the middle of an array",
+            ),
+            (
+                true,
+                true,
+                &number,
+                r#"[{"a":1}"#,
+                "after row 0: the file ends in the middle of an array",
+            ),
+            (
+                false,
+                true,
+                &number,
+                r#"{"a":1} {"a":"#,
+                "after row 0: the file ends in the middle of a document",
+            ),
+            (
+                false,
+                true,
+                &number,
+                r#"{"a":"UTF-8 truncated"}"#,
+                "after row 0: a value does not fit",
+            ),
+            (
+                false,
+                false,
+                &number,
+                r#"{"a":1} {}"#,
+                "after row 0: a column that is declared `not null`",
+            ),
+            (
+                false,
+                true,
+                &number,
+                "{\"a\":1,\"b\":\"\u{1}",
+                "after row 0: the file ends in the middle of a document",
+            ),
+            (
+                false,
+                true,
+                &number,
+                "{a:1}",
+                "after row 0: the text is not JSON",
+            ),
+            (
+                false,
+                true,
+                &number,
+                nested.as_str(),
+                "after row 0: objects and arrays nest deeper than 128 levels",
+            ),
+            (
+                false,
+                true,
+                &list,
+                nested.as_str(),
+                "after row 0: objects and arrays nest deeper than 128 levels",
+            ),
+        ] {
+            let columns = column(data_type.clone(), nullable);
+            let fault = everywhere(array, &columns, text.as_bytes()).unwrap_err();
+            assert!(fault.starts_with(why), "{text:.80}: {fault}");
+        }
+        let split = everywhere(
+            false,
+            &column(DataType::String, true),
+            b"{\"a\":\"\xC3\"}{\"a\":\"\xA9\"}",
+        );
+        assert_eq!(split.unwrap_err(), "after row 0: the text is not UTF-8");
+    }
+}
