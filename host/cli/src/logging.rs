@@ -20,6 +20,9 @@ pub(crate) fn start(args: &LogArgs) -> Result<(), Failure> {
             text.push_str(&format!(",{library}=off"));
         }
     }
+    // It traces each call of a guest with what was passed: words of plugins, past all that bounds and
+    // keeps them.
+    text.push_str(",wasmtime_wasi=warn");
     let filter = EnvFilter::try_new(&text).map_err(|error| {
         Failure::usage(format!("'{}' is no log filter: {error}", args.log))
             .hint("use error, warn, info, debug or trace")

@@ -193,7 +193,7 @@ impl PipelineFile {
     /// value can name.
     pub fn plugin_set(&self, args: &BTreeMap<String, String>) -> Result<PluginSet, Faults> {
         self.check()?;
-        let schemas = SchemaFiles::default();
+        let schemas = self.schemas();
         let sink = Sink::default();
         let mut set: Option<PluginSet> = None;
         for bindings in params::samples_with(&self.params, args, &sink) {
