@@ -275,6 +275,43 @@ fn a_key_can_have_a_password() {
 }
 
 #[test]
+fn keys_of_the_c_program_sign_and_broken_ones_do_not() {
+    let orders = Orders::new();
+    let public = orders.key("acme");
+    let made = fs::read_to_string(orders.scene.path("acme.key")).unwrap();
+    let (comment, key) = made.trim().split_once('\n').unwrap();
+    // The last 32 bytes are a checksum. `minisign -G -W` leaves it empty.
+    let (kept, checksum) = key.split_at(168);
+    let foreign = format!("{comment}\n{kept}{}=\n", "A".repeat(43));
+    assert_eq!(checksum.len(), 44);
+    orders.scene.file("foreign.key", &foreign);
+    orders.sign("keep.wasm", "foreign.key");
+    orders
+        .call(&["plugin", "verify", "keep.wasm", "--key", &public])
+        .expect_code(0);
+    fs::remove_file(orders.scene.path("keep.wasm.minisig")).unwrap();
+
+    let swapped = if kept.ends_with('A') { "B" } else { "A" };
+    let changed = format!("{comment}\n{}{swapped}{checksum}\n", &kept[..167]);
+    let public_file = fs::read_to_string(orders.scene.path("acme.pub")).unwrap();
+    for (text, says) in [
+        (changed.as_str(), "it was changed since it was made"),
+        (public_file.as_str(), "it is not a secret key"),
+        ("", "it is not a secret key"),
+        ("one line", "it is not a secret key"),
+        (&made[..made.len() - 9], "it is not a secret key"),
+    ] {
+        orders.scene.file("broken.key", text);
+        orders
+            .call(&["plugin", "sign", "keep.wasm", "--key", "broken.key"])
+            .expect_code(2)
+            .says(&["cannot use key 'broken.key'", says, "hint: "])
+            .hides(&[kept]);
+    }
+    assert!(!orders.scene.path("keep.wasm.minisig").exists());
+}
+
+#[test]
 fn a_required_signature_is_demanded() {
     let orders = Orders::new();
     let (acme, other) = (orders.key("acme"), orders.key("other"));

@@ -2,6 +2,8 @@
 
 use std::io::Cursor;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use minisign::{SecretKey, SecretKeyBox};
 
 use super::{component, password, signature_of, text};
@@ -53,14 +55,39 @@ fn secret_key(args: &SignArgs) -> Result<SecretKey, Failure> {
     let wrong = |why: &str| {
         Failure::usage(format!("cannot use key '{}': {why}", args.key.display())).hint(hint)
     };
-    let boxed = SecretKeyBox::from_string(&text).map_err(|_| wrong("it is not a secret key"))?;
-    // Only the text says whether there is a password, and only by failing without one.
-    if let Ok(key) = SecretKey::from_unencrypted_box(boxed) {
-        return Ok(key);
+    let no_key = || wrong("it is not a secret key");
+    let bytes = text
+        .lines()
+        .nth(1)
+        .and_then(|line| STANDARD.decode(line.trim()).ok())
+        .filter(|bytes| bytes.len() == KEY_BYTES)
+        .ok_or_else(no_key)?;
+    let boxed = SecretKeyBox::from_string(&text).map_err(|_| no_key())?;
+    match bytes.get(KEY_DERIVATION) {
+        Some(b"Sc") => {
+            let password = password("Password of the key: ")?;
+            boxed
+                .into_secret_key(Some(password))
+                .map_err(|_| wrong("the password is wrong"))
+        }
+        // The C program leaves the checksum of a key without a password empty, which the crate
+        // takes for a corrupted one.
+        Some(b"\0\0") if bytes.ends_with(&[0; CHECKSUM_BYTES]) => {
+            SecretKey::from_bytes(&bytes).map_err(|_| no_key())
+        }
+        Some(b"\0\0") => boxed
+            .into_unencrypted_secret_key()
+            .map_err(|_| wrong("it was changed since it was made")),
+        _ => Err(no_key()),
     }
-    let boxed = SecretKeyBox::from_string(&text).map_err(|_| wrong("it is not a secret key"))?;
-    let password = password("Password of the key: ")?;
-    boxed
-        .into_secret_key(Some(password))
-        .map_err(|_| wrong("the password is wrong, or the file is no secret key"))
 }
+
+/// The length of a secret key.
+const KEY_BYTES: usize = 158;
+
+/// The bytes of a secret key that say how its password becomes a key: `Sc` by scrypt, zeros if it
+/// has none.
+const KEY_DERIVATION: std::ops::Range<usize> = 2..4;
+
+/// A secret key ends with a checksum.
+const CHECKSUM_BYTES: usize = 32;
