@@ -177,9 +177,11 @@ impl Scene {
             .json()
     }
 
-    /// The warehouse, read only.
+    /// The warehouse, to read from.
     pub fn sqlite(&self) -> Connection {
-        Connection::open_with_flags(self.warehouse(), OpenFlags::SQLITE_OPEN_READ_ONLY)
+        // Not read only: after a kill in the middle of a transaction SQLite rolls back what it finds,
+        // for which it has to write.
+        Connection::open_with_flags(self.warehouse(), OpenFlags::SQLITE_OPEN_READ_WRITE)
             .expect("the warehouse opens")
     }
 }
