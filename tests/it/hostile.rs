@@ -52,7 +52,10 @@ fn ends(guest: &str) -> Ends {
         // A stage may demand one row for each; these do not.
         "doubles_rows" | "drops_rows" | "drops_rows_of_one_output" | "reorders_rows" => Ends::Done,
         // Bombs that compile are harmless.
-        "has_20000_functions" | "has_20000_types" | "has_50000_locals" | "has_a_huge_function"
+        "has_20000_functions"
+        | "has_20000_types"
+        | "has_50000_locals"
+        | "has_a_huge_function"
         | "nests_20000_blocks" => Ends::Done,
         "emits_what_it_rejects" | "leaks_by_rejection" | "rejects_in_a_list_of_millions" => {
             Ends::Quarantined
@@ -142,11 +145,22 @@ fn contain(name: &str) {
         Ends::Quarantined => drop(ended.expect_code(3)),
         how @ (Ends::Failed | Ends::Retry) => {
             let codes: &[i32] = if how == Ends::Retry { &[75] } else { &[1, 2] };
-            let ended = ended.expect_code_of(codes).says(&["plugin 'guest'", "hint: "]);
+            let ended = ended
+                .expect_code_of(codes)
+                .says(&["plugin 'guest'", "hint: "]);
             assert!(!ended.stderr.contains('\u{1b}'), "{}", ended.stderr);
-            assert!(commit_logs(&scene.lake()) == logs, "a table has another log than before");
-            let left: Vec<String> = files(&scene).into_iter().filter(|file| !before.contains(file)).collect();
-            assert!(left.is_empty() || before.iter().all(|file| fs::metadata(file).is_ok()), "{left:?}");
+            assert!(
+                commit_logs(&scene.lake()) == logs,
+                "a table has another log than before"
+            );
+            let left: Vec<String> = files(&scene)
+                .into_iter()
+                .filter(|file| !before.contains(file))
+                .collect();
+            assert!(
+                left.is_empty() || before.iter().all(|file| fs::metadata(file).is_ok()),
+                "{left:?}"
+            );
         }
     }
 

@@ -24,9 +24,16 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     })?;
     for folder in COMPONENTS {
         let mut command = workspace.cargo_in(
-folder,
-["clippy", "--workspace", "--lib", "--examples", "--target", WASM],
-);
+            folder,
+            [
+                "clippy",
+                "--workspace",
+                "--lib",
+                "--examples",
+                "--target",
+                WASM,
+            ],
+        );
         stages.command(
             &format!("Run clippy on {folder}"),
             command.args(["--", "-D", "warnings"]),
