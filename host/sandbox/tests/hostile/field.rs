@@ -323,14 +323,7 @@ fn expect_told(guest: &str, error: &SandboxError) {
     assert!(told.contains(&format!("plugin '{guest}'")), "{told}");
     assert!(told.len() < 2048, "{guest}: {} bytes of error", told.len());
     assert!(!told.chars().any(char::is_control), "{told:?}");
-    let fatal = matches!(
-        error,
-        SandboxError::PluginError {
-            kind: weir_sandbox::PluginErrorKind::Fatal,
-            ..
-        }
-    );
-    assert!(error.hint().is_some() || fatal, "{told}: no hint");
+    assert!(error.hint().is_some(), "{told}: no hint");
     if let Some(at) = error.call_site() {
         assert_eq!(at.digest.len(), 12, "{told}");
         let describing = at.stage.is_empty();
