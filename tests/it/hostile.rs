@@ -82,7 +82,7 @@ fn rows(guest: &str) -> u64 {
 }
 
 /// A pipeline of one stage, with the component `guest.wasm`.
-fn pipeline(kind: &str) -> String {
+fn pipeline(kind: &str, writes: &str) -> String {
     format!(
         r#"weir = 1
 name = "visits"
@@ -100,16 +100,30 @@ read = {{ files = "in/*.csv", format = "csv", schema = {{ id = "int64 not null",
 {kind} = "guest"
 grant = {{ columns = ["*"], memory = "16MiB", deadline = "200ms" }}
 
-[[step.write]]
-table = "raw.visits"
-mode = "replace"
-"#
+{writes}"#
     )
 }
 
-fn run(scene: &Scene, kind: &str, component: Vec<u8>) -> Ended {
+/// Where the one output goes.
+const WRITE: &str = r#"[[step.write]]
+table = "raw.visits"
+mode = "replace"
+"#;
+/// Where two outputs go.
+const WRITES: &str = r#"[[step.write]]
+output = "out"
+table = "raw.visits"
+mode = "replace"
+
+[[step.write]]
+output = "second"
+table = "raw.second"
+mode = "replace"
+"#;
+
+fn run(scene: &Scene, kind: &str, writes: &str, component: Vec<u8>) -> Ended {
     scene.file("guest.wasm", component);
-    let pipeline = scene.file("visits.toml", pipeline(kind));
+    let pipeline = scene.file("visits.toml", pipeline(kind, writes));
     scene.run(&pipeline, &[])
 }
 
@@ -135,11 +149,15 @@ fn contain(name: &str) {
     let guest = Guest::named(name).unwrap();
     let scene = Scene::new();
     scene.file("in/v.csv", Visits::rows(0..rows(name)));
-    run(&scene, "transform", weir_roster::honest()).expect_code(0);
+    run(&scene, "transform", WRITE, weir_roster::honest()).expect_code(0);
     let (logs, before) = (commit_logs(&scene.lake()), files(&scene));
 
+    let writes = match name {
+        "drops_rows_of_one_output" => WRITES,
+        _ => WRITE,
+    };
     // No code at all would be a signal: whatever a guest does, it does not bring `weir` down.
-    let ended = run(&scene, stage(name), guest.component());
+    let ended = run(&scene, stage(name), writes, guest.component());
     match ends(name) {
         Ends::Done => drop(ended.expect_code(0)),
         Ends::Quarantined => drop(ended.expect_code(3)),
@@ -164,7 +182,7 @@ fn contain(name: &str) {
         }
     }
 
-    run(&scene, "transform", weir_roster::honest()).expect_code(0);
+    run(&scene, "transform", WRITE, weir_roster::honest()).expect_code(0);
     assert_eq!(scene.count("raw.visits"), rows(name));
 }
 

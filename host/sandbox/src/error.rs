@@ -362,7 +362,7 @@ impl SandboxError {
                 PluginErrorKind::Config => "mend the stage's `config`; `weir plugin inspect` prints what the plugin accepts".into(),
                 PluginErrorKind::Data => "look at the step's input: the plugin cannot use it as a whole".into(),
                 PluginErrorKind::Retry => "run it again".into(),
-                PluginErrorKind::Fatal => return None,
+                PluginErrorKind::Fatal => "the plugin says that it cannot work: tell its author".into(),
             },
             SandboxError::Trap { what, .. } if what.contains("stack") => {
                 "the plugin recurses too deeply; its author must bound the recursion".into()

@@ -1,4 +1,4 @@
-//! Row 10: a hundred thousand rows out of the first one, in one batch.
+//! Row 10: a million rows out of the first one, in one batch.
 
 use hostile::transform::*;
 
@@ -10,7 +10,7 @@ impl Transform for Hostile {
     }
 
     fn process(_: Batch) -> Result<(), Error> {
-        emit(100_000, &[(100_000, 0)], &[b"", &[0; 12_500]]);
+        emit(1_000_000, &[(1_000_000, 0)], &[b"", &[0; 125_000]]);
         Ok(())
     }
 }

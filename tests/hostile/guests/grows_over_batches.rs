@@ -12,7 +12,7 @@ struct Hostile;
 
 impl Transform for Hostile {
     fn process(rows: Batch) -> Result<(), Error> {
-        let kept = std::hint::black_box(vec![1_u8; 2 << 20]);
+        let kept = std::hint::black_box(vec![1_u8; 6 << 20]);
         KEPT.with_borrow_mut(|all| all.push(kept));
         emitting::emit(0, &rows, None);
         Ok(())

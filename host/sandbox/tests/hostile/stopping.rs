@@ -1,6 +1,6 @@
 //! Rows 4 to 6: guests that never come back, that do what cannot be interrupted, or that wait.
 
-use weir_sandbox::{Call, LimitKind, SandboxError};
+use weir_sandbox::{Call, LimitKind};
 
 use crate::field::{Attack, Stop};
 
@@ -20,17 +20,6 @@ macro_rules! overdue {
 #[track_caller]
 fn expect_overdue(guest: &'static str, call: Call, batch: Option<u64>) {
     let outcome = Attack::by(guest).run();
-    // The error says how long it was let run, also where there is no instance to ask.
-    let error = outcome.error.as_ref().expect("it must be stopped");
-    if let SandboxError::Limit {
-        allowed,
-        asked: Some(asked),
-        ..
-    } = error
-    {
-        let bulk = crate::field::bulk(crate::field::MEMORY).as_millis() as u64;
-        assert!(*asked <= allowed + 10 + bulk, "{error}");
-    }
     outcome.stopped_at(call, batch, Stop::Limit(LimitKind::Deadline));
 }
 
