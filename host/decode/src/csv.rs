@@ -203,11 +203,10 @@ impl Csv {
     /// Reads rows until a batch is full or the bytes are used up.
     fn rows(&mut self) -> Result<Option<RecordBatch>, DecodeError> {
         loop {
-            let (whole, open) = self.records.bytes();
-            if self.records.rows() >= self.batch_rows || whole >= FULL_BATCH {
+            if self.is_full() {
                 return self.flush();
             }
-            if open > LONGEST_ROW {
+            if self.records.bytes().1 > LONGEST_ROW {
                 let row = self.row + self.records.rows() as u64 + 1;
                 return Err(Fault::new(format!("row {row}"), "it is longer than 1 GiB")
                     .hint_at("check `quote` and `escape` of the step's `read`: a quote may never be closed")
@@ -225,11 +224,10 @@ impl Csv {
                 }
             } else {
                 // A part at a time, so that a row's length is looked at while it grows.
-                let given = self.rest.get(..self.rest.len().min(FULL_BATCH));
-                let mut input = given.unwrap_or_default();
-                let before = input.len();
-                let read = self.records.read(&mut input);
-                self.rest.advance(before - input.len());
+                let given = self.rest.slice(..self.rest.len().min(FULL_BATCH));
+                let mut input = given.as_ref();
+                let read = self.sound_rows(&mut input);
+                self.rest.advance(given.len() - input.len());
                 read
             };
             match (read, &self.state) {
@@ -244,6 +242,24 @@ impl Csv {
                 }
             }
         }
+    }
+
+    /// Reads rows as long as they have the fields that they should, up to a full batch. There is input.
+    fn sound_rows(&mut self, input: &mut &[u8]) -> Read {
+        let State::Rows(Layout { width, .. }) = self.state else {
+            return Read::More;
+        };
+        loop {
+            let read = self.records.read(input);
+            let on = read == Read::Row(width) && !input.is_empty() && !self.is_full();
+            if !on {
+                return read;
+            }
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.records.rows() >= self.batch_rows || self.records.bytes().0 >= FULL_BATCH
     }
 
     /// Ends the last row, or none. The flag says that it was still open: a quote is.
@@ -324,6 +340,12 @@ impl Csv {
         Ok(Some(batch))
     }
 
+    fn is_null(&self, value: &str) -> bool {
+        // Lengths first, and no comparison of nothing, which is slow out of all proportion.
+        let same = |null: &String| null.len() == value.len() && (value.is_empty() || null == value);
+        self.options.nulls.iter().any(same)
+    }
+
     /// The fields at one position; the error is the field whose bytes are not text by themselves,
     /// counted through the batch.
     fn column(
@@ -344,8 +366,10 @@ impl Csv {
                 .zip(ends.get(field).copied())
                 .and_then(|(start, end)| text.get(start..end))
                 .ok_or(field)?;
-            let null = self.options.nulls.iter().any(|null| null == value);
-            builder.append_option((!null).then_some(value));
+            match self.is_null(value) {
+                true => builder.append_null(),
+                false => builder.append_value(value),
+            }
         }
         Ok(Arc::new(builder.finish()))
     }

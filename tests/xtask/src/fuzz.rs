@@ -227,16 +227,13 @@ impl<'a> Fuzzer<'a> {
     /// The smallest set of inputs that reaches all that the seeds, the kept and the found reach.
     fn minimise(&self, target: &str) -> anyhow::Result<()> {
         let seeds = self.folder.join("seeds").join(target);
-        let arguments = [
-            "run",
-            "--quiet",
-            "--package",
-            "weir-fuzzing",
-            "--example",
-            "seeds",
-        ];
-        let mut command = self.workspace.cargo(arguments);
-        succeed(command.args(["--", target]).arg(&seeds))?;
+        // With the whole workspace's features, as the tests are built.
+        let arguments = ["build", "--quiet", "--workspace", "--example", "seeds"];
+        succeed(&mut self.workspace.cargo(arguments))?;
+        let mut command = self
+            .workspace
+            .command(self.workspace.binary("examples/seeds"));
+        succeed(command.arg(target).arg(&seeds))?;
 
         let kept = self.kept("corpus", target);
         let new = self.folder.join("merged").join(target);
