@@ -10,7 +10,7 @@ use crate::workspace::Workspace;
 
 pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     let nextest = works(&mut workspace.cargo(["nextest", "--version"]));
-    let mut stages = Stages::new("test", if nextest { 8 } else { 7 });
+    let mut stages = Stages::new("test", if nextest { 9 } else { 8 });
     stages.run("Add the wasm target to Rust, if it is missing", || {
         build::wasm_target(workspace)
     })?;
