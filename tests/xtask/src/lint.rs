@@ -8,7 +8,7 @@ use crate::workspace::Workspace;
 const COMPONENTS: [&str; 3] = ["plugins", "tests/guests", "tests/hostile"];
 
 pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
-    let mut stages = Stages::new("lint", 9);
+    let mut stages = Stages::new("lint", 5 + 2 * COMPONENTS.len());
     stages.command(
         "Check the formatting of the host",
         &mut workspace.cargo(["fmt", "--all", "--check"]),
