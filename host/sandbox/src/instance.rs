@@ -1,4 +1,4 @@
-//! A running plugin: the order of its calls, the limits on each, and what a failure becomes.
+//! A running plugin: the order of its calls, and the limits on each.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,21 +6,25 @@ use std::time::Duration;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use futures::future::BoxFuture;
-use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
-use wasmtime_wasi::I32Exit;
+use wasmtime::Store;
 
 use crate::clock::GuestClock;
-use crate::error::{Call, CallSite, KEPT, LimitKind, SandboxError};
+use crate::error::{Call, CallSite, SandboxError};
 use crate::guest_log::{GuestLevel, GuestLog, GuestStream};
 use crate::guest_text::{MAX_TEXT, escape};
 use crate::lower::{self, Lowered, MAX_BATCH_ROWS};
 use crate::model::{BindRequest, Info, Output, Processed, Rule, Usage, World};
 use crate::plugin::Plugin;
 use crate::schema::{check_name, flatten, normalise_schema, unflatten};
-use crate::state::{BoundOutput, Halt, State};
-use crate::terms::{Isolation, RowContract, Terms};
+use crate::state::{BoundOutput, State};
+use crate::terms::{Isolation, Terms};
 use crate::track::{self, Answer, Binding, Guest, RawOutputs};
 use crate::verify::Shape;
+
+mod failure;
+mod rows;
+
+use rows::keeps_rows;
 
 /// Bytes that one host call may copy out of the guest in `describe` and `bind`.
 const SMALL_FUEL: u64 = 8 << 20;
@@ -32,8 +36,6 @@ const MAX_OUTPUTS: usize = 64;
 const MAX_CONFIG_SCHEMA: usize = 1 << 20;
 /// Most columns or rules that a plugin lists.
 const MAX_LISTED: usize = 4096;
-/// What wasmtime says when a host call would copy too much; the error's type is private to it.
-const FUEL_EXHAUSTED: &str = "fuel allocated for hostcalls has been exhausted";
 
 /// How a call into the guest begins, with what it is given.
 type Start<A, T> =
@@ -492,122 +494,6 @@ impl Instance {
         }
     }
 
-    /// What an error of the machinery means.
-    fn failure(&self, call: Call, error: &wasmtime::Error, state: &State) -> SandboxError {
-        self.keep_words(self.meaning(call, error, state))
-    }
-
-    fn meaning(&self, call: Call, error: &wasmtime::Error, state: &State) -> SandboxError {
-        let at = self.site(call);
-        let limits = &self.terms.limits;
-        if let Some(halt) = error.downcast_ref::<Halt>() {
-            return match halt.clone() {
-                Halt::Limit {
-                    which,
-                    allowed,
-                    asked,
-                } => self.over(call, which, allowed, Some(asked)),
-                Halt::BadBatch(why) => SandboxError::BadBatch { at, why },
-                Halt::Contract(why) => SandboxError::Contract { at, why },
-            };
-        }
-        if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() {
-            let allowed = u64::from(self.plugin.sandbox().options().max_instances);
-            return self.over(call, LimitKind::Instances, allowed, None);
-        }
-        let wide = |count: usize| u64::try_from(count).ok();
-        // A guest that was denied memory usually aborts: the denial is the cause, not the trap.
-        if let Some(asked) = state.limiter.memory_denied {
-            return self.over(call, LimitKind::Memory, limits.memory, wide(asked));
-        }
-        if let Some(asked) = state.limiter.table_denied {
-            let allowed = u64::from(limits.table_elements);
-            return self.over(call, LimitKind::Tables, allowed, wide(asked));
-        }
-        if let Some(exit) = error.downcast_ref::<I32Exit>() {
-            return SandboxError::Trap {
-                at,
-                what: format!("called exit with status {}", exit.0),
-            };
-        }
-        if let Some(trap) = error.downcast_ref::<Trap>() {
-            return SandboxError::Trap {
-                at,
-                what: trap_name(*trap),
-            };
-        }
-        let root = error.root_cause().to_string();
-        if root.contains(FUEL_EXHAUSTED) {
-            let allowed = match call {
-                Call::Process | Call::Decode | Call::Finish => self.large_fuel(),
-                Call::Instantiate | Call::Describe | Call::Bind => SMALL_FUEL,
-            };
-            return self.over(call, LimitKind::Hostcall, allowed, None);
-        }
-        SandboxError::Trap {
-            at,
-            what: escape(&root, 256),
-        }
-    }
-
-    /// The error as it may be told: where words are kept, without any text or number that the guest
-    /// had a hand in. Its log has the whole of it.
-    fn keep_words(&self, error: SandboxError) -> SandboxError {
-        if !self.terms.speech.is_kept() {
-            return error;
-        }
-        let told = error.to_string();
-        let kept = || KEPT.to_owned();
-        let error = match error {
-            SandboxError::PluginError { at, kind, .. } => SandboxError::PluginError {
-                at,
-                kind,
-                message: kept(),
-            },
-            SandboxError::BadBatch { at, .. } => SandboxError::BadBatch { at, why: kept() },
-            SandboxError::BadSchema { at, .. } => SandboxError::BadSchema { at, why: kept() },
-            SandboxError::Contract { at, .. } => SandboxError::Contract { at, why: kept() },
-            SandboxError::Trap { at, .. } => SandboxError::Trap { at, what: kept() },
-            SandboxError::Limit {
-                at, which, allowed, ..
-            } => SandboxError::Limit {
-                at,
-                which,
-                // What the run has left depends on what the guest has taken.
-                allowed: if which == LimitKind::RunMemory {
-                    0
-                } else {
-                    allowed
-                },
-                asked: None,
-            },
-            told_as_it_is => return told_as_it_is,
-        };
-        self.log.line(GuestLevel::Warn, GuestStream::Error, &told);
-        error
-    }
-
-    fn over(&self, call: Call, which: LimitKind, allowed: u64, asked: Option<u64>) -> SandboxError {
-        SandboxError::Limit {
-            at: self.site(call),
-            which,
-            allowed,
-            asked,
-        }
-    }
-
-    fn over_wall_clock(&self, call: Call) -> SandboxError {
-        let allowed = millis(self.terms.limits.wall_clock);
-        self.over(call, LimitKind::WallClock, allowed, None)
-    }
-
-    /// A schema that cannot be; the guest that returned it is gone.
-    fn bad_schema(&mut self, call: Call, why: String) -> SandboxError {
-        self.live = None;
-        let at = self.site(call);
-        self.keep_words(SandboxError::BadSchema { at, why })
-    }
-
     fn bad_call(&self, call: Call, why: impl Into<String>) -> SandboxError {
         SandboxError::BadCall {
             at: self.site(call),
@@ -656,79 +542,6 @@ fn checked_outputs(returned: RawOutputs) -> Result<Vec<Output>, String> {
         outputs.push(Output { name, schema });
     }
     Ok(outputs)
-}
-
-/// Whether `given` keeps to `contract`, for `outputs` outputs and `rows` rows of input.
-fn keeps_rows(
-    contract: RowContract,
-    outputs: usize,
-    rows: u32,
-    given: &Processed,
-) -> Result<(), String> {
-    if contract == RowContract::Any {
-        return Ok(());
-    }
-    let rejected = given.rows_found();
-    for output in 0..outputs {
-        // The rows that came out so far are those before `next`, less those rejected.
-        let mut next = 0;
-        let mut rejections = rejected.iter().copied().peekable();
-        let mut missing = 0_u32;
-        let mut skip_to = |row: u32, next: &mut u32| {
-            for absent in *next..row {
-                while rejections.next_if(|rejected| *rejected < absent).is_some() {}
-                if rejections.peek() != Some(&absent) {
-                    missing = missing.saturating_add(1);
-                }
-            }
-            *next = row.saturating_add(1);
-        };
-        for emitted in given
-            .emitted
-            .iter()
-            .filter(|emitted| emitted.output == output)
-        {
-            let count = u32::try_from(emitted.batch.num_rows()).unwrap_or(u32::MAX);
-            for index in 0..count {
-                let row = match &emitted.origin {
-                    None => index,
-                    Some(origin) => usize::try_from(index)
-                        .ok()
-                        .and_then(|index| origin.get(index).copied())
-                        .unwrap_or(u32::MAX),
-                };
-                if row < next {
-                    return Err(format!(
-                        "emitted row {row} twice or out of order; its stage allows `{contract}`"
-                    ));
-                }
-                skip_to(row, &mut next);
-            }
-        }
-        skip_to(rows, &mut next);
-        if contract == RowContract::OneToOne && missing > 0 {
-            return Err(format!(
-                "neither emitted nor rejected {missing} of {rows} rows; its stage demands `{contract}`"
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// A trap in few words.
-fn trap_name(trap: Trap) -> String {
-    match trap {
-        Trap::UnreachableCodeReached => "unreachable".into(),
-        Trap::StackOverflow => "stack overflow".into(),
-        Trap::MemoryOutOfBounds => "memory access out of bounds".into(),
-        Trap::TableOutOfBounds => "table access out of bounds".into(),
-        Trap::IntegerDivisionByZero => "division by zero".into(),
-        Trap::IntegerOverflow => "integer overflow".into(),
-        other => other
-            .to_string()
-            .trim_start_matches("wasm trap: ")
-            .to_owned(),
-    }
 }
 
 fn millis(duration: Duration) -> u64 {
