@@ -24,6 +24,10 @@ const MAX_NAME: usize = 64;
 const MAX_METRICS: usize = 64;
 /// What the host is charged for each batch or finding besides its contents.
 const ITEM_COST: u64 = 256;
+/// What each array of a batch takes besides its buffers, and each buffer besides its bytes, rounded up:
+/// so many columns of no rows are not free.
+const ARRAY_COST: u64 = 256;
+const BUFFER_COST: u64 = 64;
 
 /// Why the host stops a guest in the middle of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -226,7 +230,9 @@ impl State {
                 asked: self.outbox.rows_out,
             });
         }
-        self.charge(ITEM_COST.saturating_add(wide(bound.shape.buffers).saturating_mul(64)))?;
+        let arrays = wide(bound.shape.nodes).saturating_mul(ARRAY_COST);
+        let buffers = wide(bound.shape.buffers).saturating_mul(BUFFER_COST);
+        self.charge(ITEM_COST.saturating_add(arrays).saturating_add(buffers))?;
         Ok(bound)
     }
 

@@ -1,9 +1,11 @@
 //! Rows 1, 2 and 10: batches that are none, numbers that are too large, and little that becomes much.
 
-use serde_json::json;
-use weir_sandbox::{Call, LimitKind};
+use std::time::Duration;
 
-use crate::field::{Attack, OUTPUT, Stop, stopped};
+use serde_json::json;
+use weir_sandbox::{Call, LimitKind, Limits};
+
+use crate::field::{Attack, Stop, stopped};
 
 stopped! {
     offsets_fall => Stop::BadBatch("column 'a': its offsets fall"),
@@ -54,21 +56,29 @@ pub(crate) fn decodes_what_is_no_text() {
     );
 }
 
+/// So much output that what is not charged for would show.
+const MUCH: u64 = 128 << 20;
+
+fn much(limits: &mut Limits) {
+    limits.deadline = Duration::from_secs(10);
+    limits.output_bytes = MUCH;
+}
+
 /// What a column costs the host although it holds nothing is charged for, so that the limit on bytes
 /// bounds the memory of the process.
 #[test]
 pub(crate) fn emits_nothing_for_ever() {
     let outcome = Attack::by("emits_nothing_for_ever")
-        .limits(|limits| limits.deadline = std::time::Duration::from_secs(5))
+        .limits(much)
         .run()
         .stopped(Stop::Limit(LimitKind::OutputBytes));
-    assert!(outcome.usage.bytes_out > OUTPUT);
+    assert!(outcome.usage.bytes_out > MUCH);
 }
 
 #[test]
 pub(crate) fn rejects_for_ever() {
     Attack::by("rejects_for_ever")
-        .limits(|limits| limits.deadline = std::time::Duration::from_secs(5))
+        .limits(much)
         .run()
         .stopped(Stop::Limit(LimitKind::OutputBytes));
 }
