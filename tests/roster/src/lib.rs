@@ -18,6 +18,12 @@
 //!
 //! does not compile if a guest has no test of its name.
 
+#![allow(
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a panic is how a test reports"
+)]
+
 mod made;
 mod text;
 
