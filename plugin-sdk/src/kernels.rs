@@ -9,18 +9,23 @@
 //! blank give null, and a value that does not parse gives null and its row in
 //! [`Parsed::invalid`].
 
+mod blanks;
 mod dates;
+mod floats;
 mod numbers;
 mod rows;
 mod text;
 
 pub use dates::{DateFormat, parse_date};
+pub use floats::round;
 pub use numbers::{parse_decimal, parse_int};
 pub use rows::{rows_breaking, rows_set, rows_where, rows_where_both};
 pub use text::{Case, clean, empty_to_null, trim, upper};
 
 use arrow::array::{Array, ArrowPrimitiveType, PrimitiveArray, StringArray};
 use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer};
+
+use self::blanks::trimmed;
 
 /// What a parser makes of a column of text.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,23 +80,6 @@ fn spans(values: &StringArray) -> impl Iterator<Item = (usize, usize)> {
         &[start, end] => (start as usize, end as usize), // Offsets are not negative.
         _ => (0, 0),
     })
-}
-
-/// The value without the ASCII whitespace around it.
-#[inline]
-fn trimmed(bytes: &[u8], mut start: usize, mut end: usize) -> (usize, usize) {
-    while start < end && is_space(bytes, start) {
-        start += 1;
-    }
-    while start < end && is_space(bytes, end - 1) {
-        end -= 1;
-    }
-    (start, end)
-}
-
-#[inline]
-fn is_space(bytes: &[u8], at: usize) -> bool {
-    bytes.get(at).is_some_and(u8::is_ascii_whitespace)
 }
 
 /// A column's validity, copied only once a row that was valid is cleared.

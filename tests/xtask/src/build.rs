@@ -9,11 +9,16 @@ use crate::workspace::Workspace;
 
 pub(crate) const WASM: &str = "wasm32-wasip2";
 
-/// Adds the wasm target to the toolchain, if it is missing.
+/// Adds the plugins' target to the toolchain, if it is missing.
 pub(crate) fn wasm_target(workspace: &Workspace) -> anyhow::Result<()> {
+    target(workspace, WASM)
+}
+
+/// Adds a target to the toolchain, if it is missing.
+pub(crate) fn target(workspace: &Workspace, target: &str) -> anyhow::Result<()> {
     let output = workspace
         .command("rustc")
-        .args(["--print", "target-libdir", "--target", WASM])
+        .args(["--print", "target-libdir", "--target", target])
         .output()
         .context("cannot start rustc")?;
     let libraries = String::from_utf8(output.stdout)?;
@@ -22,11 +27,11 @@ pub(crate) fn wasm_target(workspace: &Workspace) -> anyhow::Result<()> {
     }
     if !works(workspace.command("rustup").arg("--version")) {
         bail!(
-            "this Rust has no target {WASM}, and rustup, which could add it, is not installed\n\
+            "this Rust has no target {target}, and rustup, which could add it, is not installed\n\
              hint: install Rust from https://rustup.rs, or the target by the means Rust came with"
         );
     }
-    succeed(workspace.command("rustup").args(["target", "add", WASM]))
+    succeed(workspace.command("rustup").args(["target", "add", target]))
 }
 
 /// Builds the plugins to `plugins/target/wasm32-wasip2/release/*.wasm`.
@@ -45,6 +50,7 @@ pub(crate) fn hostile(workspace: &Workspace) -> anyhow::Result<()> {
     succeed(&mut workspace.cargo_in("tests/hostile", arguments))
 }
 
-fn components(workspace: &Workspace, folder: &str) -> anyhow::Result<()> {
+/// Builds the components of a workspace.
+pub(crate) fn components(workspace: &Workspace, folder: &str) -> anyhow::Result<()> {
     succeed(&mut workspace.cargo_in(folder, ["build", "--release", "--target", WASM]))
 }

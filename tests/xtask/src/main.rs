@@ -7,8 +7,9 @@
 //! - [`stages`]: running commands, one after the other, in plain words.
 //! - [`build`]: the wasm target, the plugins, the test guests.
 //! - [`services`]: programs of others that the tests start.
-//! - [`demo`], [`mod@test`], [`lint`], [`fuzz`]: the larger commands.
+//! - [`demo`], [`mod@test`], [`lint`], [`fuzz`], [`bench`]: the larger commands.
 
+mod bench;
 mod build;
 mod demo;
 mod fuzz;
@@ -62,6 +63,12 @@ enum Command {
         /// Compile everything with all optimisation, which takes half an hour on two cores
         #[arg(long)]
         release: bool,
+        /// Measure the sandbox instead, beside native code, Arrow IPC and arrow-udf-runtime
+        #[arg(long, conflicts_with = "release")]
+        sandbox: bool,
+        /// Rounds of `--sandbox`; every case has one turn in each
+        #[arg(long, requires = "sandbox", default_value_t = 101)]
+        rounds: usize,
     },
 }
 
@@ -81,43 +88,11 @@ fn main() -> anyhow::Result<()> {
                 .current_dir(std::env::current_dir()?);
             stages::succeed(&mut command)
         }
-        Command::Bench { release } => bench(&workspace, release),
+        Command::Bench {
+            sandbox: true,
+            rounds,
+            ..
+        } => bench::sandbox(&workspace, rounds),
+        Command::Bench { release, .. } => bench::pipeline(&workspace, release),
     }
-}
-
-fn bench(workspace: &Workspace, release: bool) -> anyhow::Result<()> {
-    // The profile of daily work optimises what runs per row, so its figures are near a release's.
-    let profile = if release { "release" } else { "dev" };
-    let bench = |package: &str, bench: &str| {
-        let arguments = ["bench", "--profile", profile, "--package", package];
-        let mut command = workspace.cargo(arguments);
-        command.args(["--bench", bench]);
-        command
-    };
-    let mut stages = Stages::new("bench", 6);
-    stages.run("Add the wasm target, if it is missing", || {
-        build::wasm_target(workspace)
-    })?;
-    stages.run("Build the plugins", || build::plugins(workspace))?;
-    stages.command(
-        "Build weir",
-        &mut workspace.cargo(["build", "--profile", profile, "--package", "weir"]),
-    )?;
-    stages.command(
-        "Measure what a crossing into the sandbox costs",
-        &mut bench("weir-sandbox", "crossing"),
-    )?;
-    stages.command(
-        "Measure a transform natively and in the sandbox",
-        &mut bench("weir-sandbox", "transform"),
-    )?;
-    stages.command(
-        "Measure the whole pipeline on a million drug events",
-        &mut bench("weir-tests", "pipeline"),
-    )?;
-    stages.finish();
-    eprintln!(
-        "The figures are above. They are published in README.md, with the machine they are from."
-    );
-    Ok(())
 }

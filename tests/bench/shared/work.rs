@@ -1,0 +1,48 @@
+//! Which of the measured transforms a guest or a native call is to run.
+
+use serde::{Deserialize, Serialize};
+use weir_plugin::schemars::{self, JsonSchema};
+
+use crate::{kernels, transforms};
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
+
+/// A transform, as the guest's configuration names it.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Work {
+    /// Gives the batch back.
+    Identity,
+    /// Trims and upper-cases a name and rounds an amount, row by row.
+    Tidy,
+    /// The same with the SDK's kernels over whole columns.
+    TidyKernels,
+    /// Settles claims, row by row.
+    Settle,
+}
+
+impl Work {
+    /// The schema of what it returns, for rows of schema `input`.
+    pub(crate) fn output(self, input: &SchemaRef) -> SchemaRef {
+        match self {
+            Work::Identity => input.clone(),
+            Work::Tidy | Work::TidyKernels => transforms::tidied(),
+            Work::Settle => transforms::settled(),
+        }
+    }
+
+    /// Does it.
+    pub(crate) fn run(
+        self,
+        rows: &RecordBatch,
+        output: &SchemaRef,
+    ) -> Result<RecordBatch, ArrowError> {
+        match self {
+            Work::Identity => Ok(rows.clone()),
+            Work::Tidy => transforms::tidy(rows, output),
+            Work::TidyKernels => kernels::tidy(rows, output),
+            Work::Settle => transforms::settle(rows, output),
+        }
+    }
+}
