@@ -82,6 +82,9 @@
 //! - [`log`], [`metric`], [`secret`]: a line in its log, an addition to a counter, a granted secret.
 //! - [`testing`]: runs a plugin natively under the contract's rules.
 //!
+//! Components use an allocator of the SDK's (`memory`, private), made for many short strings. A plugin
+//! that brings its own turns the default feature `allocator` off.
+//!
 //! The contract itself is `wit/0.1`; `wire` (private) carries batches across as Arrow buffers.
 
 #[doc(hidden)]
@@ -97,11 +100,19 @@ pub mod guest;
 mod host;
 mod info;
 pub mod kernels;
+#[cfg(any(test, all(target_family = "wasm", feature = "allocator")))]
+#[expect(unsafe_code, reason = "an allocator hands out raw memory")]
+mod memory;
 mod rejections;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
 mod transform;
 mod wire;
+
+/// Components allocate with it, unless the feature `allocator` is off.
+#[cfg(all(target_family = "wasm", feature = "allocator"))]
+#[global_allocator]
+static ALLOCATOR: memory::Bins = memory::Bins::new();
 
 pub use arrow;
 pub use schemars;

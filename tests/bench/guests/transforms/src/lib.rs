@@ -1,6 +1,5 @@
 //! The measured transforms as a plugin that uses Weir's SDK.
 
-use weir_plugin::arrow;
 use weir_plugin::prelude::*;
 
 #[path = "../../../shared/kernels.rs"]
