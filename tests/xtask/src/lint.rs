@@ -7,13 +7,16 @@ use crate::workspace::Workspace;
 /// The workspaces of WebAssembly components.
 const COMPONENTS: [&str; 3] = ["plugins", "tests/guests", "tests/hostile"];
 
+/// The workspaces of the sandbox's benchmarks, which CI does not build.
+const BENCHES: [&str; 3] = ["tests/bench/guests", "tests/bench/sandbox", "tests/bench/peers"];
+
 pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
-    let mut stages = Stages::new("lint", 5 + 2 * COMPONENTS.len());
+    let mut stages = Stages::new("lint", 5 + 2 * COMPONENTS.len() + BENCHES.len());
     stages.command(
         "Check the formatting of the host",
         &mut workspace.cargo(["fmt", "--all", "--check"]),
     )?;
-    for folder in COMPONENTS {
+    for folder in COMPONENTS.into_iter().chain(BENCHES) {
         stages.command(
             &format!("Check the formatting of {folder}"),
             &mut workspace.cargo_in(folder, ["fmt", "--all", "--check"]),
