@@ -8,7 +8,11 @@ use crate::workspace::Workspace;
 const COMPONENTS: [&str; 3] = ["plugins", "tests/guests", "tests/hostile"];
 
 /// The workspaces of the sandbox's benchmarks, which CI does not build.
-const BENCHES: [&str; 3] = ["tests/bench/guests", "tests/bench/sandbox", "tests/bench/peers"];
+const BENCHES: [&str; 3] = [
+    "tests/bench/guests",
+    "tests/bench/sandbox",
+    "tests/bench/peers",
+];
 
 pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     let mut stages = Stages::new("lint", 5 + 2 * COMPONENTS.len() + BENCHES.len());
