@@ -245,12 +245,8 @@ impl Sandboxed {
                 vec![Arc::new(column)],
             )?)
         };
-        let mut instance = self.instance(
-            IPC,
-            work,
-            &wrap(encode(batch)?)?,
-            Isolation::Partition,
-        )?;
+        let mut instance =
+            self.instance(IPC, work, &wrap(encode(batch)?)?, Isolation::Partition)?;
         let (runtime, batch) = (self.runtime.clone(), batch.clone());
         Ok(Box::new(move |repeats| {
             timed(repeats, || {
