@@ -24,7 +24,6 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use stages::Stages;
 use workspace::Workspace;
 
 #[derive(Parser)]
