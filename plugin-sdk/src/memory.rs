@@ -183,7 +183,7 @@ mod tests {
                     0 => unsafe { bins.alloc_zeroed(layout) },
                     _ => unsafe { bins.alloc(layout) },
                 };
-                assert!(!block.is_null() && block as usize % align == 0);
+                assert!(!block.is_null() && (block as usize).is_multiple_of(align));
                 assert!(
                     choice != 0 || holds(&(block, layout, 0), size),
                     "not zeroed"

@@ -104,9 +104,9 @@ mod tests {
 
     #[test]
     fn nulls_and_slices_stay() {
-        let array = Float64Array::from(vec![Some(1.255), None, Some(-3.144), None, Some(2.0)]);
+        let array = Float64Array::from(vec![Some(1.255), None, Some(-3.284), None, Some(2.0)]);
         let rounded = round(&array.slice(1, 3), 2);
-        assert_eq!(rounded, Float64Array::from(vec![None, Some(-3.14), None]));
+        assert_eq!(rounded, Float64Array::from(vec![None, Some(-3.28), None]));
         assert_eq!(round(&array.slice(0, 0), 2).len(), 0);
     }
 }
