@@ -24,6 +24,10 @@ pub const MAX_COMPONENT: u64 = 64 << 20;
 const GUEST_STACK: usize = 1 << 20;
 /// Stack of a call: the guest's, and as much again for the host functions it calls.
 const CALL_STACK: usize = 2 << 20;
+/// Bytes at the beginning of a memory that are cleared by writing zeros when its instance is gone, and
+/// stay with the process; what is beyond goes back to the system. A fresh instance for each batch would
+/// else fault in again every page it touches.
+const KEPT_RESIDENT: usize = 1 << 20;
 /// The prefix of every interface of the contract.
 const CONTRACT: &str = "weir:plugin/";
 
@@ -355,6 +359,8 @@ pub(crate) fn config(options: &SandboxOptions) -> Config {
         .max_memories_per_module(4)
         .max_tables_per_module(16)
         .table_elements(200_000)
+        .linear_memory_keep_resident(KEPT_RESIDENT)
+        .table_keep_resident(KEPT_RESIDENT)
         .max_component_instance_size(4 << 20)
         .max_core_instance_size(1 << 20)
         .max_memory_size(
