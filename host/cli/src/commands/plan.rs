@@ -259,6 +259,29 @@ fn schema_json(schema: &Schema) -> Value {
         .collect()
 }
 
+/// The terms of a stage's plugin, with what it is and where it is from.
+fn grant_json(stage: u32, call: &PluginCall) -> Value {
+    let about = json!({
+        "stage": stage,
+        "plugin": call.plugin.name(),
+        "world": call.plugin.world().to_string(),
+        "digest": call.plugin.digest(),
+        "source": call.provenance.source,
+        "signer": call.provenance.signer,
+        "locked": call.provenance.locked,
+        "imports": call.plugin.imports(),
+        "config": call.bind.config,
+        "terms_digest": digest(call),
+    });
+    match (about, json!(TermsRecord::of(call))) {
+        (Value::Object(mut about), Value::Object(terms)) => {
+            about.extend(terms);
+            Value::Object(about)
+        }
+        (about, _) => about,
+    }
+}
+
 fn json(plan: &Plan) -> Value {
     let steps: Vec<Value> = plan
         .steps
@@ -275,20 +298,7 @@ fn json(plan: &Plan) -> Value {
                 .iter()
                 .flat_map(|segment| &segment.stages)
                 .filter_map(|stage| match &stage.work {
-                    PlannedWork::Plugin(call) => {
-                        let mut grant = json!(TermsRecord::of(call));
-                        grant["stage"] = json!(stage.fate.stage + 1);
-                        grant["plugin"] = json!(call.plugin.name());
-                        grant["world"] = json!(call.plugin.world().to_string());
-                        grant["digest"] = json!(call.plugin.digest());
-                        grant["source"] = json!(call.provenance.source);
-                        grant["signer"] = json!(call.provenance.signer);
-                        grant["locked"] = json!(call.provenance.locked);
-                        grant["imports"] = json!(call.plugin.imports());
-                        grant["config"] = json!(call.bind.config);
-                        grant["terms_digest"] = json!(digest(call));
-                        Some(grant)
-                    }
+                    PlannedWork::Plugin(call) => Some(grant_json(stage.fate.stage + 1, call)),
                     PlannedWork::Checks(_) => None,
                 })
                 .collect();
