@@ -192,6 +192,7 @@ fn terms_are_shown_on_a_page_and_recorded() {
         ("guest-log", "open"),
         ("columns", "clock = true, columns"),
         ("\"adds\"", "\"adds_changes\""),
+        ("contract =", "on_fail = \"drop\"\ncontract ="),
     ] {
         let other = plan(&scene, &stages.replace(old, new), &["--terms"]).expect_code(0);
         assert_ne!(digest(&other.stdout), digest(&page), "{old} to {new}");
@@ -207,6 +208,7 @@ fn kept_words_are_in_the_guest_log_only() {
         ("error", 1, "fatal error: why"),
         ("exit", 1, "called exit with status 1"),
         ("log", 0, "line 1\\\\nforged"),
+        ("print", 0, "line 99"),
         ("reject", 3, "odd: it is odd"),
     ] {
         let scene = scene();
@@ -218,8 +220,16 @@ fn kept_words_are_in_the_guest_log_only() {
         };
         let file = visits.write(&scene);
         let mut command = scene.run_command(&file, &[("landing", "in")]);
-        command.args(["--log", "trace", "--log-file"]).arg(&log);
-        let words = [CANARY, "why\\u{7}", "status 1", "forged", "it is odd"];
+        let filter = "trace,wasmtime_wasi_io=trace,wasmtime_wasi::p2=trace";
+        command.args(["--log", filter, "--log-file"]).arg(&log);
+        let words = [
+            CANARY,
+            "why\\u{7}",
+            "status 1",
+            "forged",
+            "it is odd",
+            "line 99",
+        ];
         Ended::from(command.output().expect("weir starts"))
             .expect_code(code)
             .hides(&words);

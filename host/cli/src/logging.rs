@@ -4,8 +4,12 @@ use std::fs::OpenOptions;
 use std::io::IsTerminal;
 use std::sync::Mutex;
 
-use tracing_subscriber::EnvFilter;
+use tracing::Level;
+use tracing_subscriber::filter::{FilterExt, FilterFn};
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 use crate::args::{LogArgs, LogFormat};
 use crate::failure::Failure;
@@ -20,9 +24,6 @@ pub(crate) fn start(args: &LogArgs) -> Result<(), Failure> {
             text.push_str(&format!(",{library}=off"));
         }
     }
-    // It traces each call of a guest with what was passed: words of plugins, past all that bounds and
-    // keeps them.
-    text.push_str(",wasmtime_wasi=warn");
     let filter = EnvFilter::try_new(&text).map_err(|error| {
         Failure::usage(format!("'{}' is no log filter: {error}", args.log))
             .hint("use error, warn, info, debug or trace")
@@ -47,13 +48,25 @@ pub(crate) fn start(args: &LogArgs) -> Result<(), Failure> {
             (BoxMakeWriter::new(Mutex::new(file)), false)
         }
     };
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    // It traces each call of a guest with what was passed: words of plugins, past all that bounds and
+    // keeps them. No filter brings that back.
+    let no_guest_calls = FilterFn::new(|metadata| {
+        let traced = ["wasmtime_wasi", "wit-bindgen"];
+        *metadata.level() <= Level::WARN
+            || !traced
+                .iter()
+                .any(|target| metadata.target().starts_with(target))
+    });
+    let layer = tracing_subscriber::fmt::layer()
         .with_writer(writer)
         .with_ansi(colour);
-    match args.log_format {
-        LogFormat::Text => subscriber.init(),
-        LogFormat::Json => subscriber.json().init(),
-    }
+    let layer: Box<dyn Layer<Registry> + Send + Sync> = match args.log_format {
+        LogFormat::Text => layer.boxed(),
+        LogFormat::Json => layer.json().boxed(),
+    };
+    let filter = filter.and(no_guest_calls);
+    tracing_subscriber::registry()
+        .with(layer.with_filter(filter))
+        .init();
     Ok(())
 }

@@ -141,7 +141,11 @@ impl StdError for Error {
             {
                 Some(source.as_ref())
             }
-            _ => None,
+            // The compiler's reason, or how an item differs from the contract.
+            Some(source) => source
+                .downcast_ref::<SandboxError>()
+                .and_then(SandboxError::source),
+            None => None,
         }
     }
 }

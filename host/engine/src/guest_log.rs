@@ -79,6 +79,12 @@ impl GuestLogFile {
                 builder.mode(0o700);
             }
             builder.create(folder)?;
+            // It may have been there before, open to others.
+            #[cfg(unix)]
+            {
+                use std::os::unix::fs::PermissionsExt;
+                fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
+            }
         }
         let mut options = OpenOptions::new();
         options.create(true).append(true);

@@ -1,11 +1,14 @@
 //! The terms of a plugin's stage as they are shown, recorded and signed for.
 
+use std::collections::BTreeMap;
+
+use arrow::datatypes::Schema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use weir_pipeline::GuestText;
+use weir_pipeline::{GuestText, StageAction};
 
-use crate::plan::hex;
+use crate::plan::{PlannedStage, PlannedStep, hex};
 use crate::segment::{Joining, PluginCall, PluginRole};
 use crate::types::type_text;
 
@@ -100,16 +103,65 @@ impl TermsRecord {
     }
 }
 
-/// What somebody signs for when they sign for the terms of `call`: hex of the SHA-256 of a JSON text
-/// with the pipeline and step, the component's digest, its configuration and these terms. It changes when any of
-/// them does.
-pub fn digest(call: &PluginCall) -> String {
+/// What somebody signs for when they sign for the terms of the plugin `call` of a stage: hex of the
+/// SHA-256 of a JSON text with all that `weir plan --terms` shows of it. It changes when any of that
+/// does: the component and where it is from, its configuration, the types of what it is given and gives
+/// back, the terms, and what becomes of its rows.
+pub fn digest(step: &PlannedStep, stage: &PlannedStage, call: &PluginCall) -> String {
+    let columns = |schema: &Schema| -> Vec<String> {
+        schema
+            .fields()
+            .iter()
+            .map(|field| {
+                let null = if field.is_nullable() { "" } else { " not null" };
+                format!("{} {}{null}", field.name(), type_text(field.data_type()))
+            })
+            .collect()
+    };
+    let gives: Vec<Vec<String>> = match &call.role {
+        PluginRole::Transform { emitted, .. } => {
+            emitted.iter().map(|schema| columns(schema)).collect()
+        }
+        PluginRole::Check => Vec::new(),
+    };
+    // Where secrets are read from; their values are no part of it.
+    let at = usize::try_from(stage.fate.stage).unwrap_or(usize::MAX);
+    let secrets: BTreeMap<&String, String> = match step.step.stages.get(at).map(|s| &s.action) {
+        Some(StageAction::Transform(plugin) | StageAction::PluginCheck(plugin)) => {
+            let sources = plugin.grant.secrets.iter();
+            sources
+                .map(|(name, source)| (name, format!("{source:?}")))
+                .collect()
+        }
+        _ => BTreeMap::new(),
+    };
+    let writes: Vec<String> = step
+        .writes
+        .iter()
+        .map(|write| {
+            format!(
+                "{} {:?} {:?}",
+                write.target.display(),
+                write.mode,
+                write.scope
+            )
+        })
+        .collect();
     let text = json!({
         "pipeline": call.bind.pipeline,
         "step": call.bind.step,
         "component": call.plugin.digest(),
+        "source": call.provenance.source,
+        "signer": call.provenance.signer,
         "config": call.bind.config,
+        "is_given": columns(&call.bind.input),
+        "gives": gives,
         "terms": TermsRecord::of(call),
+        "rules": call.terms.contract.rules,
+        "secrets": secrets,
+        "on_fail": format!("{:?}", stage.fate.action),
+        "quarantine": step.quarantine.as_ref().map(|plan| plan.name.to_string()),
+        "writes": writes,
     })
     .to_string();
     hex(&Sha256::digest(text.as_bytes()), 64)

@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 use wasmtime::Engine;
 
 use crate::error::{SandboxError, Source};
+use crate::guest_text::{MAX_TEXT, escape};
 use crate::sandbox::{MAX_COMPONENT, SandboxOptions, config};
 
 /// The first argument of a program that is to be a compiler.
@@ -119,8 +120,15 @@ impl ChildCompiler {
                 let complaint = complaint.unwrap_or_default();
                 Err(SandboxError::Compile {
                     plugin: plugin.to_owned(),
-                    source: Source::from(String::from_utf8_lossy(&complaint).into_owned()),
+                    source: Source::from(escape(&String::from_utf8_lossy(&complaint), MAX_TEXT)),
                 })
+            }
+            Some(status) if status.code() == Some(CANNOT_LIMIT) => {
+                let complaint = complaint.unwrap_or_default();
+                Err(broken(
+                    "the compiler cannot limit itself",
+                    std::io::Error::other(String::from_utf8_lossy(&complaint).into_owned()),
+                ))
             }
             ended => Err(SandboxError::CompileLimit {
                 plugin: plugin.to_owned(),
@@ -156,10 +164,11 @@ fn how_it_ended(status: Option<ExitStatus>) -> String {
     {
         use std::os::unix::process::ExitStatusExt;
         let signal = status.signal();
-        if signal == Some(rustix::process::Signal::XCPU.as_raw())
-            || signal == Some(rustix::process::Signal::KILL.as_raw())
-        {
+        if signal == Some(rustix::process::Signal::XCPU.as_raw()) {
             return "its processor time ran out".to_owned();
+        }
+        if signal == Some(rustix::process::Signal::KILL.as_raw()) {
+            return "it was killed: its processor time or the machine's memory ran out".to_owned();
         }
         if signal == Some(rustix::process::Signal::ABORT.as_raw()) {
             return "its memory ran out".to_owned();
@@ -182,6 +191,8 @@ fn read_at_most(from: Option<impl Read>, most: u64) -> std::io::Result<Vec<u8>> 
 
 /// Exit code of a child that read the component and refuses it.
 const REFUSED: i32 = 65;
+/// Exit code of a child that could not limit itself.
+const CANNOT_LIMIT: i32 = 71;
 
 /// What a child is told.
 struct Settings {
@@ -221,8 +232,8 @@ pub fn compiler_main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode 
         return ExitCode::from(2);
     };
     if let Err(error) = limit_self(&settings) {
-        eprintln!("cannot limit the compiler: {error}");
-        return ExitCode::FAILURE;
+        eprint!("{error}");
+        return ExitCode::from(u8::try_from(CANNOT_LIMIT).unwrap_or(1));
     }
     match compile_stdin(&settings) {
         Ok(()) => ExitCode::SUCCESS,
@@ -252,13 +263,15 @@ fn compile_stdin(settings: &Settings) -> wasmtime::Result<()> {
 
 #[cfg(unix)]
 fn limit_self(settings: &Settings) -> std::io::Result<()> {
-    use rustix::process::{Resource, Rlimit, setrlimit};
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    // What weir itself was held to holds for its children too, and cannot be raised.
     let limit = |resource, most: u64, hard: u64| {
+        let given = getrlimit(resource).maximum.unwrap_or(u64::MAX);
         setrlimit(
             resource,
             Rlimit {
-                current: Some(most),
-                maximum: Some(hard),
+                current: Some(most.min(given)),
+                maximum: Some(hard.min(given)),
             },
         )
     };

@@ -1,13 +1,14 @@
 //! Batches on their way in: encodings unpacked, slices compacted, cut to a size a guest can take.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::types::{Int16Type, Int32Type, Int64Type, RunEndIndexType};
 use arrow::array::{
-    Array, ArrayRef, AsArray, GenericListArray, OffsetSizeTrait, RecordBatch, RunArray,
+    Array, ArrayRef, AsArray, GenericListArray, OffsetSizeTrait, RecordBatch, RunArray, UInt64Array,
 };
-use arrow::buffer::{Buffer, OffsetBuffer};
-use arrow::compute::cast;
+use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer};
+use arrow::compute::{cast, take};
 use arrow::datatypes::{DataType, Field, Schema, UInt64Type};
 
 use crate::verify::Node;
@@ -221,7 +222,7 @@ pub(crate) fn lower(batch: &RecordBatch, bound: &Schema) -> Result<Lowered, Stri
                 field.name()
             ));
         }
-        push(&plain(column, field)?, field, &mut out)?;
+        push(&plain(column, field)?, field, None, &mut out)?;
     }
     Ok(out)
 }
@@ -282,7 +283,14 @@ fn unpacks_to(given: &DataType, bound: &DataType) -> bool {
     }
 }
 
-fn push(array: &dyn Array, field: &Field, out: &mut Lowered) -> Result<(), String> {
+/// Adds `array` to `out`. What lies under a null, its own or one of the structs around it (`above`),
+/// is cleared: a query may have hidden a value by nothing but its validity bit.
+fn push(
+    array: &dyn Array,
+    field: &Field,
+    above: Option<&NullBuffer>,
+    out: &mut Lowered,
+) -> Result<(), String> {
     let narrow = |count: usize| {
         u32::try_from(count).map_err(|_| format!("column '{}' is too long", field.name()))
     };
@@ -295,25 +303,46 @@ fn push(array: &dyn Array, field: &Field, out: &mut Lowered) -> Result<(), Strin
             Some(nulls) => nulls.inner().sliced(),
             None => Buffer::default(),
         });
+    let seen = NullBuffer::union(array.nulls(), above).filter(|nulls| nulls.null_count() > 0);
+    let seen = seen.as_ref();
     match array.data_type() {
-        DataType::Boolean => out.buffers.push(array.as_boolean().values().sliced()),
+        DataType::Boolean => {
+            let values = array.as_boolean().values();
+            out.buffers.push(match seen {
+                Some(seen) => (values & seen.inner()).sliced(),
+                None => values.sliced(),
+            });
+        }
         DataType::Utf8 => {
             let strings = array.as_string::<i32>();
-            push_variable(strings.offsets(), strings.values(), out);
+            push_variable(strings.offsets(), strings.values(), seen, out);
         }
         DataType::Binary => {
             let binary = array.as_binary::<i32>();
-            push_variable(binary.offsets(), binary.values(), out);
+            push_variable(binary.offsets(), binary.values(), seen, out);
         }
         DataType::List(item) => {
             let lists = array.as_list::<i32>();
-            let (first, length) = window(lists.offsets());
-            out.buffers.push(rebase(lists.offsets()));
-            push(&lists.values().slice(first, length), item, out)?;
+            let kept = seen.and_then(|seen| kept_ranges(lists.offsets(), seen));
+            let values = match kept {
+                None => {
+                    let (first, length) = window(lists.offsets());
+                    out.buffers.push(rebase(lists.offsets()));
+                    lists.values().slice(first, length)
+                }
+                Some((offsets, ranges)) => {
+                    out.buffers.push(offsets);
+                    let items = ranges.into_iter().flatten().map(wide);
+                    let items = items.collect::<UInt64Array>();
+                    take(lists.values(), &items, None)
+                        .map_err(|_| format!("column '{}' cannot be cut", field.name()))?
+                }
+            };
+            push(&values, item, None, out)?;
         }
         DataType::Struct(fields) => {
             for (child, field) in array.as_struct().columns().iter().zip(fields) {
-                push(child, field, out)?;
+                push(child, field, seen, out)?;
             }
         }
         other => {
@@ -325,17 +354,95 @@ fn push(array: &dyn Array, field: &Field, out: &mut Lowered) -> Result<(), Strin
                 .buffers()
                 .first()
                 .ok_or_else(|| format!("column '{}' has no values", field.name()))?;
-            out.buffers
-                .push(values.slice_with_length(data.offset() * width, array.len() * width));
+            let values = values.slice_with_length(data.offset() * width, array.len() * width);
+            out.buffers.push(match seen {
+                Some(seen) => cleared(values, width, seen),
+                None => values,
+            });
         }
     }
     Ok(())
 }
 
-fn push_variable(offsets: &OffsetBuffer<i32>, values: &Buffer, out: &mut Lowered) {
-    let (first, length) = window(offsets);
-    out.buffers.push(rebase(offsets));
-    out.buffers.push(values.slice_with_length(first, length));
+/// The rows that are not seen.
+fn hidden(seen: &NullBuffer) -> BooleanBuffer {
+    !seen.inner()
+}
+
+/// Values of `width` bytes with zeros where they are not seen; as they are if they are zero there.
+fn cleared(values: Buffer, width: usize, seen: &NullBuffer) -> Buffer {
+    let hidden = hidden(seen);
+    let at = |row: usize| row * width..(row + 1) * width;
+    let clear = |row| {
+        values
+            .get(at(row))
+            .is_none_or(|value| value.iter().all(|byte| *byte == 0))
+    };
+    if hidden.set_indices().all(clear) {
+        return values;
+    }
+    let mut out = values.to_vec();
+    for row in hidden.set_indices() {
+        if let Some(value) = out.get_mut(at(row)) {
+            value.fill(0);
+        }
+    }
+    out.into()
+}
+
+/// Offsets in which rows that are not seen are empty, and the ranges of values that are left; none if
+/// those rows are empty already.
+fn kept_ranges(
+    offsets: &OffsetBuffer<i32>,
+    seen: &NullBuffer,
+) -> Option<(Buffer, Vec<Range<usize>>)> {
+    let length = |row: usize| match (offsets.get(row), offsets.get(row + 1)) {
+        (Some(start), Some(end)) => end - start,
+        _ => 0,
+    };
+    if hidden(seen).set_indices().all(|row| length(row) == 0) {
+        return None;
+    }
+    let mut end = 0_i32;
+    let mut rebuilt = Vec::with_capacity(offsets.len());
+    rebuilt.push(end);
+    for row in 0..seen.len() {
+        if seen.is_valid(row) {
+            end += length(row);
+        }
+        rebuilt.push(end);
+    }
+    let ranges = seen
+        .valid_slices()
+        .filter_map(|(start, stop)| {
+            let (first, last) = (offsets.get(start)?, offsets.get(stop)?);
+            Some(usize::try_from(*first).ok()?..usize::try_from(*last).ok()?)
+        })
+        .collect();
+    Some((rebuilt.into(), ranges))
+}
+
+fn push_variable(
+    offsets: &OffsetBuffer<i32>,
+    values: &Buffer,
+    seen: Option<&NullBuffer>,
+    out: &mut Lowered,
+) {
+    match seen.and_then(|seen| kept_ranges(offsets, seen)) {
+        None => {
+            let (first, length) = window(offsets);
+            out.buffers.push(rebase(offsets));
+            out.buffers.push(values.slice_with_length(first, length));
+        }
+        Some((offsets, ranges)) => {
+            let kept: Vec<&[u8]> = ranges
+                .into_iter()
+                .filter_map(|range| values.get(range))
+                .collect();
+            out.buffers.push(offsets);
+            out.buffers.push(kept.concat().into());
+        }
+    }
 }
 
 /// The offsets counted from the first of them.

@@ -11,6 +11,7 @@ use crate::cache::{self, Cache, hex};
 use crate::clock;
 use crate::compile::Compiler;
 use crate::error::{SandboxError, Source};
+use crate::guest_text::{MAX_TEXT, escape};
 use crate::inert;
 use crate::model::World;
 use crate::plugin::Plugin;
@@ -162,7 +163,7 @@ impl Sandbox {
         let face = Face::of(name, &self.inner.engine, &component)?;
         let mistyped = |error: wasmtime::Error| SandboxError::WrongTypes {
             plugin: name.to_owned(),
-            source: error.into(),
+            source: told(&error),
         };
         let exports =
             Exports::find(&component, face.world, &face.interface).map_err(|missing| {
@@ -200,7 +201,7 @@ impl Sandbox {
         }
         let failed = |error: wasmtime::Error| SandboxError::Compile {
             plugin: name.to_owned(),
-            source: Source::from(error),
+            source: told(&error),
         };
         let code = match &self.inner.options.compiler {
             Compiler::Here => engine.precompile_component(bytes).map_err(failed)?,
@@ -225,6 +226,11 @@ impl Sandbox {
     pub(crate) fn options(&self) -> &SandboxOptions {
         &self.inner.options
     }
+}
+
+/// An error of wasmtime's as a cause that can be shown: it may quote names of the component's.
+fn told(error: &wasmtime::Error) -> Source {
+    Source::from(escape(&format!("{error:#}"), MAX_TEXT))
 }
 
 /// What a component shows of itself before anything of it runs.

@@ -2,7 +2,7 @@
 
 use arrow::datatypes::Schema;
 use serde_json::{Value, json};
-use weir_engine::plan::{Plan, PlannedStep, PlannedWork, Planner, SegmentSource};
+use weir_engine::plan::{Plan, PlannedStage, PlannedStep, PlannedWork, Planner, SegmentSource};
 use weir_engine::segment::PluginCall;
 use weir_engine::terms::{TermsRecord, digest};
 use weir_engine::types::{scope_text, type_text};
@@ -260,9 +260,9 @@ fn schema_json(schema: &Schema) -> Value {
 }
 
 /// The terms of a stage's plugin, with what it is and where it is from.
-fn grant_json(stage: u32, call: &PluginCall) -> Value {
+fn grant_json(step: &PlannedStep, stage: &PlannedStage, call: &PluginCall) -> Value {
     let about = json!({
-        "stage": stage,
+        "stage": stage.fate.stage + 1,
         "plugin": call.plugin.name(),
         "world": call.plugin.world().to_string(),
         "digest": call.plugin.digest(),
@@ -271,7 +271,7 @@ fn grant_json(stage: u32, call: &PluginCall) -> Value {
         "locked": call.provenance.locked,
         "imports": call.plugin.imports(),
         "config": call.bind.config,
-        "terms_digest": digest(call),
+        "terms_digest": digest(step, stage, call),
     });
     match (about, json!(TermsRecord::of(call))) {
         (Value::Object(mut about), Value::Object(terms)) => {
@@ -298,7 +298,7 @@ fn json(plan: &Plan) -> Value {
                 .iter()
                 .flat_map(|segment| &segment.stages)
                 .filter_map(|stage| match &stage.work {
-                    PlannedWork::Plugin(call) => Some(grant_json(stage.fate.stage + 1, call)),
+                    PlannedWork::Plugin(call) => Some(grant_json(step, stage, call)),
                     PlannedWork::Checks(_) => None,
                 })
                 .collect();

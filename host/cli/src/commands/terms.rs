@@ -73,7 +73,7 @@ fn page(plan: &Plan, step: &PlannedStep, stage: &PlannedStage, call: &PluginCall
         "its words",
         match terms.text.as_str() {
             "guest-log" => {
-                "kept: messages, logs and panics go to the guest log of the run and nowhere else"
+                "kept: messages, logs and panics of a run go to its guest log and nowhere else (while it is planned, when no row is near, they are open)"
             }
             _ => {
                 "open: messages go to quarantine and errors, logs to Weir's log; they may hold data"
@@ -88,7 +88,7 @@ fn page(plan: &Plan, step: &PlannedStep, stage: &PlannedStage, call: &PluginCall
         .map(|write| write.target.display())
         .collect();
     page.line("written to", &targets.join(", "));
-    page.line("terms", &digest(call));
+    page.line("terms", &digest(step, stage, call));
     page.blank();
     page.text
         .push_str("signed for ______________________________   date ____________________\n");

@@ -1,6 +1,7 @@
 //! A stage with a plugin, bound: what it is given, the terms it works under, what is above it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -172,7 +173,7 @@ impl StepPlanner<'_> {
         let mut limits = Limits {
             memory: *memory,
             deadline: *deadline,
-            wall_clock: Duration::from_secs(60).max(*deadline * 10),
+            wall_clock: Duration::from_secs(60).max(deadline.saturating_mul(10)),
             log_bytes: *log,
             ..Limits::default()
         };
@@ -234,15 +235,19 @@ impl StepPlanner<'_> {
                 let path = self.pipeline.dir.join(path);
                 let shown = path.display();
                 let hint = "put the secret there, readable by the user that runs weir";
-                let size = std::fs::metadata(&path)
-                    .map_err(|error| fault(format!("cannot read '{shown}': {error}"), hint))?
-                    .len();
-                if size > LARGEST_SECRET {
-                    let why = format!("'{shown}' has {size} bytes, more than {LARGEST_SECRET}");
+                let unreadable =
+                    |error: std::io::Error| fault(format!("cannot read '{shown}': {error}"), hint);
+                if !std::fs::metadata(&path).map_err(unreadable)?.is_file() {
+                    return Err(fault(format!("'{shown}' is no plain file"), hint));
+                }
+                let mut text = String::new();
+                std::fs::File::open(&path)
+                    .and_then(|file| file.take(LARGEST_SECRET + 1).read_to_string(&mut text))
+                    .map_err(unreadable)?;
+                if text.len() as u64 > LARGEST_SECRET {
+                    let why = format!("'{shown}' has more than {LARGEST_SECRET} bytes");
                     return Err(fault(why, "a secret is a short text"));
                 }
-                let text = std::fs::read_to_string(&path)
-                    .map_err(|error| fault(format!("cannot read '{shown}': {error}"), hint))?;
                 let text = text.strip_suffix('\n').unwrap_or(&text);
                 Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
             }

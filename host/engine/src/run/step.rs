@@ -538,7 +538,7 @@ fn plugin_records(
             signer: call.provenance.signer.clone(),
             stage: stage.fate.label.to_string(),
             terms: TermsRecord::of(call),
-            terms_digest: terms::digest(call),
+            terms_digest: terms::digest(planned, stage, call),
             guest_ms: u64::try_from(tally.guest_time.as_millis()).unwrap_or(u64::MAX),
             peak_memory: tally.peak_memory,
             metrics: tally.metrics,

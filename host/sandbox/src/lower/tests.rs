@@ -204,3 +204,65 @@ fn other_columns_than_bound_are_refused() {
             .contains("nulls")
     );
 }
+
+/// A query hides a value by its validity bit alone; below it the bytes are still there.
+#[test]
+fn what_lies_under_a_null_does_not_cross() {
+    const HIDDEN: i64 = 0x5ec2_e75e_c2e7;
+    const TEXT: &str = "secret";
+    let nulls = || Some(NullBuffer::from(vec![true, false, true, false]));
+    let numbers: ArrayRef = Arc::new(Int64Array::new(vec![1, HIDDEN, 3, HIDDEN].into(), nulls()));
+    let texts = || StringArray::from(vec!["a", TEXT, "bc", TEXT]);
+    let hidden_texts: ArrayRef = Arc::new({
+        let (offsets, values, _) = texts().into_parts();
+        StringArray::new(offsets, values, nulls())
+    });
+    let truths: ArrayRef = Arc::new(BooleanArray::new(
+        BooleanBuffer::from(vec![false, true, false, true]),
+        nulls(),
+    ));
+    let item = |data_type| Arc::new(Field::new_list_field(data_type, true));
+    let lists: ArrayRef = Arc::new(ListArray::new(
+        item(DataType::Utf8),
+        OffsetBuffer::from_lengths([1, 1, 1, 1]),
+        Arc::new(texts()),
+        nulls(),
+    ));
+    // The children have no nulls of their own: what is around them has.
+    let structs: ArrayRef = Arc::new(StructArray::new(
+        vec![
+            Field::new("text", DataType::Utf8, false),
+            Field::new("number", DataType::Int64, false),
+            Field::new("list", DataType::List(item(DataType::Utf8)), false),
+        ]
+        .into(),
+        vec![
+            Arc::new(texts()),
+            Arc::new(Int64Array::from(vec![1, HIDDEN, 3, HIDDEN])),
+            Arc::new(ListArray::new(
+                item(DataType::Utf8),
+                OffsetBuffer::from_lengths([1, 1, 1, 1]),
+                Arc::new(texts()),
+                None,
+            )),
+        ],
+        nulls(),
+    ));
+    for column in [numbers, hidden_texts, truths, lists, structs] {
+        let what = column.data_type().clone();
+        for batch in [one("c", Arc::clone(&column)), one("c", column.slice(1, 3))] {
+            let bound = normalise_schema(&batch.schema()).unwrap();
+            let lowered = lower(&batch, &bound).unwrap();
+            for buffer in &lowered.buffers {
+                let bytes = buffer.as_slice();
+                let has = |needle: &[u8]| bytes.windows(needle.len()).any(|found| found == needle);
+                assert!(!has(TEXT.as_bytes()), "{what}");
+                assert!(!has(&HIDDEN.to_le_bytes()), "{what}");
+            }
+            if what == DataType::Boolean {
+                assert!(lowered.buffers[1].iter().all(|byte| *byte == 0));
+            }
+            assert_eq!(there_and_back(&batch), batch, "{what}");
+        }
+    }
+}
