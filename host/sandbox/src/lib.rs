@@ -15,7 +15,7 @@
 //! | [`verify`], `schema` | a guest's bytes and schemas, checked: the crate `weir-verify` |
 //! | `lower` | a batch's way in: unpacked, compacted, split |
 //! | `terms` | what a stage gives a plugin and holds it to: powers, contract, isolation, speech |
-//! | `limits`, `clock` | memory and tables; guest time and deadlines |
+//! | `limits`, `held`, `clock` | memory and tables; what is held of outputs; guest time and deadlines |
 //! | `inert`, `guest_log` | the WASI set that gives nothing; stdout, stderr and log to `tracing` or a sink |
 //! | `compile` | compiling, here or in a child that may use only so much |
 //! | `cache` | compiled code on disk, authenticated; the crate's one `unsafe` |
@@ -57,6 +57,7 @@ mod clock;
 mod compile;
 mod error;
 mod guest_log;
+mod held;
 mod inert;
 mod instance;
 mod limits;
@@ -75,6 +76,7 @@ pub use weir_verify::verify;
 pub use compile::{COMPILER_ARGUMENT, ChildCompiler, Compiler, compiler_main};
 pub use error::{Call, CallSite, LimitKind, PluginErrorKind, SandboxError, Source};
 pub use guest_log::{GuestLevel, GuestLine, GuestSink, GuestStream};
+pub use held::Reserved;
 pub use instance::Instance;
 pub use limits::{Limits, ROWS_OUT_FLOOR};
 pub use lower::{MAX_BATCH_ROWS, split};

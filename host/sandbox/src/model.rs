@@ -7,6 +7,8 @@ use std::time::Duration;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
+use crate::held::Reserved;
+
 /// Which world a plugin exports.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum World {
@@ -89,6 +91,8 @@ pub struct Processed {
     pub findings: Vec<Finding>,
     /// The bytes rejected (decoder), in the order raised.
     pub rejected_bytes: Vec<ByteRejection>,
+    /// What all of this takes of the run's memory: to be kept as long as any of it is.
+    pub reserved: Reserved,
 }
 
 /// One verified batch.

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -13,9 +12,10 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use crate::error::{Call, LimitKind};
 use crate::guest_log::{GuestLevel, GuestLog, GuestStream};
 use crate::guest_text::{MAX_TEXT, escape};
+use crate::held::Held;
 use crate::limits::Limiter;
 use crate::model::{ByteRejection, Emitted, Finding, Processed, World};
-use crate::terms::{Contract, MemoryBudget, Secret, Terms};
+use crate::terms::{Contract, Secret, Terms};
 use crate::verify::{BadBatch, Shape};
 
 /// Longest rule or metric name kept, in bytes.
@@ -28,6 +28,9 @@ const ITEM_COST: u64 = 256;
 /// so many columns of no rows are not free.
 const ARRAY_COST: u64 = 256;
 const BUFFER_COST: u64 = 64;
+
+/// What the host holds for each row of a finding until it is judged.
+const FOUND_ROW_COST: u64 = 64;
 
 /// Why the host stops a guest in the middle of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,41 +88,6 @@ pub(crate) struct State {
     outbox: Outbox,
 }
 
-/// What this instance has taken of the run's memory for outputs of the call in progress and, until
-/// the next one begins, of the last. Given back when dropped.
-#[derive(Debug)]
-struct Held {
-    budget: Option<Arc<dyn MemoryBudget>>,
-    bytes: u64,
-}
-
-impl Held {
-    /// Takes `bytes` more, or nothing.
-    fn take(&mut self, bytes: u64) -> bool {
-        let taken = self
-            .budget
-            .as_ref()
-            .is_none_or(|budget| budget.try_take(bytes));
-        if taken {
-            self.bytes = self.bytes.saturating_add(bytes);
-        }
-        taken
-    }
-
-    fn give_back(&mut self) {
-        let bytes = std::mem::take(&mut self.bytes);
-        if let Some(budget) = self.budget.as_ref().filter(|_| bytes > 0) {
-            budget.give_back(bytes);
-        }
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        self.give_back();
-    }
-}
-
 /// What the call in progress has given so far.
 #[derive(Debug, Default)]
 struct Outbox {
@@ -151,10 +119,7 @@ impl State {
             output_bytes: limits.output_bytes,
             rows_out_per_row: u64::from(limits.rows_out_per_row),
             rows_out_floor: limits.rows_out_floor,
-            held: Held {
-                budget: terms.budget.clone(),
-                bytes: 0,
-            },
+            held: Held::of(terms.budget.clone()),
             outbox: Outbox::default(),
         }
     }
@@ -175,12 +140,13 @@ impl State {
         };
         self.limiter.memory_denied = None;
         self.limiter.table_denied = None;
-        self.held.give_back();
+        self.held = Held::of(self.held.budget());
     }
 
     /// What the call gave, and how many bytes that is.
     pub(crate) fn take(&mut self) -> (Processed, u64) {
-        let outbox = std::mem::take(&mut self.outbox);
+        let mut outbox = std::mem::take(&mut self.outbox);
+        outbox.given.reserved = self.held.hand_over();
         (outbox.given, outbox.bytes)
     }
 
@@ -197,7 +163,7 @@ impl State {
         if !self.held.take(bytes) {
             return Err(Halt::Limit {
                 which: LimitKind::RunMemory,
-                allowed: self.held.bytes,
+                allowed: self.held.bytes(),
                 asked: self.outbox.bytes,
             });
         }
@@ -305,6 +271,7 @@ impl State {
         message: &str,
     ) -> Result<(), Halt> {
         let (rule, message) = self.words(rule, message)?;
+        self.charge(wide(rows.len()).saturating_mul(FOUND_ROW_COST))?;
         self.outbox.given.findings.push(Finding {
             rows,
             rule,

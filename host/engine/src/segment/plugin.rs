@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
 use arrow::compute::take;
-use arrow::datatypes::{FieldRef, Fields, SchemaRef};
+use arrow::datatypes::{DataType, FieldRef, Fields, SchemaRef};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::Result as DataFusionResult;
 use datafusion::execution::TaskContext;
@@ -165,7 +165,10 @@ impl PluginExec {
 
 impl PluginWork {
     /// A bound instance whose memory is reserved, and whose answer is still what was planned.
-    async fn start(&self, context: &TaskContext) -> Result<(Instance, MemoryReservation)> {
+    async fn start(
+        &self,
+        context: &TaskContext,
+    ) -> Result<(Instance, MemoryReservation, MemoryReservation)> {
         let name = self.call.plugin.name();
         let reserve = |what: &str| {
             MemoryConsumer::new(format!("plugin {name}{what}")).register(context.memory_pool())
@@ -216,22 +219,32 @@ impl PluginWork {
                 ));
             }
         }
-        Ok((instance, reservation))
+        Ok((instance, reservation, reserve("'s joined rows")))
     }
 
-    async fn batch(&self, instance: &mut Instance, batch: &RecordBatch) -> Result<RecordBatch> {
+    /// Sends one batch of envelopes through the plugin. `joined_rows` is resized to what the columns that
+    /// are joined back on take, which one row may need many times.
+    async fn batch(
+        &self,
+        instance: &mut Instance,
+        joined_rows: &MemoryReservation,
+        batch: &RecordBatch,
+    ) -> Result<RecordBatch> {
         let mut envelope = Envelope::open(&self.layouts.below, batch)?;
         let derived = envelope.output(self.output)?.clone();
         let parents = derived.parents();
         let granted = self.call.granted.project(&derived.rows)?;
         let mut findings = Vec::new();
         let mut emitted = Emitted::new(&self.call.role);
+        // The output of all pieces is held until the batch is done, and so is its share of the memory.
+        let mut reserved = Vec::new();
         let mut start = 0_u32;
         for piece in weir_sandbox::split(&granted, self.call.terms.limits.memory) {
             let rows = u32::try_from(piece.num_rows())
                 .map_err(|_| Error::internal("a batch has more rows than can be counted"))?;
             match instance.process(&piece).await {
                 Ok(processed) => {
+                    reserved.push(processed.reserved.clone());
                     for finding in &processed.findings {
                         let rule: Arc<str> = finding.rule.as_str().into();
                         let message: Arc<str> = finding.message.as_str().into();
@@ -269,8 +282,12 @@ impl PluginWork {
                 Joining::Behind { .. } => self.call.granted.rest(&derived.rows)?,
                 Joining::Adds { .. } => derived.rows.columns().to_vec(),
             };
+            joined_rows.free();
             for (index, schema) in schemas.iter().enumerate() {
                 let (rows, origin) = emitted.output(index, schema, derived.rows.num_rows())?;
+                if let Some(origin) = &origin {
+                    self.reserve_joined(joined_rows, &rest, origin)?;
+                }
                 let (_, full) = above
                     .get(self.output + index)
                     .ok_or_else(|| Error::internal("a plugin has more outputs than planned"))?;
@@ -282,7 +299,35 @@ impl PluginWork {
             envelope.replace_output(self.output, outputs)?;
         }
         self.fate.apply(&mut envelope, &findings)?;
-        envelope.close(&self.layouts.above)
+        let done = envelope.close(&self.layouts.above);
+        drop(reserved);
+        done
+    }
+
+    /// Reserves what `rest` takes once each row of it is there as often as `origin` says.
+    fn reserve_joined(
+        &self,
+        joined_rows: &MemoryReservation,
+        rest: &[ArrayRef],
+        origin: &[u32],
+    ) -> Result<()> {
+        let bytes = rest
+            .iter()
+            .map(|column| taken_bytes(column, origin))
+            .fold(0_usize, usize::saturating_add);
+        joined_rows.try_grow(bytes).map_err(|_| {
+            Error::new(
+                crate::ErrorKind::Plugin,
+                format!(
+                    "{}: plugin '{}' gave {} rows for a batch; with the columns joined back on they need {} MiB, more than is left",
+                    self.fate.label,
+                    self.call.plugin.name(),
+                    origin.len(),
+                    bytes >> 20
+                ),
+            )
+            .with_hint("set `rows_out` in the stage's grant to what is meant, or raise WEIR_MEMORY (such as 2GiB)")
+        })
     }
 
     fn count(&self, instance: &Instance) {
@@ -346,6 +391,31 @@ fn joined(
         }
     };
     Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
+}
+
+/// Bytes of `column` with each of its rows as often as `origin` says: exact for text and bytes, by the
+/// average row for what nests.
+fn taken_bytes(column: &ArrayRef, origin: &[u32]) -> usize {
+    let lengths = |offsets: &[i32]| -> usize {
+        origin
+            .iter()
+            .map(|row| {
+                let row = *row as usize;
+                match (offsets.get(row), offsets.get(row + 1)) {
+                    (Some(start), Some(end)) => usize::try_from(end - start).unwrap_or(0) + 4,
+                    _ => 0,
+                }
+            })
+            .fold(0, usize::saturating_add)
+    };
+    match column.data_type() {
+        DataType::Utf8 => lengths(column.as_string::<i32>().value_offsets()),
+        DataType::Binary => lengths(column.as_binary::<i32>().value_offsets()),
+        _ => column
+            .get_array_memory_size()
+            .div_ceil(column.len().max(1))
+            .saturating_mul(origin.len()),
+    }
 }
 
 /// A share of the run's memory pool, for what the host holds of a plugin's output.
@@ -493,9 +563,9 @@ impl ExecutionPlan for PluginExec {
         let mut input = self.input.execute(partition, Arc::clone(&context))?;
         let work = Arc::clone(&self.work);
         let stream = async_stream::try_stream! {
-            let (mut instance, _memory) = work.start(&context).await?;
+            let (mut instance, _memory, joined_rows) = work.start(&context).await?;
             while let Some(batch) = input.try_next().await.map_err(Error::from)? {
-                yield work.batch(&mut instance, &batch).await?;
+                yield work.batch(&mut instance, &joined_rows, &batch).await?;
             }
             instance.finish().await.map_err(Error::from)?;
             work.count(&instance);

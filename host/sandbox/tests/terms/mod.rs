@@ -300,10 +300,24 @@ async fn outputs_come_out_of_the_runs_memory() {
         ..Terms::default()
     };
     let mut instance = bound_by(json!({}), &terms).await;
-    instance.process(&batch(8_000)).await.unwrap();
+    let given = instance.process(&batch(8_000)).await.unwrap();
     let held = RUN - left.0.load(Ordering::Relaxed);
     assert!((100_000..RUN).contains(&held), "{held}");
-    // What the last batch took is free when the next begins.
+    // It is free when the output is, not when the next call begins or the instance is gone.
+    let more = instance.process(&batch(8_000)).await.unwrap();
+    assert_eq!(RUN - left.0.load(Ordering::Relaxed), 2 * held);
+    drop(instance);
+    assert_eq!(RUN - left.0.load(Ordering::Relaxed), 2 * held);
+    drop((given, more));
+    assert_eq!(left.0.load(Ordering::Relaxed), RUN);
+    let by_batch = Terms {
+        isolation: Isolation::Batch,
+        ..terms.clone()
+    };
+    let mut instance = bound_by(json!({}), &by_batch).await;
+    let given = instance.process(&batch(8_000)).await.unwrap();
+    assert_eq!(RUN - left.0.load(Ordering::Relaxed), held);
+    drop(given);
     for _ in 0..100 {
         instance.process(&batch(8_000)).await.unwrap();
     }
