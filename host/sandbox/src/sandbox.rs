@@ -32,7 +32,7 @@ const KEPT_RESIDENT: usize = 1 << 20;
 /// The prefix of every interface of the contract.
 const CONTRACT: &str = "weir:plugin/";
 
-/// How a [`Sandbox`] is set up. `Default` has no cache, 64 instances, and grants of at most 1 GiB.
+/// How a [`Sandbox`] is set up. `Default` has no cache, 64 instances, and grants of at most 2 GiB.
 #[derive(Clone, Debug)]
 pub struct SandboxOptions {
     /// Where compiled code is kept between runs; nowhere if none. Created with mode 0700; refused if
