@@ -9,8 +9,12 @@ use std::fs;
 use std::path::Path;
 
 fn main() {
-    let hostile = Path::new(env!("CARGO_MANIFEST_DIR")).join("../hostile");
-    let made = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/made.rs");
+    // Read when this runs: what was compiled in may be the path of another checkout that shares the
+    // target folder.
+    let package = env::var_os("CARGO_MANIFEST_DIR").expect("cargo runs build scripts");
+    let package = Path::new(&package);
+    let hostile = package.join("../hostile");
+    let made = package.join("src/made.rs");
     for path in ["Cargo.toml", "guests", "text"] {
         println!("cargo::rerun-if-changed={}", hostile.join(path).display());
     }

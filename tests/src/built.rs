@@ -2,12 +2,20 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
-/// The root of the checkout.
+/// The root of the checkout. Asked of cargo as the tests run: the path known when this was compiled
+/// may be another checkout's, where several share a target folder.
 pub fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("the tests lie in a folder of the checkout")
+    static ROOT: LazyLock<PathBuf> = LazyLock::new(|| {
+        let tests = env::var_os("CARGO_MANIFEST_DIR")
+            .unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+        Path::new(&tests)
+            .parent()
+            .expect("the tests lie in a folder of the checkout")
+            .to_owned()
+    });
+    &ROOT
 }
 
 /// The folder of this test binary's profile in cargo's target folder, such as `target/debug`.

@@ -8,7 +8,7 @@
     reason = "a test may panic"
 )]
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -28,7 +28,7 @@ mod terms;
 fn guest(name: &str) -> Vec<u8> {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     let directory = BUILT.get_or_init(|| {
-        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let workspace = weir_roster::root();
         let target = std::env::var_os("WEIR_GUESTS_TARGET")
             .map_or_else(|| workspace.join("target/guests"), PathBuf::from);
         let status = std::process::Command::new(env!("CARGO"))

@@ -8,10 +8,13 @@ use std::path::{Path, PathBuf};
 use weir_fuzzing::{TARGETS, Target};
 
 fn folder(kind: &str, target: &Target) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../fuzz")
-        .join(kind)
-        .join(target.name)
+    fuzz().join(kind).join(target.name)
+}
+
+/// Asked of cargo as this runs: checkouts may share a target folder.
+fn fuzz() -> PathBuf {
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").unwrap();
+    Path::new(&package).join("../../fuzz")
 }
 
 /// Runs the target on every file of a folder and names those that fail; gives their number.
@@ -72,7 +75,7 @@ fn every_target_has_a_binary_and_no_folder_is_forgotten() {
         .map(|target| target.name.to_owned())
         .collect();
     names.sort();
-    let in_fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz");
+    let in_fuzz = fuzz();
     for kind in ["corpus", "fuzz_targets"] {
         let mut found: Vec<String> = fs::read_dir(in_fuzz.join(kind))
             .unwrap()

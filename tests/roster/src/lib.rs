@@ -82,7 +82,23 @@ pub fn honest() -> Vec<u8> {
 
 /// The workspace of the guests.
 fn hostile() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../hostile")
+    root().join("tests/hostile")
+}
+
+/// The root of the checkout: upwards from the package that cargo runs. The path known when this was
+/// compiled may be another checkout's, where several share a target folder.
+///
+/// # Panics
+///
+/// Where neither is in a checkout.
+pub fn root() -> PathBuf {
+    let package = std::env::var_os("CARGO_MANIFEST_DIR")
+        .unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    Path::new(&package)
+        .ancestors()
+        .find(|folder| folder.join("tests/roster/Cargo.toml").is_file())
+        .expect("a test runs in a checkout")
+        .to_owned()
 }
 
 fn read(path: &Path) -> String {

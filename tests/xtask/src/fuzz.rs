@@ -325,7 +325,8 @@ mod tests {
 
     #[test]
     fn the_ledger_and_the_targets_are_the_same() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let workspace = Workspace::find().unwrap();
+        let root = workspace.root();
         let ledger = fs::read_to_string(root.join(LEDGER)).unwrap();
         let ledger: Table = ledger.parse().unwrap();
         assert!(ledger.keys().eq(TARGETS));
