@@ -378,7 +378,7 @@ fn secrets_come_from_where_the_file_says_and_are_shown_nowhere() {
     command.env("PII_KEY", VALUE).args(["--log", "trace"]);
     Ended::from(command.output().unwrap())
         .expect_code(2)
-        .says(&["config error: what it said is in the guest log"])
+        .says(&["config error: what it said is not told before a run"])
         .hides(&[VALUE]);
 }
 

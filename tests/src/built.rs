@@ -8,8 +8,8 @@ use std::sync::LazyLock;
 /// may be another checkout's, where several share a target folder.
 pub fn root() -> &'static Path {
     static ROOT: LazyLock<PathBuf> = LazyLock::new(|| {
-        let tests = env::var_os("CARGO_MANIFEST_DIR")
-            .unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+        let tests =
+            env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
         Path::new(&tests)
             .parent()
             .expect("the tests lie in a folder of the checkout")

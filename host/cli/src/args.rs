@@ -300,7 +300,7 @@ pub(crate) struct RevokeArgs {
     /// Show the list
     #[arg(long, conflicts_with_all = ["digest", "reason", "undo"])]
     pub(crate) list: bool,
-    /// Another list than the machine's, such as one that a pipeline names in [trust]
+    /// Another list than your own, such as one that a pipeline names in [trust], or /etc/weir/revoked.toml
     #[arg(long, value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
     /// How the list looks

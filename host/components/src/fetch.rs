@@ -74,7 +74,7 @@ impl Components {
             .iter()
             .map(|path| set.dir.join(path))
             .collect();
-        let revocations = Revocations::read(settings.config.as_deref(), &named)?;
+        let revocations = Revocations::read([&settings.system, &settings.config], &named)?;
         let keys = Keys::read(&set.trust.keys, set.trust.require_signature)?;
         let path = Lock::path_in(&set.dir);
         let lock = match settings.lock {
@@ -204,7 +204,15 @@ impl Components {
                     pipeline: self.set.pipeline.clone(),
                     lock: lock.path().to_owned(),
                 }),
-                LockUse::Follow | LockUse::Ignore => Ok(None),
+                LockUse::Follow => {
+                    tracing::warn!(
+                        plugin,
+                        lock = %lock.path().display(),
+                        "the lock file does not name this plugin: run `weir plugin lock` to pin it"
+                    );
+                    Ok(None)
+                }
+                LockUse::Ignore => Ok(None),
             };
         };
         let found = source.component.to_string();

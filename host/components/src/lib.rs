@@ -28,6 +28,7 @@
 mod error;
 mod fetch;
 mod file;
+mod listed;
 pub mod lock;
 mod oci;
 mod private;

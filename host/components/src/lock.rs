@@ -10,19 +10,19 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use weir_pipeline::is_sha256;
 
-use crate::error::{Error, Result};
-use crate::{file, private};
+use crate::error::Result;
+use crate::listed::{Layout, lock_folder_of};
 
 /// The file's name.
 pub const LOCK_FILE: &str = "weir.lock";
 
-/// The layout that this version reads and writes.
-const VERSION: u32 = 1;
-const MOST_BYTES: u64 = 1 << 20;
-const HINT: &str = "write it anew with `weir plugin lock PIPELINE`; if it came out of a merge, settle the conflict first";
-const HEADER: &str = "\
-# What each plugin was when it was locked. Written by `weir plugin lock`; commit it, do not edit it.
-";
+const LAYOUT: Layout = Layout {
+    version: 1,
+    key: "plugin",
+    most_bytes: 1 << 20,
+    header: "# What each plugin was when it was locked. Written by `weir plugin lock`; commit it, do not edit it.\n",
+    hint: "write it anew with `weir plugin lock PIPELINE`; if it came out of a merge, settle the conflict first",
+};
 
 /// A lock file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,14 +51,6 @@ pub struct Locked {
     pub signer: Option<String>,
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Text {
-    version: u32,
-    #[serde(default, rename = "plugin")]
-    entries: Vec<Locked>,
-}
-
 impl Lock {
     /// The lock file for pipelines in `dir`.
     pub fn path_in(dir: &Path) -> PathBuf {
@@ -66,7 +58,7 @@ impl Lock {
     }
 
     /// A lock without entries, which is not written yet.
-    pub fn empty(path: PathBuf) -> Lock {
+    fn empty(path: PathBuf) -> Lock {
         Lock {
             path,
             entries: Vec::new(),
@@ -76,26 +68,14 @@ impl Lock {
     /// Reads a lock; none if there is no such file.
     ///
     /// # Errors
-    /// [`Error::File`]; [`Error::WrongFile`] if it is no lock, of another version, or names a
-    /// plugin twice.
+    /// [`File`](crate::Error::File); [`WrongFile`](crate::Error::WrongFile) if it is no lock, of
+    /// another version, or names a plugin twice.
     pub fn read(path: &Path) -> Result<Option<Lock>> {
-        let Some(text) = file::text(path, MOST_BYTES, HINT)? else {
+        let Some(entries) = LAYOUT.read::<Locked>(path)? else {
             return Ok(None);
         };
-        let wrong = |why: String| Error::WrongFile {
-            path: path.to_owned(),
-            why,
-            hint: HINT,
-        };
-        let text: Text =
-            toml::from_str(&text).map_err(|error| wrong(error.message().to_owned()))?;
-        if text.version != VERSION {
-            return Err(wrong(format!(
-                "it is of version {}, and this weir reads {VERSION}",
-                text.version
-            )));
-        }
-        for (index, entry) in text.entries.iter().enumerate() {
+        let wrong = |why: String| LAYOUT.wrong(path, why);
+        for (index, entry) in entries.iter().enumerate() {
             if !is_sha256(&entry.sha256) {
                 return Err(wrong(format!(
                     "the digest of plugin '{}' is not 64 lower-case hex digits",
@@ -103,7 +83,7 @@ impl Lock {
                 )));
             }
             let same = |other: &Locked| other.key() == entry.key();
-            if text.entries.iter().take(index).any(same) {
+            if entries.iter().take(index).any(same) {
                 return Err(wrong(format!(
                     "it names plugin '{}' of pipeline '{}' twice",
                     entry.plugin, entry.pipeline
@@ -112,7 +92,7 @@ impl Lock {
         }
         Ok(Some(Lock {
             path: path.to_owned(),
-            entries: text.entries,
+            entries,
         }))
     }
 
@@ -134,31 +114,31 @@ impl Lock {
     }
 
     /// Replaces all entries of `pipeline`, and leaves those of other pipelines.
-    pub fn replace(&mut self, pipeline: &str, entries: Vec<Locked>) {
+    fn replace(&mut self, pipeline: &str, entries: Vec<Locked>) {
         self.entries.retain(|entry| entry.pipeline != pipeline);
         self.entries.extend(entries);
         self.entries.sort_by(|a, b| a.key().cmp(&b.key()));
     }
 
-    /// Writes it, whole or not at all.
+    /// Writes the entries of one pipeline to the lock at `path`, which is made if it is missing, and
+    /// leaves those of others; nobody else changes it meanwhile. What it was before comes back with what
+    /// it is now.
     ///
     /// # Errors
-    /// [`Error::File`].
-    pub fn write(&self) -> Result<()> {
-        private::replace(&self.path, self.render()?.as_bytes(), false)
-    }
-
-    fn render(&self) -> Result<String> {
-        let text = Text {
-            version: VERSION,
-            entries: self.entries.clone(),
-        };
-        let text = toml::to_string(&text).map_err(|error| Error::WrongFile {
-            path: self.path.clone(),
-            why: error.to_string(),
-            hint: HINT,
-        })?;
-        Ok(format!("{HEADER}{text}"))
+    /// Those of [`Lock::read`].
+    pub fn change(
+        path: &Path,
+        pipeline: &str,
+        entries: Vec<Locked>,
+    ) -> Result<(Option<Lock>, Lock)> {
+        let _others_wait = lock_folder_of(path)?;
+        let before = Lock::read(path)?;
+        let mut lock = before
+            .clone()
+            .unwrap_or_else(|| Lock::empty(path.to_owned()));
+        lock.replace(pipeline, entries);
+        LAYOUT.write(path, &lock.entries)?;
+        Ok((before, lock))
     }
 }
 
@@ -171,6 +151,7 @@ impl Locked {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Error;
 
     fn entry(pipeline: &str, plugin: &str) -> Locked {
         Locked {
@@ -197,14 +178,15 @@ mod tests {
                 ..entry("a", "x")
             }],
         );
-        lock.write().unwrap();
+        LAYOUT.write(&path, &lock.entries).unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
         let expected = format!(
-            "{HEADER}version = 1\n\n[[plugin]]\npipeline = \"a\"\nplugin = \"x\"\nsource = \"../x.wasm\"\n\
+            "{1}version = 1\n\n[[plugin]]\npipeline = \"a\"\nplugin = \"x\"\nsource = \"../x.wasm\"\n\
              sha256 = \"{0}\"\nbytes = 8\nsigner = \"0123456789ABCDEF\"\n\n[[plugin]]\npipeline = \"b\"\n\
              plugin = \"x\"\nsource = \"../x.wasm\"\nsha256 = \"{0}\"\nbytes = 8\n\n[[plugin]]\npipeline = \"b\"\n\
              plugin = \"y\"\nsource = \"../y.wasm\"\nsha256 = \"{0}\"\nbytes = 8\n",
-            "0".repeat(64)
+            "0".repeat(64),
+            LAYOUT.header
         );
         assert_eq!(text, expected);
         let mut read = Lock::read(&path).unwrap().unwrap();
@@ -224,7 +206,7 @@ mod tests {
         let sound = {
             let mut lock = Lock::empty(path.clone());
             lock.replace("a", vec![entry("a", "x")]);
-            lock.render().unwrap()
+            LAYOUT.render(&path, &lock.entries).unwrap()
         };
         let twice = format!(
             "{sound}{}",
@@ -254,5 +236,18 @@ mod tests {
         assert!(matches!(Lock::read(&path), Err(Error::WrongFile { .. })));
         std::fs::write(&path, "#".repeat(2 << 20)).unwrap();
         assert!(matches!(Lock::read(&path), Err(Error::WrongFile { .. })));
+    }
+
+    #[test]
+    fn pipelines_that_are_locked_at_once_do_not_lose_each_others_entries() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = Lock::path_in(dir.path());
+        std::thread::scope(|scope| {
+            for name in ["a", "b", "c", "d", "e", "f", "g", "h"] {
+                let path = &path;
+                scope.spawn(move || Lock::change(path, name, vec![entry(name, "x")]).unwrap());
+            }
+        });
+        assert_eq!(Lock::read(&path).unwrap().unwrap().entries().len(), 8);
     }
 }

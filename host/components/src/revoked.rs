@@ -1,10 +1,9 @@
 //! Lists of revoked components.
 //!
 //! A digest on a list is refused whatever a lock, a signature or a pipeline file says. The machine
-//! has one list, `revoked.toml` in the user's configuration folder; a pipeline may name others. A
-//! digest is that of a component, or of the manifest that names it in a registry.
+//! has one list, `revoked.toml` in `/etc/weir`, and each user one in the configuration folder; a
+//! pipeline may name others. A digest is that of a component, or of the manifest that names it in a registry.
 
-use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -12,18 +11,18 @@ use serde::{Deserialize, Serialize};
 use weir_pipeline::is_sha256;
 
 use crate::error::{Error, Result};
-use crate::{file, private};
+use crate::listed::{Layout, lock_folder_of};
 
-/// The name of the machine's list, in the configuration folder.
+/// The name of the lists of the machine and of the user, in their configuration folders.
 pub const REVOKED_FILE: &str = "revoked.toml";
 
-const VERSION: u32 = 1;
-const MOST_BYTES: u64 = 16 << 20;
-const HINT: &str =
-    "what is revoked cannot be known without it: mend the file, or restore it from a copy";
-const HEADER: &str = "\
-# Components that may not run. Written by `weir plugin revoke`.
-";
+const LAYOUT: Layout = Layout {
+    version: 1,
+    key: "revoked",
+    most_bytes: 16 << 20,
+    header: "# Components that may not run. Written by `weir plugin revoke`.\n",
+    hint: "what is revoked cannot be known without it: mend the file, or restore it from a copy",
+};
 
 /// A list of revoked components.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,16 +44,8 @@ pub struct Revoked {
     pub reason: Option<String>,
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Text {
-    version: u32,
-    #[serde(default, rename = "revoked")]
-    entries: Vec<Revoked>,
-}
-
 impl RevocationList {
-    /// The machine's list, in the configuration folder `config`.
+    /// The list in the configuration folder `config`.
     pub fn path_in(config: &Path) -> PathBuf {
         config.join(REVOKED_FILE)
     }
@@ -64,31 +55,16 @@ impl RevocationList {
     /// # Errors
     /// [`Error::File`], [`Error::WrongFile`]: a list that cannot be read never counts as empty.
     pub fn read(path: &Path) -> Result<Option<RevocationList>> {
-        let Some(text) = file::text(path, MOST_BYTES, HINT)? else {
+        let Some(entries) = LAYOUT.read::<Revoked>(path)? else {
             return Ok(None);
         };
-        let wrong = |why: String| Error::WrongFile {
-            path: path.to_owned(),
-            why,
-            hint: HINT,
-        };
-        let text: Text =
-            toml::from_str(&text).map_err(|error| wrong(error.message().to_owned()))?;
-        if text.version != VERSION {
-            return Err(wrong(format!(
-                "it is of version {}, and this weir reads {VERSION}",
-                text.version
-            )));
-        }
-        if let Some(entry) = text.entries.iter().find(|entry| !is_sha256(&entry.sha256)) {
-            return Err(wrong(format!(
-                "'{}' is not 64 lower-case hex digits",
-                entry.sha256
-            )));
+        if let Some(entry) = entries.iter().find(|entry| !is_sha256(&entry.sha256)) {
+            let why = format!("'{}' is not 64 lower-case hex digits", entry.sha256);
+            return Err(LAYOUT.wrong(path, why));
         }
         Ok(Some(RevocationList {
             path: path.to_owned(),
-            entries: text.entries,
+            entries,
         }))
     }
 
@@ -101,29 +77,13 @@ impl RevocationList {
         path: &Path,
         change: impl FnOnce(&mut RevocationList) -> bool,
     ) -> Result<RevocationList> {
-        let failed = |source| Error::File {
-            what: "write",
-            path: path.to_owned(),
-            source,
-        };
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(failed)?;
-        }
-        // The list itself is replaced by each writer, so that what is locked is a file beside it.
-        let guard = path.with_extension("guard");
-        let guard = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(guard)
-            .map_err(failed)?;
-        guard.lock().map_err(failed)?;
+        let _others_wait = lock_folder_of(path)?;
         let mut list = RevocationList::read(path)?.unwrap_or_else(|| RevocationList {
             path: path.to_owned(),
             entries: Vec::new(),
         });
         if change(&mut list) {
-            private::replace(path, list.render()?.as_bytes(), false)?;
+            LAYOUT.write(path, &list.entries)?;
         }
         Ok(list)
     }
@@ -162,19 +122,6 @@ impl RevocationList {
     pub fn path(&self) -> &Path {
         &self.path
     }
-
-    fn render(&self) -> Result<String> {
-        let text = Text {
-            version: VERSION,
-            entries: self.entries.clone(),
-        };
-        let text = toml::to_string(&text).map_err(|error| Error::WrongFile {
-            path: self.path.clone(),
-            why: error.to_string(),
-            hint: HINT,
-        })?;
-        Ok(format!("{HEADER}{text}"))
-    }
 }
 
 /// All lists that hold for a pipeline.
@@ -182,12 +129,12 @@ impl RevocationList {
 pub(crate) struct Revocations(Vec<RevocationList>);
 
 impl Revocations {
-    /// Reads the machine's list, which need not be there, and those that the pipeline names, which
-    /// must.
-    pub(crate) fn read(config: Option<&Path>, named: &[PathBuf]) -> Result<Revocations> {
+    /// Reads the lists in `folders`, which need not be there, and those that the pipeline names,
+    /// which must.
+    pub(crate) fn read(folders: [&Option<PathBuf>; 2], named: &[PathBuf]) -> Result<Revocations> {
         let mut lists = Vec::new();
-        if let Some(config) = config {
-            lists.extend(RevocationList::read(&RevocationList::path_in(config))?);
+        for folder in folders.into_iter().flatten() {
+            lists.extend(RevocationList::read(&RevocationList::path_in(folder))?);
         }
         for path in named {
             lists.push(RevocationList::read(path)?.ok_or_else(|| {
@@ -271,9 +218,9 @@ mod tests {
     fn a_list_that_cannot_be_read_is_not_an_empty_one() {
         let dir = tempfile::tempdir().unwrap();
         let path = RevocationList::path_in(dir.path());
-        let none = Revocations::read(Some(dir.path()), &[]).unwrap();
+        let none = Revocations::read([&None, &Some(dir.path().to_owned())], &[]).unwrap();
         assert!(none.check("p", &digest('a')).is_ok());
-        let named = Revocations::read(None, std::slice::from_ref(&path));
+        let named = Revocations::read([&None, &None], std::slice::from_ref(&path));
         assert!(matches!(named, Err(Error::WrongFile { .. })), "{named:?}");
         for text in [
             "".to_owned(),
@@ -289,7 +236,7 @@ mod tests {
             ),
         ] {
             std::fs::write(&path, &text).unwrap();
-            let read = Revocations::read(Some(dir.path()), &[]);
+            let read = Revocations::read([&None, &Some(dir.path().to_owned())], &[]);
             assert!(
                 matches!(read, Err(Error::WrongFile { .. })),
                 "{text}: {read:?}"
@@ -298,7 +245,7 @@ mod tests {
         std::fs::remove_file(&path).unwrap();
         std::fs::create_dir(&path).unwrap();
         assert!(matches!(
-            Revocations::read(Some(dir.path()), &[]),
+            Revocations::read([&None, &Some(dir.path().to_owned())], &[]),
             Err(Error::File { .. })
         ));
     }

@@ -6,7 +6,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -57,6 +57,25 @@ fn path(weir: &Location, run: &str) -> Result<PathBuf> {
     })
 }
 
+/// Sees that a folder is this user's own, and shuts it to all others. It may have been there before,
+/// made by somebody who waits for what is written into it.
+#[cfg(unix)]
+fn make_private(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    let found = fs::symlink_metadata(folder)?;
+    let why = if !found.is_dir() {
+        "is no folder"
+    } else if found.uid() != rustix::process::geteuid().as_raw() {
+        "belongs to another user"
+    } else {
+        return fs::set_permissions(folder, fs::Permissions::from_mode(0o700));
+    };
+    let folder = folder.display();
+    Err(io::Error::other(format!(
+        "'{folder}' {why}: a guest log may hold data and is for the user that runs weir alone; remove it"
+    )))
+}
+
 impl GuestLogFile {
     /// The log of `run`. Nothing is written yet.
     ///
@@ -79,12 +98,8 @@ impl GuestLogFile {
                 builder.mode(0o700);
             }
             builder.create(folder)?;
-            // It may have been there before, open to others.
             #[cfg(unix)]
-            {
-                use std::os::unix::fs::PermissionsExt;
-                fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
-            }
+            make_private(folder)?;
         }
         let mut options = OpenOptions::new();
         options.create(true).append(true);
@@ -92,6 +107,7 @@ impl GuestLogFile {
         {
             use std::os::unix::fs::OpenOptionsExt;
             options.mode(0o600);
+            options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
         }
         options.open(&self.path)
     }
@@ -138,14 +154,6 @@ impl GuestSink for GuestLogFile {
             tracing::error!(path = %self.path.display(), %error, "cannot write the guest log; what plugins say is lost");
         }
     }
-}
-
-/// A sink that forgets.
-#[derive(Debug)]
-pub struct Discarded;
-
-impl GuestSink for Discarded {
-    fn line(&self, _: GuestLine<'_>) {}
 }
 
 /// The lines of `run`'s guest log, in the order in which they were said; none if no plugin whose words

@@ -143,6 +143,9 @@ pub struct PluginRecord {
     pub guest_ms: u64,
     /// The most memory an instance used, in bytes.
     pub peak_memory: u64,
+    /// Lines of its log that were dropped, its budget being spent.
+    #[serde(default)]
+    pub log_lines_dropped: u64,
     /// What it counted.
     pub metrics: BTreeMap<String, f64>,
 }

@@ -103,6 +103,11 @@ impl ChildCompiler {
             let complaint = child.stderr.take();
             let complaint = scope.spawn(move || read_at_most(complaint, MAX_COMPLAINT));
             let status = self.wait(&mut child);
+            if status.is_err() {
+                // Left alone it would hold its pipes, and the threads on them, as long as it likes.
+                let _ = child.kill();
+                let _ = child.wait();
+            }
             let read = |thread: thread::ScopedJoinHandle<'_, std::io::Result<Vec<u8>>>| {
                 thread.join().unwrap_or_else(|_| {
                     Err(std::io::Error::other("a thread of weir's ended early"))

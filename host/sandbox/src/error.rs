@@ -4,6 +4,9 @@ use std::fmt;
 
 /// What stands in the place of guest text where words are kept.
 pub(crate) const KEPT: &str = "what it said is in the guest log";
+/// What stands there where words are dropped.
+pub(crate) const UNTOLD: &str =
+    "what it said is not told before a run, which keeps it in the guest log";
 
 /// A call that the host makes into a plugin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -326,8 +329,11 @@ impl SandboxError {
     /// can be said.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            told if told.words_are_kept() => {
+            told if told.words() == Some(KEPT) => {
                 "`weir logs RUN` prints what plugins said in a run; it may hold data".into()
+            }
+            told if told.words() == Some(UNTOLD) => {
+                "try the plugin by itself with `weir plugin inspect`, or on a copy of the pipeline with `text = \"open\"` and without real secrets".into()
             }
             SandboxError::Engine(_) => {
                 "the sandbox reserves address space ahead of use: raise `ulimit -v`, or lower max_instances".into()
@@ -392,15 +398,15 @@ impl SandboxError {
         Some(hint)
     }
 
-    /// Whether the guest's own words were left out of it.
-    fn words_are_kept(&self) -> bool {
+    /// The guest's own words in it, or what stands in their place.
+    fn words(&self) -> Option<&str> {
         match self {
             SandboxError::PluginError { message: words, .. }
             | SandboxError::Trap { what: words, .. }
             | SandboxError::BadBatch { why: words, .. }
             | SandboxError::BadSchema { why: words, .. }
-            | SandboxError::Contract { why: words, .. } => words == KEPT,
-            _ => false,
+            | SandboxError::Contract { why: words, .. } => Some(words),
+            _ => None,
         }
     }
 

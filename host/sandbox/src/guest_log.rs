@@ -115,9 +115,13 @@ impl GuestLog {
     pub(crate) fn line(&self, level: GuestLevel, stream: GuestStream, text: &str) {
         let mut budget = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let text = escape(text, MAX_TEXT);
-        let cost = u64::try_from(text.len())
-            .unwrap_or(u64::MAX)
-            .saturating_add(LINE_COST);
+        let cost = match stream {
+            // An instance ends with one of these, and a guest that talked much must not silence it.
+            GuestStream::Error => 0,
+            _ => u64::try_from(text.len())
+                .unwrap_or(u64::MAX)
+                .saturating_add(LINE_COST),
+        };
         if cost > budget.left {
             budget.left = 0;
             budget.dropped = budget.dropped.saturating_add(1);
@@ -125,14 +129,18 @@ impl GuestLog {
         }
         budget.left -= cost;
         let (plugin, stage) = (budget.plugin.as_str(), budget.stage.as_str());
-        if let Speech::Kept(sink) = &budget.speech {
-            return sink.line(GuestLine {
-                plugin,
-                stage,
-                stream,
-                level,
-                text: &text,
-            });
+        match &budget.speech {
+            Speech::Open => {}
+            Speech::Kept(sink) => {
+                return sink.line(GuestLine {
+                    plugin,
+                    stage,
+                    stream,
+                    level,
+                    text: &text,
+                });
+            }
+            Speech::Untold => return,
         }
         let stream = stream.name();
         match level {

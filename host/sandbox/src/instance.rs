@@ -402,7 +402,7 @@ impl Instance {
         } else {
             self.finish_guest().await?
         };
-        if self.terms.speech.is_kept() {
+        if self.terms.speech.is_withheld() {
             for (name, sum) in &self.usage.metrics {
                 let line = format!("{name} = {sum}");
                 self.log.line(GuestLevel::Info, GuestStream::Metric, &line);
@@ -430,7 +430,7 @@ impl Instance {
     /// no metrics: their names and values are the plugin's.
     pub fn usage(&self) -> Usage {
         let mut usage = self.usage.clone();
-        if self.terms.speech.is_kept() {
+        if self.terms.speech.is_withheld() {
             usage.metrics.clear();
         }
         usage

@@ -79,7 +79,7 @@ pub(crate) struct State {
     pub(crate) metrics: BTreeMap<String, f64>,
     pub(crate) outputs: Vec<BoundOutput>,
     contract: Contract,
-    words_are_kept: bool,
+    words_are_withheld: bool,
     secrets: BTreeMap<String, Secret>,
     output_bytes: u64,
     rows_out_per_row: u64,
@@ -114,7 +114,7 @@ impl State {
             metrics: BTreeMap::new(),
             outputs: Vec::new(),
             contract: terms.contract.clone(),
-            words_are_kept: terms.speech.is_kept(),
+            words_are_withheld: terms.speech.is_withheld(),
             secrets: terms.powers.secrets.clone(),
             output_bytes: limits.output_bytes,
             rows_out_per_row: u64::from(limits.rows_out_per_row),
@@ -313,7 +313,7 @@ impl State {
                 Halt::Contract(format!("raised rule '{rule}', which is not on its list"))
             })?),
         };
-        let message = if self.words_are_kept {
+        let message = if self.words_are_withheld {
             if !message.is_empty() {
                 let line = format!("{rule}: {message}");
                 self.log.line(GuestLevel::Info, GuestStream::Message, &line);

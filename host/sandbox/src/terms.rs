@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::error::{KEPT, UNTOLD};
 use crate::guest_log::GuestSink;
 use crate::limits::Limits;
 
@@ -138,11 +139,24 @@ pub enum Speech {
     /// All of it goes to the sink and nowhere else. A rejection carries what its rule demands by
     /// [`Contract::rules`], an error no text and no number of the guest's, and metrics are kept too.
     Kept(Arc<dyn GuestSink>),
+    /// As if kept, and nobody is told: for a plugin whose words may hold a secret, where there is no log
+    /// to keep them in.
+    Untold,
 }
 
 impl Speech {
-    pub(crate) fn is_kept(&self) -> bool {
-        matches!(self, Speech::Kept(_))
+    /// What stands in the place of the guest's words in errors; none where they are told.
+    pub(crate) fn instead(&self) -> Option<&'static str> {
+        match self {
+            Speech::Open => None,
+            Speech::Kept(_) => Some(KEPT),
+            Speech::Untold => Some(UNTOLD),
+        }
+    }
+
+    /// Whether the guest's words stay out of everything that comes back from a call.
+    pub(crate) fn is_withheld(&self) -> bool {
+        self.instead().is_some()
     }
 }
 

@@ -92,8 +92,8 @@ fn hostile() -> PathBuf {
 ///
 /// Where neither is in a checkout.
 pub fn root() -> PathBuf {
-    let package = std::env::var_os("CARGO_MANIFEST_DIR")
-        .unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    let package =
+        std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
     Path::new(&package)
         .ancestors()
         .find(|folder| folder.join("tests/roster/Cargo.toml").is_file())

@@ -21,8 +21,8 @@ impl Workspace {
     pub(crate) fn find() -> anyhow::Result<Self> {
         // Cargo says it to what it runs. The path compiled in is for this program run by hand; it may
         // be another checkout's where several share a target folder.
-        let package = env::var_os("CARGO_MANIFEST_DIR")
-            .unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+        let package =
+            env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
         let root = Path::new(&package)
             .ancestors()
             .nth(2)

@@ -64,12 +64,8 @@ impl Scene {
             ..self.settings.clone()
         };
         let components = Components::open(self.set.clone(), &settings).unwrap();
-        let path = Lock::path_in(self.dir.path());
-        let mut lock = Lock::read(&path)
-            .unwrap()
-            .unwrap_or_else(|| Lock::empty(path));
-        lock.replace("p", components.lock_entries().await.unwrap());
-        lock.write().unwrap();
+        let entries = components.lock_entries().await.unwrap();
+        Lock::change(&Lock::path_in(self.dir.path()), "p", entries).unwrap();
     }
 
     fn trust(&mut self, name: &str, key: &str) {

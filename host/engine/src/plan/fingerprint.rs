@@ -13,7 +13,7 @@ use crate::types::scope_text;
 /// Hex of the SHA-256 of a JSON text that names everything that matters: how input is read (not
 /// from where: the decision names its files),
 /// each stage with component digests, configuration, grants, checks and queries, and the schemas
-/// of the targets. Limits, row contracts and rule lists do not matter: they stop a step, they do not
+/// of the targets. Deadlines, row contracts and rule lists do not matter: they stop a step, they do not
 /// change what it writes.
 pub(super) fn of(
     step: &Step,
@@ -38,6 +38,8 @@ pub(super) fn of(
                 "output": stage.output,
                 "config": plugin.config,
                 "columns": plugin.grant.columns,
+                // A batch is cut to fit into it, and a plugin sees where.
+                "memory": plugin.grant.memory,
                 "clock": plugin.grant.clock,
                 "random": plugin.grant.random,
                 "secrets": plugin.grant.secrets.keys().collect::<Vec<_>>(),

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use arrow::datatypes::{Fields, Schema, SchemaRef};
 use weir_pipeline::{
-    Column, Contract, Fault, Grant, Isolation, PluginStage, RowContract, SecretSource, Stage, Step,
+    Column, Contract, Fault, Grant, GuestText, Isolation, PluginStage, RowContract, SecretSource,
+    Stage, Step,
 };
 use weir_sandbox::{
     BindRequest, Limits, Output, Powers, SandboxError, Secret, Speech, Terms, World,
@@ -17,7 +18,6 @@ use super::stages::{StepPlanner, at_index, distinct_names, names, output_index};
 use super::{PlannedSegment, PlannedStage, PlannedWork, at};
 use crate::error::{Error, Result};
 use crate::granted::{Granted, joined_fields};
-use crate::guest_log::Discarded;
 use crate::plugins::LoadedPlugin;
 use crate::segment::{Joining, PluginCall, PluginRole, StageFate};
 use crate::types::arrow_schema;
@@ -67,10 +67,11 @@ impl StepPlanner<'_> {
                 .collect(),
             input: granted.schema(&schema),
         };
-        // No row is near, so what the plugin says now can hold none; but a secret it was granted.
+        // No row is near, so what the plugin says now can hold none; but a secret it was granted, and
+        // where words are kept there is no log yet to keep them in.
         let mut planning = terms.clone();
-        if !terms.powers.secrets.is_empty() {
-            planning.speech = Speech::Kept(Arc::new(Discarded));
+        if plugin.contract.text == GuestText::GuestLog || !terms.powers.secrets.is_empty() {
+            planning.speech = Speech::Untold;
         }
         let started = loaded.plugin.instantiate(&fate.label, &planning).await;
         let mut instance = started.map_err(placed)?;

@@ -541,6 +541,7 @@ fn plugin_records(
             terms_digest: terms::digest(planned, stage, call),
             guest_ms: u64::try_from(tally.guest_time.as_millis()).unwrap_or(u64::MAX),
             peak_memory: tally.peak_memory,
+            log_lines_dropped: tally.log_lines_dropped,
             metrics: tally.metrics,
         });
     }

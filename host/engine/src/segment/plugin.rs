@@ -72,6 +72,8 @@ pub struct PluginTally {
     pub peak_memory: u64,
     /// Calls of `process`.
     pub calls: u64,
+    /// Lines of its log that were dropped, its budget being spent.
+    pub log_lines_dropped: u64,
     /// What the plugin counted by `metric`.
     pub metrics: BTreeMap<String, f64>,
 }
@@ -336,6 +338,7 @@ impl PluginWork {
             tally.guest_time += usage.guest_time;
             tally.peak_memory = tally.peak_memory.max(usage.peak_memory);
             tally.calls += usage.calls;
+            tally.log_lines_dropped += usage.log_lines_dropped;
             // A name is the guest's word and ends up in the run record: only a name may be one.
             let plain = |name: &&String| {
                 name.len() <= 64
@@ -565,10 +568,15 @@ impl ExecutionPlan for PluginExec {
         let stream = async_stream::try_stream! {
             let (mut instance, _memory, joined_rows) = work.start(&context).await?;
             while let Some(batch) = input.try_next().await.map_err(Error::from)? {
-                yield work.batch(&mut instance, &joined_rows, &batch).await?;
+                let above = work.batch(&mut instance, &joined_rows, &batch).await;
+                if above.is_err() {
+                    work.count(&instance);
+                }
+                yield above?;
             }
-            instance.finish().await.map_err(Error::from)?;
+            let finished = instance.finish().await;
             work.count(&instance);
+            finished.map_err(Error::from)?;
         };
         let stream = stream.map_err(|error: Error| error.into());
         Ok(Box::pin(RecordBatchStreamAdapter::new(

@@ -5,7 +5,7 @@ use wasmtime::{PoolConcurrencyLimitError, Trap};
 use wasmtime_wasi::I32Exit;
 
 use super::{Instance, SMALL_FUEL, millis};
-use crate::error::{Call, KEPT, LimitKind, SandboxError};
+use crate::error::{Call, LimitKind, SandboxError};
 use crate::guest_log::{GuestLevel, GuestStream};
 use crate::guest_text::escape;
 use crate::state::{Halt, State};
@@ -80,11 +80,11 @@ impl Instance {
     /// The error as it may be told: where words are kept, without any text or number that the guest
     /// had a hand in. Its log has the whole of it.
     pub(super) fn keep_words(&self, error: SandboxError) -> SandboxError {
-        if !self.terms.speech.is_kept() {
+        let Some(instead) = self.terms.speech.instead() else {
             return error;
-        }
+        };
         let told = error.to_string();
-        let kept = || KEPT.to_owned();
+        let kept = || instead.to_owned();
         let error = match error {
             SandboxError::PluginError { at, kind, .. } => SandboxError::PluginError {
                 at,

@@ -22,8 +22,7 @@ pub(crate) async fn run(args: &PipelineArgs) -> Result<u8, Failure> {
         .await
         .map_err(|error| refusal(error, &set))?;
     let path = Lock::path_in(&set.dir);
-    let before = Lock::read(&path)?;
-    let mut lock = before.clone().unwrap_or_else(|| Lock::empty(path));
+    let (before, lock) = Lock::change(&path, &set.pipeline, entries.clone())?;
     let mut table = Table::new(&["PLUGIN", "SHA256", "BYTES", "SIGNER", ""], &[2]);
     for entry in &entries {
         let old = before
@@ -42,10 +41,7 @@ pub(crate) async fn run(args: &PipelineArgs) -> Result<u8, Failure> {
             change.to_owned(),
         ]);
     }
-    let none = entries.is_empty();
-    lock.replace(&set.pipeline, entries);
-    lock.write()?;
-    if !none {
+    if !entries.is_empty() {
         print(&table.render(0))?;
     }
     eprintln!("wrote {}", lock.path().display());

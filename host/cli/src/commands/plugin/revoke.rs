@@ -43,13 +43,13 @@ pub(crate) fn run(args: &RevokeArgs) -> Result<u8, Failure> {
     Ok(0)
 }
 
-/// The list that is meant: the one named, else the machine's.
+/// The list that is meant: the one named, else the user's.
 fn list(args: &RevokeArgs) -> Result<PathBuf, Failure> {
     if let Some(path) = &args.file {
         return Ok(path.clone());
     }
     let config = Settings::of_user().config.ok_or_else(|| {
-        Failure::usage("there is no folder for the machine's list")
+        Failure::usage("there is no folder for your list of revoked components")
             .hint("set HOME or WEIR_CONFIG, or name a list with --file")
     })?;
     Ok(RevocationList::path_in(&config))
