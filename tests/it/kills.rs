@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use weir_generate::synpuf::{self, Dirt, Options};
-use weir_tests::{Contents, Scene};
+use weir_tests::{Contents, Ended, Scene};
 
 /// Each test kills as often.
 const KILLS: usize = 10;
@@ -157,25 +157,88 @@ fn copy(from: &Path, to: &Path) {
 }
 
 #[test]
-fn an_interrupted_run_says_how_to_go_on() {
+fn an_interrupted_run_stops_at_a_batch_and_can_be_ended_later() {
     let scene = Scene::new();
     let landing = scene.path("landing");
     generate(&landing, 24);
-    for signal in ["INT", "TERM"] {
-        let mut running = scene.start(scene.synpuf_command(&landing));
-        assert!(
-            running.until_says("land-"),
-            "a step ends before the run does"
-        );
+    let retry = || {
+        let mut command = scene.weir(["retry", "latest", "--lake"]);
+        command.arg(scene.lake());
+        command
+    };
+    // The rest of a run is stopped as well, and leaves a rest.
+    let mut done: Vec<String> = Vec::new();
+    for (signal, command, step) in [
+        ("INT", scene.synpuf_command(&landing), "land-"),
+        ("TERM", retry(), "cleanse-"),
+    ] {
+        let mut running = scene.start(command);
+        assert!(running.until_says(step), "a step ends before the run does");
         running.signal(signal);
         running.end().expect_code(75).says(&[
             &format!("interrupted by SIG{signal}"),
-            "hint: run the same command again",
+            "nothing is half done",
+            "hint: run the same command again, or what is left of it:",
+            "weir retry ",
         ]);
+        let latest = scene.latest();
+        assert_eq!(latest["status"], "interrupted");
+        for step in latest["steps"].as_array().unwrap() {
+            let name = step["step"].as_str().unwrap().to_owned();
+            assert!(!done.contains(&name), "{name} was done and is run again");
+            match step["status"].as_str().unwrap() {
+                "succeeded" | "warned" => done.push(name),
+                // Stopped before it decided: nothing may have been written for it.
+                status => {
+                    assert_eq!(status, "interrupted", "{name}");
+                    assert_eq!(step["n"], serde_json::Value::Null, "{name}");
+                    assert_eq!(step["targets"], serde_json::json!([]), "{name}");
+                }
+            }
+        }
     }
-    scene.run_synpuf(&landing).expect_code(3);
-    let interrupted = Contents::of(&scene);
+    let ended = Ended::from(retry().output().unwrap());
+    ended.expect_code(3).says(&["what is left of run "]);
+    let rest = scene.latest();
+    let run = |record: &serde_json::Value| record["run"].as_str().unwrap().to_owned();
+    assert_ne!(rest["request"]["retry_of"], serde_json::Value::Null);
+    Ended::from(retry().output().unwrap())
+        .expect_code(2)
+        .says(&[&format!("run {} has warned", run(&rest)), "hint: "]);
+    let in_two_parts = Contents::of(&scene);
     let other = Scene::new();
     other.run_synpuf(&landing).expect_code(3);
-    interrupted.expect_same(&Contents::of(&other), "after two interruptions");
+    in_two_parts.expect_same(&Contents::of(&other), "after two interruptions");
+}
+
+/// A run that was killed has no end in its record; what it had not done can be run all the same.
+#[test]
+fn the_rest_of_a_killed_run_can_be_run() {
+    let scene = Scene::new();
+    let landing = scene.path("landing");
+    generate(&landing, 25);
+    let mut running = scene.start(scene.synpuf_command(&landing));
+    assert!(
+        running.until_says("land-"),
+        "a step ends before the run does"
+    );
+    running.signal("KILL");
+    running.end();
+    let killed = scene.latest();
+    assert_eq!(killed["status"], "running");
+    let mut retry = scene.weir(["retry", "--lake"]);
+    Ended::from(retry.arg(scene.lake()).output().unwrap()).expect_code(3);
+    let rest = scene.latest();
+    assert_eq!(rest["request"]["retry_of"], killed["run"]);
+    let names = |record: &serde_json::Value| -> Vec<String> {
+        let steps = record["steps"].as_array().unwrap();
+        steps.iter().map(|step| step["step"].to_string()).collect()
+    };
+    for step in names(&killed) {
+        assert!(!names(&rest).contains(&step), "{step} was done");
+    }
+    let in_two_parts = Contents::of(&scene);
+    let other = Scene::new();
+    other.run_synpuf(&landing).expect_code(3);
+    in_two_parts.expect_same(&Contents::of(&other), "after a kill");
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use weir_engine::record::RunRecord;
 
 /// A data-pipeline host with sandboxed plugins.
 #[derive(Debug, Parser)]
@@ -49,6 +50,8 @@ pub(crate) enum Command {
     Plan(PlanArgs),
     /// Run a pipeline
     Run(RunArgs),
+    /// Run what is left of a run that failed, was stopped or was killed
+    Retry(RetryArgs),
     /// Query the tables of a lake
     Sql(SqlArgs),
     /// List the runs of a lake, newest first
@@ -163,6 +166,21 @@ pub(crate) struct RunArgs {
     /// Do everything but change a target: the run works on an empty lake of its own
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// How the result looks
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+    /// The run of which this is the rest.
+    #[arg(skip)]
+    pub(crate) rest_of: Option<RunRecord>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RetryArgs {
+    /// The run's identifier, the end of it, or `latest`
+    #[arg(value_name = "RUN", default_value = "latest")]
+    pub(crate) run: String,
+    #[command(flatten)]
+    pub(crate) lake: LakeArgs,
     /// How the result looks
     #[arg(long, value_enum, default_value_t = Output::Text)]
     pub(crate) output: Output,

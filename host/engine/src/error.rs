@@ -25,6 +25,8 @@ pub enum ErrorKind {
     Storage,
     /// Another run was faster; trying again may work.
     Conflict,
+    /// It was asked to stop; trying again goes on from there.
+    Interrupted,
     /// DataFusion or Weir itself failed.
     Internal,
 }
@@ -111,7 +113,10 @@ impl Error {
 
     /// Whether the same command may succeed later without a change.
     pub fn is_retryable(&self) -> bool {
-        matches!(self.kind, ErrorKind::Storage | ErrorKind::Conflict)
+        matches!(
+            self.kind,
+            ErrorKind::Storage | ErrorKind::Conflict | ErrorKind::Interrupted
+        )
     }
 
     /// The faults of the pipeline file, where that is the cause.

@@ -30,8 +30,30 @@ pub struct RunRecord {
     pub finished_at: Option<String>,
     /// The version of weir.
     pub weir: String,
+    /// What it was asked for; absent in records of older versions.
+    #[serde(default)]
+    pub request: Option<RunRequest>,
     /// Its steps, in the order in which they ended.
     pub steps: Vec<StepRecord>,
+}
+
+/// What a run was asked for, so that the rest of it can be run again.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct RunRequest {
+    /// The pipeline file: an absolute path.
+    pub file: String,
+    /// The profile, if one was named.
+    pub profile: Option<String>,
+    /// The parameters that were given, as text.
+    pub params: BTreeMap<String, String>,
+    /// The steps that were named; empty for all.
+    pub steps: Vec<String>,
+    /// The most rows to read in each step that reads files.
+    pub limit: Option<u64>,
+    /// Whether weir.lock had to name every plugin.
+    pub locked: bool,
+    /// The run of which this is the rest.
+    pub retry_of: Option<String>,
 }
 
 /// What became of a run or step.
@@ -50,6 +72,18 @@ pub enum Status {
     Blocked,
     /// There was nothing new to read.
     UpToDate,
+    /// It was asked to stop before it had decided, or before it began.
+    Interrupted,
+}
+
+impl Status {
+    /// Whether nothing of it is left to do.
+    pub fn is_done(self) -> bool {
+        match self {
+            Status::Succeeded | Status::Warned | Status::UpToDate => true,
+            Status::Running | Status::Failed | Status::Blocked | Status::Interrupted => false,
+        }
+    }
 }
 
 impl std::fmt::Display for Status {
@@ -61,6 +95,7 @@ impl std::fmt::Display for Status {
             Status::Failed => "failed",
             Status::Blocked => "blocked",
             Status::UpToDate => "up-to-date",
+            Status::Interrupted => "interrupted",
         })
     }
 }

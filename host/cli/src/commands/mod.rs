@@ -2,6 +2,7 @@
 
 pub(crate) mod plan;
 pub(crate) mod plugin;
+pub(crate) mod retry;
 pub(crate) mod run;
 pub(crate) mod runs;
 pub(crate) mod sql;

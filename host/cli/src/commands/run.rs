@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use tokio_util::sync::CancellationToken;
 use weir_engine::plan::{Plan, Planner};
-use weir_engine::record::{RunRecord, Status, StepRecord};
+use weir_engine::record::{RunRecord, RunRequest, Status, StepRecord};
 use weir_engine::run::{Outcome, Progress, RunOptions, run as run_plan};
 
 use crate::args::{Output, RunArgs};
@@ -43,29 +44,31 @@ pub(crate) async fn run(args: &RunArgs) -> Result<u8, Failure> {
             None
         }
     };
+    let stop = CancellationToken::new();
+    let signals = tokio::spawn(stop_on_signal(stop.clone()));
+    let only = steps_to_run(args, &plan)?;
     let options = RunOptions {
-        only: args.steps.clone(),
+        only: only.clone(),
         limit: args.limit,
         dry_run: args.dry_run,
         resources,
+        stop,
+        request: Some(request(args, only)?),
     };
     let display = Display::new(args.output);
-    let outcome = tokio::select! {
-        outcome = run_plan(Arc::clone(&plan), options, |progress| display.show(progress)) => outcome?,
-        signal = interrupted() => {
-            display.clear();
-            return Err(Failure::screen(
-                format!(
-                    "interrupted by {signal}: what was decided is kept, nothing is half done\n\
-                     hint: run the same command again, it goes on from there"
-                ),
-                code::RETRY,
-            ));
-        }
-    };
+    let outcome = run_plan(Arc::clone(&plan), options, |progress| {
+        display.show(progress);
+    })
+    .await;
+    signals.abort();
+    let outcome = outcome?;
     display.clear();
     if args.output == Output::Json {
         print_json(&outcome.record)?;
+    }
+    if outcome.record.status == Status::Interrupted {
+        let text = stopped_screen(&outcome.record, &plan, args);
+        return Err(Failure::screen(text, code::RETRY));
     }
     match &outcome.error {
         Some(error) => Err(Failure::screen(
@@ -85,6 +88,38 @@ pub(crate) async fn run(args: &RunArgs) -> Result<u8, Failure> {
     }
 }
 
+/// What the run record keeps of the command.
+fn request(args: &RunArgs, steps: Vec<String>) -> Result<RunRequest, Failure> {
+    let file = std::path::absolute(&args.pipeline.pipeline).map_err(|error| {
+        Failure::usage(format!("{}: {error}", args.pipeline.pipeline.display()))
+    })?;
+    Ok(RunRequest {
+        file: file.display().to_string(),
+        profile: args.pipeline.profile.clone(),
+        params: args.pipeline.params.iter().cloned().collect(),
+        steps,
+        limit: args.limit,
+        locked: args.components.locked,
+        retry_of: args.rest_of.as_ref().map(|record| record.run.clone()),
+    })
+}
+
+/// The first signal asks the run to stop; the second ends the process, which is safe at any moment
+/// and only leaves files that nobody refers to.
+async fn stop_on_signal(stop: CancellationToken) {
+    let signal = interrupted().await;
+    eprintln!(
+        "interrupted by {signal}: stopping; what is decided is finished first (again: stop at once)"
+    );
+    stop.cancel();
+    let signal = interrupted().await;
+    eprintln!(
+        "interrupted by {signal} again: what was decided is kept, nothing is half done\n\
+         hint: run the same command again, it goes on from there"
+    );
+    std::process::exit(i32::from(code::RETRY));
+}
+
 /// The name of the signal that asks to stop.
 async fn interrupted() -> &'static str {
     let terminate = async {
@@ -99,6 +134,53 @@ async fn interrupted() -> &'static str {
         _ = tokio::signal::ctrl_c() => "SIGINT",
         () = terminate => "SIGTERM",
     }
+}
+
+/// The steps to run: those named, without those that the run of which this is the rest has done.
+fn steps_to_run(args: &RunArgs, plan: &Plan) -> Result<Vec<String>, Failure> {
+    let Some(record) = &args.rest_of else {
+        return Ok(args.steps.clone());
+    };
+    let done = |name: &str| {
+        let step = record.steps.iter().find(|step| step.step == name);
+        step.is_some_and(|step| step.status.is_done())
+    };
+    let named = |name: &str| {
+        args.steps.is_empty()
+            || args
+                .steps
+                .iter()
+                .any(|step| name == step || name.starts_with(&format!("{step}[")))
+    };
+    let left: Vec<String> = plan
+        .steps
+        .iter()
+        .map(|planned| planned.step.name.clone())
+        .filter(|name| named(name) && !done(name))
+        .collect();
+    if left.is_empty() {
+        return Err(
+            Failure::usage(format!("all steps of run {} are done", record.run))
+                .hint("to run the pipeline again, use `weir run`"),
+        );
+    }
+    Ok(left)
+}
+
+/// What a run that was asked to stop leaves on the screen.
+fn stopped_screen(record: &RunRecord, plan: &Plan, args: &RunArgs) -> String {
+    if args.dry_run {
+        return "stopped; dry run: nothing was changed".to_owned();
+    }
+    let done = record.steps.iter().filter(|step| step.status.is_done());
+    format!(
+        "stopped: {} of {} steps are done, nothing is half done\n\
+         hint: run the same command again, or what is left of it:\n      weir retry {} --lake {}",
+        done.count(),
+        record.steps.len(),
+        tail(&record.run),
+        plan.lake.root().display()
+    )
 }
 
 fn last_success(records: Vec<RunRecord>, plan: &Plan) -> Option<RunRecord> {

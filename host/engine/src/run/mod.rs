@@ -10,13 +10,14 @@ use std::time::Instant;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::guest_log::GuestLogFile;
 use crate::lake::FORMAT;
 use crate::plan::{Plan, PlannedStep};
-use crate::record::{RunRecord, Status, StepRecord};
+use crate::record::{RunRecord, RunRequest, Status, StepRecord};
 use crate::session::{self, Resources};
 
 /// What a run is told.
@@ -31,6 +32,11 @@ pub struct RunOptions {
     pub dry_run: bool,
     /// What it may use.
     pub resources: Resources,
+    /// Stops the run when cancelled: no step is begun any more, and those at work stop at a batch, unless
+    /// they have decided. What is decided is finished.
+    pub stop: CancellationToken,
+    /// What it was asked for, for whoever runs the rest of it again.
+    pub request: Option<RunRequest>,
 }
 
 /// Something a person may want to see while a run goes on.
@@ -88,6 +94,7 @@ pub async fn run(
         started_at: now(),
         finished_at: None,
         weir: env!("CARGO_PKG_VERSION").to_owned(),
+        request: options.request.clone(),
         steps: Vec::new(),
     };
     record.save(&weir).await?;
@@ -128,10 +135,15 @@ pub async fn run(
                 .depends_on
                 .iter()
                 .any(|needed| ended.get(needed) == Some(&false));
-            if blocked {
+            let stopped = options.stop.is_cancelled();
+            if blocked || stopped {
                 waiting.remove(&index);
                 ended.insert(index, false);
-                let entry = step::blank_record(planned, Status::Blocked);
+                let status = match stopped {
+                    true => Status::Interrupted,
+                    false => Status::Blocked,
+                };
+                let entry = step::blank_record(planned, status);
                 progress(Progress::Ended {
                     record: Box::new(entry.clone()),
                 });
@@ -175,7 +187,11 @@ pub async fn run(
         let mut entry = match outcome {
             Ok(entry) => entry,
             Err(error) => {
-                let mut entry = step::blank_record(planned, Status::Failed);
+                let status = match error.kind() {
+                    ErrorKind::Interrupted => Status::Interrupted,
+                    _ => Status::Failed,
+                };
+                let mut entry = step::blank_record(planned, status);
                 entry.n = error.decided();
                 entry.error = Some(error.to_string());
                 entry.hint = error.hint().map(str::to_owned);
@@ -197,7 +213,8 @@ pub async fn run(
             seconds = entry.seconds,
             "step ended"
         );
-        ended.insert(index, entry.status != Status::Failed);
+        let done = !matches!(entry.status, Status::Failed | Status::Interrupted);
+        ended.insert(index, done);
         progress(Progress::Ended {
             record: Box::new(entry.clone()),
         });
@@ -232,7 +249,9 @@ fn partitions(planned: &PlannedStep, resources: Resources) -> usize {
 
 fn overall(steps: &[StepRecord]) -> Status {
     let any = |status: Status| steps.iter().any(|step| step.status == status);
-    if any(Status::Failed) || any(Status::Blocked) {
+    if any(Status::Interrupted) {
+        Status::Interrupted
+    } else if any(Status::Failed) || any(Status::Blocked) {
         Status::Failed
     } else if any(Status::Warned) {
         Status::Warned
@@ -276,6 +295,18 @@ fn chosen(plan: &Plan, only: &[String]) -> Result<BTreeSet<usize>> {
 
 pub(crate) fn now() -> String {
     chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+}
+
+/// What becomes of a step that is asked to stop before it has decided.
+pub(crate) fn interrupted(planned: &PlannedStep) -> Error {
+    Error::new(
+        ErrorKind::Interrupted,
+        format!(
+            "step '{}' was stopped before it decided anything",
+            planned.step.name
+        ),
+    )
+    .with_hint("no target was changed; run it again, or the rest of the run with `weir retry`")
 }
 
 /// Whether an error of one attempt says that input or configuration, not chance, is at fault.

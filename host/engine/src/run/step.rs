@@ -8,7 +8,7 @@ use uuid::Uuid;
 use weir_pipeline::{OnFail, ScopeValue, Threshold, WriteMode};
 
 use super::execute::{SegmentRun, providers, register_input, whole_table};
-use super::{RunOptions, now, timed_out};
+use super::{RunOptions, interrupted, now, timed_out};
 use crate::commit::{self, Counts, Decision, Decisions, TargetCommit};
 use crate::delta::{self, Applied, DeltaCommit};
 use crate::envelope::ANY_RULE;
@@ -119,11 +119,19 @@ impl StepRun {
 
         // What is decided is finished, however long it takes: only the work before has a limit.
         let written = self.write_files(planned, &files);
-        let mut work = match planned.step.timeout {
-            None => written.await?,
-            Some(limit) => tokio::time::timeout(limit, written)
-                .await
-                .unwrap_or_else(|_| Err(timed_out(planned, limit)))?,
+        let limited = async {
+            match planned.step.timeout {
+                None => written.await,
+                Some(limit) => tokio::time::timeout(limit, written)
+                    .await
+                    .unwrap_or_else(|_| Err(timed_out(planned, limit))),
+            }
+        };
+        // Dropped at a batch, it leaves files that nobody knows of.
+        let mut work = tokio::select! {
+            biased;
+            () = self.options.stop.cancelled() => return Err(interrupted(planned)),
+            work = limited => work?,
         };
         let warned = match judge(planned, &work) {
             Ok(warned) => warned || !work.quarantined.is_empty(),

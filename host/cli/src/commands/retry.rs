@@ -1,0 +1,51 @@
+//! `weir retry`.
+
+use weir_engine::lake::Lake;
+use weir_engine::record::{RunRecord, RunRequest};
+
+use crate::args::{ComponentArgs, PipelineArgs, RetryArgs, RunArgs};
+use crate::commands::run;
+use crate::failure::Failure;
+
+pub(crate) async fn run(args: RetryArgs) -> Result<u8, Failure> {
+    let lake = Lake::at(&args.lake.lake).await?;
+    let record = RunRecord::find(&lake.weir(), &args.run).await?;
+    if record.status.is_done() {
+        return Err(
+            Failure::usage(format!("run {} has {}", record.run, record.status))
+                .hint("to run the pipeline again, use `weir run`"),
+        );
+    }
+    let Some(request) = record.request.clone() else {
+        return Err(Failure::usage(format!(
+            "the record of run {} does not say what it was asked for: an older weir wrote it",
+            record.run
+        ))
+        .hint("use `weir run`: it goes on from what was decided"));
+    };
+    let RunRequest {
+        file,
+        profile,
+        params,
+        steps,
+        limit,
+        locked,
+        retry_of: _,
+    } = request;
+    eprintln!("what is left of run {}: {file}", record.run);
+    let rest = RunArgs {
+        pipeline: PipelineArgs {
+            pipeline: file.into(),
+            params: params.into_iter().collect(),
+            profile,
+        },
+        components: ComponentArgs { locked },
+        lake: Some(args.lake.lake),
+        steps,
+        limit,
+        dry_run: false,
+        output: args.output,
+        rest_of: Some(record),
+    };
+    run::run(&rest).await
+}
