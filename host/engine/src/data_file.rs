@@ -39,7 +39,6 @@ pub struct DataFileWriter {
 
 struct OpenFile {
     path: String,
-    location: Location,
     writer: AsyncArrowWriter<BufWriter>,
     rows: u64,
 }
@@ -110,7 +109,6 @@ impl DataFileWriter {
             .map_err(|error| parquet_error(&path, error))?;
         Ok(OpenFile {
             path,
-            location,
             writer,
             rows: 0,
         })
@@ -126,7 +124,6 @@ impl DataFileWriter {
             .await
             .map_err(|error| parquet_error(&open.path, error))?;
         let bytes = open.writer.bytes_written() as u64;
-        open.location.sync().await?;
         self.done.push(WrittenFile {
             stats: Some(statistics(&self.schema, &metadata, open.rows).to_string()),
             path: open.path,

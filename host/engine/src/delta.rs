@@ -13,12 +13,16 @@ use datafusion::catalog::TableProvider;
 use deltalake_core::kernel::engine::arrow_conversion::TryFromArrow;
 use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties};
 use deltalake_core::kernel::{Action, Add, MetadataExt, StructType, Transaction, new_metadata};
+use deltalake_core::logstore::{
+    LogStore, LogStoreFactory, ObjectStoreRef, StorageConfig, default_logstore, logstore_factories,
+};
 use deltalake_core::operations::create::CreateBuilder;
 use deltalake_core::protocol::{DeltaOperation, SaveMode};
-use deltalake_core::{DeltaTable, DeltaTableBuilder, DeltaTableError, checkpoints};
+use deltalake_core::{DeltaResult, DeltaTable, DeltaTableBuilder, DeltaTableError, checkpoints};
 use futures::TryStreamExt;
 use object_store::ObjectStoreExt;
 use serde::{Deserialize, Serialize};
+use url::Url;
 use weir_pipeline::WriteMode;
 
 use crate::data_file::statistics_of;
@@ -26,6 +30,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::files::FILE_COLUMN;
 use crate::lake::Location;
 use crate::segment::WrittenFile;
+use crate::store::Stores;
 
 /// How often a commit looks again after an error before it gives up.
 const ATTEMPTS: u32 = 12;
@@ -80,18 +85,42 @@ pub fn schema_json(schema: &Schema) -> Result<serde_json::Value> {
     serde_json::to_value(schema).map_err(|error| Error::internal("no JSON").with_source(error))
 }
 
+/// Delta's view of the table at `root`, through the store that the location has.
+fn builder(root: &Location) -> Result<DeltaTableBuilder, DeltaTableError> {
+    /// Plain conditional writes, whatever the store: delta-rs knows them for local folders only.
+    #[derive(Debug)]
+    struct ConditionalPuts;
+
+    impl LogStoreFactory for ConditionalPuts {
+        fn with_options(
+            &self,
+            prefixed: ObjectStoreRef,
+            root: ObjectStoreRef,
+            location: &Url,
+            options: &StorageConfig,
+        ) -> DeltaResult<Arc<dyn LogStore>> {
+            Ok(default_logstore(prefixed, root, location, options))
+        }
+    }
+
+    let scheme = Url::parse(&format!("{}://", root.url().scheme()))
+        .map_err(|_| DeltaTableError::InvalidTableLocation(root.url().to_string()))?;
+    logstore_factories()
+        .entry(scheme)
+        .or_insert_with(|| Arc::new(ConditionalPuts));
+    Ok(DeltaTableBuilder::from_url(root.url().clone())?
+        .with_storage_backend(Arc::clone(root.store()), root.url().clone()))
+}
+
 /// The table at `root` in its latest version; `None` where there is no table.
 async fn open(root: &Location) -> Result<Option<DeltaTable>> {
-    // The builder's store insists on a folder that exists.
+    // Spares the listing of a folder that is not there.
     if let Some(path) = root.local()
         && !path.join("_delta_log").is_dir()
     {
         return Ok(None);
     }
-    match DeltaTableBuilder::from_url(root.url().clone())?
-        .load()
-        .await
-    {
+    match builder(root)?.load().await {
         Ok(table) => Ok(Some(table)),
         Err(DeltaTableError::NotATable(_) | DeltaTableError::InvalidTableLocation(_)) => Ok(None),
         Err(error) => Err(error.into()),
@@ -194,8 +223,8 @@ impl DeltaCommit {
     /// # Errors
     /// Conflict, if a later decision of the same application has been committed; storage, if the
     /// store keeps failing.
-    pub async fn apply(&self, n: u64, recovering: bool) -> Result<Applied> {
-        let root = self.root()?;
+    pub async fn apply(&self, stores: &Stores, n: u64, recovering: bool) -> Result<Applied> {
+        let root = Location::at_url(stores, &self.url)?;
         let mut verified = !recovering;
         let n =
             i64::try_from(n).map_err(|_| Error::internal("a decision's number is too large"))?;
@@ -238,9 +267,6 @@ impl DeltaCommit {
                     verified = true;
                 }
                 Ok(Some(version)) => {
-                    // The log entry's name and bytes must be on the disk before anyone relies on it.
-                    let entry = format!("{version:020}.json");
-                    root.child(&["_delta_log", &entry]).sync().await?;
                     self.checkpoint(&root, version).await;
                     return Ok(Applied::Now(version));
                 }
@@ -261,10 +287,6 @@ impl DeltaCommit {
             Some(cause) => error.with_source(cause),
             None => error,
         })
-    }
-
-    fn root(&self) -> Result<Location> {
-        Location::parse(&percent_decoded(&self.url))
     }
 
     async fn adds(&self, root: &Location) -> Result<Vec<Action>> {
@@ -316,9 +338,7 @@ impl DeltaCommit {
     async fn create(&self, root: &Location, n: i64) -> Result<Option<u64>, DeltaTableError> {
         let made = root.create_folder().await;
         made.map_err(|error| DeltaTableError::Generic(error.to_string()))?;
-        let log = DeltaTableBuilder::from_url(root.url().clone())?
-            .build()?
-            .log_store();
+        let log = builder(root)?.build()?.log_store();
         let schema = self
             .struct_type()
             .map_err(|error| DeltaTableError::Generic(error.to_string()))?;
@@ -439,13 +459,4 @@ impl DeltaCommit {
             tracing::warn!(table = %self.table, error = %error, "no checkpoint was written");
         }
     }
-}
-
-/// A file URL as the path it stands for; other URLs as they are.
-fn percent_decoded(url: &str) -> String {
-    url::Url::parse(url)
-        .ok()
-        .and_then(|url| url.to_file_path().ok())
-        .and_then(|path| path.to_str().map(str::to_owned))
-        .unwrap_or_else(|| url.to_owned())
 }

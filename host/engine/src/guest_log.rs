@@ -36,7 +36,8 @@ pub struct LoggedLine {
 /// The guest log of a run, made when the first line comes.
 #[derive(Debug)]
 pub struct GuestLogFile {
-    path: PathBuf,
+    /// None where the lake is remote: no stage keeps words then.
+    path: Option<PathBuf>,
     file: Mutex<Opened>,
 }
 
@@ -78,18 +79,19 @@ fn make_private(folder: &Path) -> io::Result<()> {
 
 impl GuestLogFile {
     /// The log of `run`. Nothing is written yet.
-    ///
-    /// # Errors
-    /// Usage, if the lake is not on a local disk.
-    pub fn of(weir: &Location, run: &str) -> Result<GuestLogFile> {
-        Ok(GuestLogFile {
-            path: path(weir, run)?,
+    pub fn of(weir: &Location, run: &str) -> GuestLogFile {
+        GuestLogFile {
+            path: path(weir, run).ok(),
             file: Mutex::new(Opened::NotYet),
-        })
+        }
     }
 
     fn open(&self) -> io::Result<File> {
-        if let Some(folder) = self.path.parent() {
+        let path = self
+            .path
+            .as_ref()
+            .ok_or_else(|| io::Error::other("the lake is on no local disk"))?;
+        if let Some(folder) = path.parent() {
             let mut builder = fs::DirBuilder::new();
             builder.recursive(true);
             #[cfg(unix)]
@@ -109,7 +111,7 @@ impl GuestLogFile {
             options.mode(0o600);
             options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
         }
-        options.open(&self.path)
+        options.open(path)
     }
 
     fn write(&self, line: &LoggedLine) -> io::Result<()> {
@@ -151,7 +153,7 @@ impl GuestSink for GuestLogFile {
         };
         if let Err(error) = self.write(&logged) {
             // Told once, without the line; the run goes on.
-            tracing::error!(path = %self.path.display(), %error, "cannot write the guest log; what plugins say is lost");
+            tracing::error!(path = ?self.path, %error, "cannot write the guest log; what plugins say is lost");
         }
     }
 }

@@ -5,8 +5,8 @@ use std::path::{Component, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use datafusion::execution::runtime_env::RuntimeEnv;
 use futures::TryStreamExt;
-use object_store::local::LocalFileSystem;
 use object_store::path::Path as StorePath;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 use serde::Serialize;
@@ -15,6 +15,7 @@ use url::Url;
 use weir_pipeline::{Pipeline, TableName};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::store::Stores;
 
 /// The version of everything under `_weir/`; a newer one is refused.
 pub const FORMAT: u32 = 1;
@@ -22,6 +23,7 @@ pub const FORMAT: u32 = 1;
 /// A folder in an object store.
 #[derive(Debug, Clone)]
 pub struct Location {
+    stores: Stores,
     store: Arc<dyn ObjectStore>,
     path: StorePath,
     /// Absolute, without a trailing slash.
@@ -32,14 +34,14 @@ pub struct Location {
 
 impl Location {
     /// The folder `text` names: a local path (relative to the working directory) or a URL.
-    pub fn parse(text: &str) -> Result<Location> {
+    ///
+    /// # Errors
+    /// Usage, if it names none, or its store cannot be opened with its settings.
+    pub fn parse(text: &str, stores: &Stores) -> Result<Location> {
         if let Some((scheme, _)) = text.split_once("://")
             && scheme != "file"
         {
-            return Err(
-                Error::usage(format!("'{scheme}://' locations are not supported yet"))
-                    .with_hint("use a local path"),
-            );
+            return Location::remote(text, stores);
         }
         let path = match text.strip_prefix("file://") {
             Some(path) => PathBuf::from(path),
@@ -50,14 +52,55 @@ impl Location {
         let path = without_parents(path);
         let url = Url::from_file_path(&path)
             .map_err(|()| Error::usage(format!("'{text}' is no absolute path")))?;
+        let (store, _) = stores.open(&url)?;
         Ok(Location {
-            store: Arc::new(LocalFileSystem::new()),
+            stores: stores.clone(),
+            store,
             path: StorePath::from_absolute_path(&path).map_err(|error| {
                 Error::usage(format!("'{text}' cannot be used as a folder")).with_source(error)
             })?,
             url,
             local: Some(path),
         })
+    }
+
+    fn remote(text: &str, stores: &Stores) -> Result<Location> {
+        let no_url = |why: String| {
+            Error::usage(format!("'{text}' is no URL of a folder: {why}"))
+                .with_hint("write it as s3://bucket/folder")
+        };
+        let url =
+            Url::parse(text.trim_end_matches('/')).map_err(|error| no_url(error.to_string()))?;
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(no_url("it has a ? or #".to_owned()));
+        }
+        let (store, path) = stores.open(&url)?;
+        Ok(Location {
+            stores: stores.clone(),
+            store,
+            path,
+            url,
+            local: None,
+        })
+    }
+
+    /// What a decision or record names by its URL, opened as this location was.
+    pub(crate) fn at_url(stores: &Stores, url: &str) -> Result<Location> {
+        let local = Url::parse(url)
+            .ok()
+            .filter(|url| url.scheme() == "file")
+            .and_then(|url| url.to_file_path().ok());
+        match local.as_deref().and_then(std::path::Path::to_str) {
+            Some(path) => Location::parse(path, stores),
+            None => Location::parse(url, stores),
+        }
+    }
+
+    /// Makes the store known to queries that read its files by their URLs.
+    pub(crate) fn register(&self, runtime: &RuntimeEnv) {
+        let mut base = self.url.clone();
+        base.set_path("/");
+        runtime.register_object_store(&base, Arc::clone(&self.store));
     }
 
     /// The folder or file below this one; each segment is one name.
@@ -75,6 +118,7 @@ impl Location {
             }
         }
         Location {
+            stores: self.stores.clone(),
             store: Arc::clone(&self.store),
             path,
             url,
@@ -89,6 +133,11 @@ impl Location {
             .filter(|part| !part.is_empty())
             .collect();
         self.child(&segments)
+    }
+
+    /// The stores that are open.
+    pub fn stores(&self) -> &Stores {
+        &self.stores
     }
 
     /// Its store.
@@ -186,10 +235,7 @@ impl Location {
             .put_opts(&self.path, PutPayload::from(bytes), options)
             .await
         {
-            Ok(_) => {
-                self.sync().await?;
-                Ok(true)
-            }
+            Ok(_) => Ok(true),
             Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
             Err(error) => Err(error.into()),
         }
@@ -220,31 +266,6 @@ impl Location {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }
-    }
-
-    /// Waits until the object and its name have reached the disk. The local store never does so
-    /// by itself; remote stores have by the time they answer.
-    pub async fn sync(&self) -> Result<()> {
-        let Some(path) = self.local.clone() else {
-            return Ok(());
-        };
-        tokio::task::spawn_blocking(move || {
-            std::fs::File::open(&path)?.sync_all()?;
-            // The chain of folders too: a file whose folder is lost is lost.
-            let mut folder = path.parent();
-            for _ in 0..3 {
-                let Some(current) = folder else { break };
-                std::fs::File::open(current)?.sync_all()?;
-                folder = current.parent();
-            }
-            Ok(())
-        })
-        .await
-        .map_err(|error| Error::internal("a task was cancelled").with_source(error))?
-        .map_err(|error: std::io::Error| {
-            Error::storage(format!("cannot sync '{}' to disk", self.display()), error)
-                .with_hint("check the disk, then run the same command again")
-        })
     }
 }
 
@@ -292,12 +313,18 @@ impl Lake {
     ///
     /// With `isolate` zones that have an URL of their own lie in the lake all the same, so that
     /// nothing outside it is touched.
-    pub fn of(pipeline: &Pipeline, url: Option<&str>, isolate: bool) -> Result<Lake> {
-        let root = without_percent(Location::parse(url.unwrap_or(&pipeline.lake))?)?;
+    pub fn of(
+        pipeline: &Pipeline,
+        url: Option<&str>,
+        isolate: bool,
+        stores: &Stores,
+    ) -> Result<Lake> {
+        let root = url.unwrap_or(&pipeline.lake);
+        let root = without_percent(Location::parse(root, stores)?)?;
         let mut zones = BTreeMap::new();
         for (name, zone) in &pipeline.zones {
             let location = match &zone.url {
-                Some(url) if !isolate => without_percent(Location::parse(url)?)?,
+                Some(url) if !isolate => without_percent(Location::parse(url, stores)?)?,
                 _ => root.child(&[name]),
             };
             zones.insert(name.clone(), location);
@@ -306,8 +333,8 @@ impl Lake {
     }
 
     /// The lake at `url` with whatever zones lie in it.
-    pub async fn at(url: &str) -> Result<Lake> {
-        let root = without_percent(Location::parse(url)?)?;
+    pub async fn at(url: &str, stores: &Stores) -> Result<Lake> {
+        let root = without_percent(Location::parse(url, stores)?)?;
         let listing = root.store().list_with_delimiter(Some(root.path())).await?;
         let zones = listing
             .common_prefixes

@@ -56,12 +56,16 @@ pub mod lake;
 mod parquet_io;
 pub mod plan;
 pub mod plugins;
+#[cfg(test)]
+mod proof;
 pub mod query;
 pub mod record;
 pub mod run;
+mod secret;
 pub mod segment;
 pub mod session;
 pub mod sqlite;
+pub mod store;
 pub mod terms;
 pub mod types;
 

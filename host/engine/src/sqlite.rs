@@ -21,6 +21,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::lake::Location;
 use crate::parquet_io::ObjectReader;
 use crate::segment::WrittenFile;
+use crate::store::Stores;
 use crate::types::sqlite_type;
 
 /// What a decision says of one SQLite table.
@@ -89,8 +90,8 @@ impl SqliteCommit {
     /// # Errors
     /// Conflict, if a later decision of the same application has been loaded; storage, if the
     /// file cannot be written.
-    pub async fn apply(&self, n: u64, recovering: bool) -> Result<Applied> {
-        if recovering && !files_are_there(&self.staging()?, &self.files).await? {
+    pub async fn apply(&self, stores: &Stores, n: u64, recovering: bool) -> Result<Applied> {
+        if recovering && !files_are_there(&self.staging(stores)?, &self.files).await? {
             let commit = self.clone();
             let applied = tokio::task::spawn_blocking(move || commit.is_loaded(n))
                 .await
@@ -104,7 +105,7 @@ impl SqliteCommit {
         let (send, receive) = mpsc::channel::<RecordBatch>(4);
         let commit = self.clone();
         let load = tokio::task::spawn_blocking(move || commit.load(n, receive));
-        let fed = self.feed(send).await;
+        let fed = self.feed(stores, send).await;
         let loaded = load
             .await
             .map_err(|error| Error::internal("a load was cancelled").with_source(error))?;
@@ -118,12 +119,8 @@ impl SqliteCommit {
     }
 
     /// The folder of the staged files.
-    pub fn staging(&self) -> Result<Location> {
-        let staging = url::Url::parse(&self.staging)
-            .ok()
-            .and_then(|url| url.to_file_path().ok())
-            .ok_or_else(|| Error::internal("a staging folder is no file URL"))?;
-        Location::parse(&staging.display().to_string())
+    pub fn staging(&self, stores: &Stores) -> Result<Location> {
+        Location::at_url(stores, &self.staging)
     }
 
     /// Whether the ledger has decision `n` or a later one.
@@ -154,8 +151,8 @@ impl SqliteCommit {
 
     /// Sends the staged rows; the end is an empty batch, so that a broken stream is not mistaken
     /// for it.
-    async fn feed(&self, send: mpsc::Sender<RecordBatch>) -> Result<()> {
-        let root = self.staging()?;
+    async fn feed(&self, stores: &Stores, send: mpsc::Sender<RecordBatch>) -> Result<()> {
+        let root = self.staging(stores)?;
         let mut schema = None;
         for file in &self.files {
             let location = root.file(&file.path);

@@ -41,7 +41,7 @@ pub(crate) fn expand(root: &Node, scope: &Scope<'_>, sink: &Sink) -> Node {
             "weir" | "name" => entry.node.clone(),
             "params" => scope.apply(&entry.node, Position::Declaration, sink),
             "checks" => named_checks(&entry.node, scope, sink),
-            "connections" | "plugins" | "zone" | "lake" => {
+            "connections" | "plugins" | "zone" | "lake" | "store" => {
                 scope.apply(&entry.node, Position::Path, sink)
             }
             _ => scope.apply(&entry.node, Position::Text, sink),

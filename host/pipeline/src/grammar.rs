@@ -33,6 +33,7 @@ pub(crate) const PIPELINE: Keys = Keys {
         "include",
         "params",
         "lake",
+        "store",
         "zone",
         "connections",
         "plugins",
@@ -50,6 +51,7 @@ pub(crate) const INCLUDED: Keys = Keys {
     what: "an included file",
     keys: &[
         "params",
+        "store",
         "zone",
         "connections",
         "plugins",
@@ -67,6 +69,7 @@ pub(crate) const PROFILE: Keys = Keys {
         "description",
         "params",
         "lake",
+        "store",
         "zone",
         "connections",
         "plugins",
@@ -214,6 +217,8 @@ pub(crate) fn pipeline(
     fields.text("description");
     let lake = sections::lake(fields.node("lake"), sink);
 
+    let stores = sections::stores(fields.node("store"), sink);
+
     let trust = plugins::trust(fields.node("trust"), sink);
     let mut context = Context {
         sink,
@@ -252,6 +257,7 @@ pub(crate) fn pipeline(
         owner,
         params,
         lake,
+        stores,
         zones,
         connections,
         plugins,

@@ -29,6 +29,14 @@ pub fn json_schema() -> Value {
             })),
             "defaults_step": table("Defaults of steps", &[], json!({ "timeout": duration("How long a step may run") })),
             "lake": table("Where zones lie by default", &[], json!({ "url": text("A path or URL; ./lake if absent") })),
+            "store": {
+                "type": "object",
+                "description": "Settings of an object store; secrets by reference",
+                "additionalProperties": { "anyOf": [
+                    { "type": ["string", "integer", "boolean"] },
+                    reference("secret"),
+                ] },
+            },
             "zone": table("A named prefix that holds tables", &[], json!({
                 "url": text("Where it lies, if not at <lake>/<zone>"),
                 "sensitivity": text("What it may hold, in the organisation's own word"),
@@ -116,7 +124,7 @@ fn pipeline() -> Value {
     properties.insert("name".into(), json!({ "type": "string", "pattern": "^[a-z0-9][a-z0-9_-]*$", "description": "The pipeline's name" }));
     properties.insert(
         "include".into(),
-        texts("Files with params, zones, connections, plugins, trust and checks"),
+        texts("Files with params, stores, zones, connections, plugins, trust and checks"),
     );
     properties.insert(
         "profile".into(),
@@ -147,6 +155,13 @@ fn shared_sections() -> Map<String, Value> {
             named("param", "Parameters, bound anew by each run"),
         ),
         ("lake", reference("lake")),
+        (
+            "store",
+            named(
+                "store",
+                "Settings of object stores, by the beginning of their URLs",
+            ),
+        ),
         ("zone", named("zone", "Zones by name")),
         ("connections", named("connection", "Databases by name")),
         ("plugins", named("plugin", "Plugins by name")),

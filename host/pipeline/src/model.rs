@@ -25,6 +25,8 @@ pub struct Pipeline {
     /// Where its zones lie by default: an absolute URL or a path (relative to the working
     /// directory, as the shell's user expects, not to the file).
     pub lake: String,
+    /// Settings of object stores, by the beginning of the URLs that they are for.
+    pub stores: BTreeMap<String, StoreSettings>,
     /// Zones by name.
     pub zones: BTreeMap<String, Zone>,
     /// Databases by name.
@@ -63,6 +65,24 @@ pub struct Zone {
     pub retention: Option<Duration>,
     /// Where it is named.
     pub place: Place,
+}
+
+/// Settings of an object store, by the names that the store gives them.
+#[derive(Debug, Clone)]
+pub struct StoreSettings {
+    /// The settings.
+    pub settings: BTreeMap<String, StoreSetting>,
+    /// Where it is named.
+    pub place: Place,
+}
+
+/// A setting of an object store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreSetting {
+    /// Written in the file.
+    Plain(String),
+    /// Kept elsewhere.
+    Secret(SecretSource),
 }
 
 /// A database.

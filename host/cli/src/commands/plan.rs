@@ -18,6 +18,7 @@ pub(crate) async fn run(args: &PlanArgs) -> Result<u8, Failure> {
     let planner = Planner {
         sandbox: &sandbox,
         components: args.components.settings(),
+        stores: None,
         lake: args.lake.as_deref(),
         isolate: false,
         resources: resources()?,

@@ -2,13 +2,14 @@
 
 use weir_engine::lake::Lake;
 use weir_engine::record::{RunRecord, RunRequest};
+use weir_engine::store::Stores;
 
 use crate::args::{ComponentArgs, PipelineArgs, RetryArgs, RunArgs};
 use crate::commands::run;
 use crate::failure::Failure;
 
 pub(crate) async fn run(args: RetryArgs) -> Result<u8, Failure> {
-    let lake = Lake::at(&args.lake.lake).await?;
+    let lake = Lake::at(&args.lake.lake, &Stores::default()).await?;
     let record = RunRecord::find(&lake.weir(), &args.run).await?;
     if record.status.is_done() {
         return Err(

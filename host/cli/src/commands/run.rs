@@ -32,6 +32,7 @@ pub(crate) async fn run(args: &RunArgs) -> Result<u8, Failure> {
     let planner = Planner {
         sandbox: &sandbox,
         components: args.components.settings(),
+        stores: None,
         lake: dry_lake.as_deref().or(args.lake.as_deref()),
         isolate: args.dry_run,
         resources,

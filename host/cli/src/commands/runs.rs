@@ -3,6 +3,7 @@
 use weir_engine::guest_log;
 use weir_engine::lake::Lake;
 use weir_engine::record::{RuleCount, RunRecord};
+use weir_engine::store::Stores;
 
 use crate::args::{LogsArgs, Output, RunsArgs, ShowArgs};
 use crate::commands::{print, print_json};
@@ -10,7 +11,7 @@ use crate::failure::Failure;
 use crate::table::{Table, thousands};
 
 pub(crate) async fn list(args: &RunsArgs) -> Result<u8, Failure> {
-    let lake = Lake::at(&args.lake.lake).await?;
+    let lake = Lake::at(&args.lake.lake, &Stores::default()).await?;
     let records = RunRecord::latest(&lake.weir(), args.last).await?;
     if args.output == Output::Json {
         print_json(&records)?;
@@ -53,7 +54,7 @@ pub(crate) async fn list(args: &RunsArgs) -> Result<u8, Failure> {
 }
 
 pub(crate) async fn show(args: &ShowArgs) -> Result<u8, Failure> {
-    let lake = Lake::at(&args.lake.lake).await?;
+    let lake = Lake::at(&args.lake.lake, &Stores::default()).await?;
     let record = RunRecord::find(&lake.weir(), &args.run).await?;
     match args.output {
         Output::Json => print_json(&record)?,
@@ -63,7 +64,7 @@ pub(crate) async fn show(args: &ShowArgs) -> Result<u8, Failure> {
 }
 
 pub(crate) async fn logs(args: &LogsArgs) -> Result<u8, Failure> {
-    let lake = Lake::at(&args.lake.lake).await?;
+    let lake = Lake::at(&args.lake.lake, &Stores::default()).await?;
     let record = RunRecord::find(&lake.weir(), &args.run).await?;
     let lines = guest_log::read(&lake.weir(), &record.run)?;
     if lines.is_empty() {

@@ -6,6 +6,7 @@ use arrow::array::RecordBatch;
 use arrow::util::pretty::pretty_format_batches;
 use futures::TryStreamExt;
 use weir_engine::lake::Lake;
+use weir_engine::store::Stores;
 use weir_engine::{Error, query};
 
 use crate::args::{RowsOutput, SqlArgs};
@@ -16,7 +17,7 @@ use crate::failure::Failure;
 const MOST_ROWS: usize = 10_000;
 
 pub(crate) async fn run(args: &SqlArgs) -> Result<u8, Failure> {
-    let lake = Lake::at(&args.lake.lake).await?;
+    let lake = Lake::at(&args.lake.lake, &Stores::default()).await?;
     let mut rows = query::sql(&lake, &args.query, resources()?).await?;
     let schema = rows.schema();
     match args.output {

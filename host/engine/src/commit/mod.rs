@@ -16,6 +16,7 @@ use crate::files::InputFile;
 use crate::lake::{FORMAT, Lake, Location};
 use crate::plan::hex;
 use crate::sqlite::SqliteCommit;
+use crate::store::Stores;
 
 /// Everything that applying batch *n* of a step needs.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -125,13 +126,13 @@ impl TargetCommit {
         files.iter().map(|file| file.rows).sum()
     }
 
-    async fn apply(&self, n: u64, recovering: bool) -> Result<Applied> {
+    async fn apply(&self, stores: &Stores, n: u64, recovering: bool) -> Result<Applied> {
         match self {
-            TargetCommit::Delta(commit) => commit.apply(n, recovering).await,
+            TargetCommit::Delta(commit) => commit.apply(stores, n, recovering).await,
             TargetCommit::Sqlite(commit) => {
-                let applied = commit.apply(n, recovering).await?;
+                let applied = commit.apply(stores, n, recovering).await?;
                 // Loaded, the staged files have served.
-                commit.staging()?.remove_folder().await?;
+                commit.staging(stores)?.remove_folder().await?;
                 Ok(applied)
             }
         }
@@ -223,7 +224,7 @@ impl Decisions {
             return Ok((next, None));
         }
         for target in &decision.targets {
-            let applied = match target.apply(decision.n, true).await {
+            let applied = match target.apply(self.lake.stores(), decision.n, true).await {
                 Err(error) if !error.is_retryable() && !decision.appends() => {
                     // It will never apply, and what it was to replace is replaced by this run.
                     tracing::warn!(
@@ -334,7 +335,8 @@ impl Decisions {
         // identifier settles it.
         let there: Option<Decision> = place.read_json().await?;
         match there {
-            Some(there) if there.writer == decision.writer => place.sync().await,
+            // Written once more: what failed may have been the last step to the disk.
+            Some(there) if there.writer == decision.writer => place.write_json(decision).await,
             Some(there) => Err(Error::new(
                 ErrorKind::Conflict,
                 format!(
@@ -349,10 +351,10 @@ impl Decisions {
 }
 
 /// Applies a decision to all of its targets; harmless to repeat.
-pub async fn apply(decision: &Decision) -> Result<Vec<(String, Applied)>> {
+pub async fn apply(decision: &Decision, stores: &Stores) -> Result<Vec<(String, Applied)>> {
     let mut applied = Vec::with_capacity(decision.targets.len());
     for target in &decision.targets {
-        let state = target.apply(decision.n, false).await?;
+        let state = target.apply(stores, decision.n, false).await?;
         applied.push((target.name().to_owned(), state));
     }
     Ok(applied)

@@ -4,7 +4,7 @@ mod parquet;
 mod scan;
 mod text;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use async_compression::tokio::bufread::{GzipDecoder, ZstdDecoder};
 use bytes::Bytes;
@@ -13,12 +13,14 @@ use futures::{StreamExt, TryStreamExt};
 use object_store::GetOptions;
 use serde::{Deserialize, Serialize};
 use tokio_util::io::{ReaderStream, StreamReader};
+use url::Position;
 use weir_pipeline::{Compression, FileFormat, FileRead, FileSchema};
 
 pub use scan::FileScanExec;
 
 use crate::error::{Error, Result};
 use crate::lake::Location;
+use crate::store::Stores;
 use crate::types::arrow_schema;
 use arrow::datatypes::SchemaRef;
 
@@ -39,8 +41,11 @@ pub struct InputFile {
 }
 
 /// The folder in which a glob's search begins, and the pattern of the whole path.
-fn split_glob(dir: &Path, glob: &str) -> Result<(Location, ::glob::Pattern)> {
-    let joined = dir.join(glob);
+fn split_glob(dir: &Path, glob: &str, stores: &Stores) -> Result<(Location, ::glob::Pattern)> {
+    let joined = match glob.contains("://") {
+        true => PathBuf::from(glob),
+        false => dir.join(glob),
+    };
     let text = joined
         .to_str()
         .ok_or_else(|| Error::usage(format!("'{glob}' is not UTF-8")))?;
@@ -60,7 +65,7 @@ fn split_glob(dir: &Path, glob: &str) -> Result<(Location, ::glob::Pattern)> {
         _ if text.starts_with('/') => "/".to_owned(),
         _ => ".".to_owned(),
     };
-    let location = Location::parse(&base)?;
+    let location = Location::parse(&base, stores)?;
     let rest = text.strip_prefix(&base).unwrap_or(text);
     let root = format!("/{}", location.path());
     let absolute = format!(
@@ -79,19 +84,24 @@ fn split_glob(dir: &Path, glob: &str) -> Result<(Location, ::glob::Pattern)> {
 ///
 /// # Errors
 /// Usage, if the glob is none; input, if nothing matches and that is not allowed.
-pub async fn list(dir: &Path, read: &FileRead) -> Result<Vec<InputFile>> {
+pub async fn list(dir: &Path, read: &FileRead, stores: &Stores) -> Result<Vec<InputFile>> {
     let options = ::glob::MatchOptions {
         require_literal_separator: true,
         ..::glob::MatchOptions::new()
     };
     let mut found = Vec::new();
     for glob in expand_braces(&read.glob) {
-        let (base, pattern) = split_glob(dir, &glob)?;
+        let (base, pattern) = split_glob(dir, &glob, stores)?;
+        // Of a remote store a path alone would not say which.
+        let store = match base.local() {
+            Some(_) => "",
+            None => &base.url()[..Position::BeforePath],
+        };
         for object in base.list().await? {
             let path = format!("/{}", object.location);
             if pattern.matches_with(&path, options) {
                 found.push(InputFile {
-                    path,
+                    path: format!("{store}{path}"),
                     size: object.size,
                     etag: object.e_tag,
                 });
@@ -133,11 +143,11 @@ fn expand_braces(glob: &str) -> Vec<String> {
 }
 
 /// The schema of the rows that `read` gives.
-pub async fn schema(read: &FileRead, files: &[InputFile]) -> Result<SchemaRef> {
+pub async fn schema(read: &FileRead, files: &[InputFile], stores: &Stores) -> Result<SchemaRef> {
     match (&read.schema, &read.format) {
         (FileSchema::Declared(columns), _) => Ok(arrow_schema(columns)),
         (FileSchema::FromFile, FileFormat::Parquet) => match files.first() {
-            Some(file) => parquet::file_schema(file).await,
+            Some(file) => parquet::file_schema(file, stores).await,
             None => Err(Error::input(format!(
                 "the columns of '{}' are unknown: no file matches it",
                 read.glob
@@ -154,8 +164,9 @@ pub async fn schema(read: &FileRead, files: &[InputFile]) -> Result<SchemaRef> {
 async fn open(
     file: &InputFile,
     compression: Compression,
+    stores: &Stores,
 ) -> Result<BoxStream<'static, Result<Bytes>>> {
-    let location = Location::parse(&file.path)?;
+    let location = Location::parse(&file.path, stores)?;
     let options = GetOptions {
         if_match: file.etag.clone(),
         ..GetOptions::default()
@@ -250,7 +261,7 @@ mod tests {
             };
             let dir = dir.path().to_owned();
             async move {
-                list(&dir, &read)
+                list(&dir, &read, &Stores::default())
                     .await
                     .unwrap()
                     .iter()

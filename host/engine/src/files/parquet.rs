@@ -14,9 +14,13 @@ use super::{InputFile, changed, fault};
 use crate::error::{Error, Result};
 use crate::lake::Location;
 use crate::parquet_io::ObjectReader;
+use crate::store::Stores;
 
-async fn builder(file: &InputFile) -> Result<ParquetRecordBatchStreamBuilder<ObjectReader>> {
-    let location = Location::parse(&file.path)?;
+async fn builder(
+    file: &InputFile,
+    stores: &Stores,
+) -> Result<ParquetRecordBatchStreamBuilder<ObjectReader>> {
+    let location = Location::parse(&file.path, stores)?;
     ParquetRecordBatchStreamBuilder::new(ObjectReader::of_content(&location, file.etag.clone()))
         .await
         .map_err(|error| not_parquet(file, error))
@@ -38,8 +42,8 @@ fn not_parquet(file: &InputFile, error: parquet::errors::ParquetError) -> Error 
 }
 
 /// The file's own schema.
-pub(super) async fn file_schema(file: &InputFile) -> Result<SchemaRef> {
-    Ok(Arc::clone(builder(file).await?.schema()))
+pub(super) async fn file_schema(file: &InputFile, stores: &Stores) -> Result<SchemaRef> {
+    Ok(Arc::clone(builder(file, stores).await?.schema()))
 }
 
 /// The rows of one file, cast to `schema`, columns matched by name.
@@ -48,8 +52,9 @@ pub(super) async fn read(
     schema: SchemaRef,
     sources: Arc<[String]>,
     batch_rows: usize,
+    stores: &Stores,
 ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
-    let builder = builder(&file).await?;
+    let builder = builder(&file, stores).await?;
     let own = Arc::clone(builder.schema());
     let mut roots = Vec::new();
     for source in sources.iter() {

@@ -22,6 +22,7 @@ use weir_pipeline::{Column, FileFormat, FileRead, FileSchema};
 
 use super::{FILE_COLUMN, InputFile, ORDINAL_COLUMN, parquet, text};
 use crate::error::Result;
+use crate::store::Stores;
 
 /// Reads files, each whole by one partition, and adds to each row the file and its place in it
 /// (from 1) as the last two columns.
@@ -34,6 +35,7 @@ pub struct FileScanExec {
     /// Without the two hidden columns.
     file_schema: SchemaRef,
     groups: Vec<Vec<InputFile>>,
+    stores: Stores,
     properties: Arc<PlanProperties>,
 }
 
@@ -44,6 +46,7 @@ impl FileScanExec {
         schema: SchemaRef,
         files: Vec<InputFile>,
         partitions: usize,
+        stores: &Stores,
     ) -> FileScanExec {
         let mut fields: Vec<Arc<Field>> = schema.fields().iter().cloned().collect();
         fields.push(Arc::new(Field::new(
@@ -63,6 +66,7 @@ impl FileScanExec {
             read: Arc::new(read),
             file_schema: schema,
             groups,
+            stores: stores.clone(),
             properties: Arc::new(properties),
         }
     }
@@ -93,6 +97,7 @@ async fn read_file(
     schema: SchemaRef,
     file: InputFile,
     batch_rows: usize,
+    stores: &Stores,
 ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
     let columns: Arc<[Column]> = match &read.schema {
         FileSchema::Declared(columns) => columns.clone().into(),
@@ -101,13 +106,13 @@ async fn read_file(
     match &read.format {
         FileFormat::Csv(options) => {
             let options = options.clone();
-            text::read_csv(file, read.compression, options, columns, batch_rows).await
+            text::read_csv(file, read.compression, options, columns, batch_rows, stores).await
         }
         FileFormat::JsonLines => {
-            text::read_json(file, read.compression, false, columns, batch_rows).await
+            text::read_json(file, read.compression, false, columns, batch_rows, stores).await
         }
         FileFormat::JsonArray => {
-            text::read_json(file, read.compression, true, columns, batch_rows).await
+            text::read_json(file, read.compression, true, columns, batch_rows, stores).await
         }
         FileFormat::Parquet => {
             let sources = match columns.is_empty() {
@@ -121,7 +126,7 @@ async fn read_file(
                     .map(|column| column.source.clone().unwrap_or_else(|| column.name.clone()))
                     .collect(),
             };
-            parquet::read(file, schema, sources, batch_rows).await
+            parquet::read(file, schema, sources, batch_rows, stores).await
         }
     }
 }
@@ -198,6 +203,7 @@ impl ExecutionPlan for FileScanExec {
         let files = self.groups.get(partition).cloned().unwrap_or_default();
         let batch_rows = context.session_config().batch_size();
         let read = Arc::clone(&self.read);
+        let stores = self.stores.clone();
         let file_schema = Arc::clone(&self.file_schema);
         let schema = self.schema();
         let output = Arc::clone(&schema);
@@ -205,7 +211,7 @@ impl ExecutionPlan for FileScanExec {
             for file in files {
                 let path = Arc::new(StringArray::from(vec![file.path.as_str()]));
                 let mut batches =
-                    read_file(Arc::clone(&read), Arc::clone(&file_schema), file, batch_rows).await?;
+                    read_file(Arc::clone(&read), Arc::clone(&file_schema), file, batch_rows, &stores).await?;
                 let mut before = 0;
                 while let Some(batch) = batches.try_next().await? {
                     let rows = batch.num_rows() as u64;

@@ -10,6 +10,7 @@ use weir_pipeline::{Column, Compression, CsvOptions};
 
 use super::{InputFile, open};
 use crate::error::{Error, Result};
+use crate::store::Stores;
 
 /// The rows of one CSV file, in order.
 pub(super) async fn read_csv(
@@ -18,6 +19,7 @@ pub(super) async fn read_csv(
     options: CsvOptions,
     columns: Arc<[Column]>,
     batch_rows: usize,
+    stores: &Stores,
 ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
     let decoder = Csv::new(options, &columns, batch_rows);
     let warn = |decoder: &mut Csv, file: &InputFile| {
@@ -25,7 +27,7 @@ pub(super) async fn read_csv(
             tracing::warn!(file = %file.path, column = %column, "a column is not declared and was not read");
         }
     };
-    read(file, compression, decoder, warn).await
+    read(file, compression, decoder, warn, stores).await
 }
 
 /// The rows of one JSON file, in order. With `array`, the brackets and commas of an outermost array
@@ -36,9 +38,10 @@ pub(super) async fn read_json(
     array: bool,
     columns: Arc<[Column]>,
     batch_rows: usize,
+    stores: &Stores,
 ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
     let decoder = Json::new(array, &columns, batch_rows).map_err(|error| located(&file, error))?;
-    read(file, compression, decoder, |_, _| {}).await
+    read(file, compression, decoder, |_, _| {}, stores).await
 }
 
 /// `note` may tell what the decoder has noticed, each time it has been given bytes.
@@ -47,8 +50,9 @@ async fn read<D: Decode + Send + 'static>(
     compression: Compression,
     mut decoder: D,
     note: impl Fn(&mut D, &InputFile) + Send + 'static,
+    stores: &Stores,
 ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
-    let mut bytes = open(&file, compression).await?;
+    let mut bytes = open(&file, compression, stores).await?;
     let stream = async_stream::try_stream! {
         let mut ended = false;
         loop {

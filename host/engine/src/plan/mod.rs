@@ -31,6 +31,7 @@ use crate::lake::Lake;
 use crate::plugins::{self, LoadedPlugin};
 use crate::segment::EnvelopeExec;
 use crate::session::{self, Resources};
+use crate::store::Stores;
 
 /// A pipeline that can run: names resolved, plugins bound, all schemas known.
 pub struct Plan {
@@ -96,6 +97,8 @@ pub struct Planner<'a> {
     pub sandbox: &'a Sandbox,
     /// Where their components are kept, and how a lock is used.
     pub components: weir_components::Settings,
+    /// Opens the lake and the input, where it is not to be by the pipeline's own settings.
+    pub stores: Option<Stores>,
     /// The lake, where it is not the pipeline's.
     pub lake: Option<&'a str>,
     /// Whether zones with an URL of their own lie in the lake all the same.
@@ -112,7 +115,11 @@ impl Planner<'_> {
     /// input shows that it cannot be read; plugin, where one refuses its stage.
     pub async fn plan(&self, pipeline: Pipeline) -> Result<Plan> {
         let pipeline = Arc::new(pipeline);
-        let lake = Lake::of(&pipeline, self.lake, self.isolate)?;
+        let stores = match &self.stores {
+            Some(stores) => stores.clone(),
+            None => Stores::of(&pipeline)?,
+        };
+        let lake = Lake::of(&pipeline, self.lake, self.isolate, &stores)?;
         let plugins = plugins::load(self.sandbox, &pipeline, &self.components).await?;
         let runtime = session::runtime(self.resources)?;
         let params_hash = params_hash(&pipeline);
@@ -337,13 +344,14 @@ async fn read_schema(
     pipeline: &Pipeline,
     context: &SessionContext,
     step: &Step,
+    stores: &Stores,
 ) -> Result<(SchemaRef, Option<Vec<InputFile>>)> {
     match &step.read.source {
         ReadSource::Files(read) => {
-            let found = files::list(&pipeline.dir, read)
+            let found = files::list(&pipeline.dir, read, stores)
                 .await
                 .map_err(|error| at(error, &step.read.place))?;
-            let schema = files::schema(read, &found).await?;
+            let schema = files::schema(read, &found, stores).await?;
             if let (FileFormat::Csv(_), Some(field)) = (
                 &read.format,
                 schema

@@ -1,14 +1,12 @@
 //! A stage with a plugin, bound: what it is given, the terms it works under, what is above it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::datatypes::{Fields, Schema, SchemaRef};
 use weir_pipeline::{
-    Column, Contract, Fault, Grant, GuestText, Isolation, PluginStage, RowContract, SecretSource,
-    Stage, Step,
+    Column, Contract, Fault, Grant, GuestText, Isolation, PluginStage, RowContract, Stage, Step,
 };
 use weir_sandbox::{
     BindRequest, Limits, Output, Powers, SandboxError, Secret, Speech, Terms, World,
@@ -19,11 +17,9 @@ use super::{PlannedSegment, PlannedStage, PlannedWork, at};
 use crate::error::{Error, Result};
 use crate::granted::{Granted, joined_fields};
 use crate::plugins::LoadedPlugin;
+use crate::secret;
 use crate::segment::{Joining, PluginCall, PluginRole, StageFate};
 use crate::types::arrow_schema;
-
-/// A secret's file is no larger than this.
-const LARGEST_SECRET: u64 = 64 << 10;
 
 impl StepPlanner<'_> {
     pub(super) async fn plugin(
@@ -49,6 +45,14 @@ impl StepPlanner<'_> {
             .into());
         }
         self.instances_fit(segment, stage)?;
+        if plugin.contract.text == GuestText::GuestLog && self.lake.root().local().is_none() {
+            return Err(Fault::new(
+                "a guest log is kept on a local disk only, where its owner alone can read it",
+            )
+            .at(&stage.place)
+            .hint("leave out `text = \"guest-log\"`, or use a local lake")
+            .into());
+        }
         let output = output_index(&segment.outputs, stage)?;
         let (name, schema) = at_index(&segment.outputs, output)?.clone();
         let granted = granted(&plugin.grant, &schema, stage, &loaded.info.columns)?;
@@ -185,7 +189,7 @@ impl StepPlanner<'_> {
         let secrets = secrets
             .iter()
             .map(|(name, source)| {
-                let value = self.secret(name, source, stage)?;
+                let value = secret::read(name, source, &self.pipeline.dir, &stage.place)?;
                 Ok((name.clone(), Secret::new(value)))
             })
             .collect::<Result<BTreeMap<_, _>>>()?;
@@ -211,48 +215,6 @@ impl StepPlanner<'_> {
             speech: Speech::Open,
             budget: None,
         })
-    }
-
-    fn secret(&self, name: &str, source: &SecretSource, stage: &Stage) -> Result<String> {
-        let fault = |why: String, hint: &str| {
-            Error::from(
-                Fault::new(format!("secret '{name}': {why}"))
-                    .at(&stage.place)
-                    .hint(hint),
-            )
-        };
-        match source {
-            SecretSource::Env(variable) => std::env::var(variable).map_err(|error| match error {
-                std::env::VarError::NotPresent => fault(
-                    format!("the variable {variable} is not set"),
-                    "set it where weir is started, or take the secret out of the grant",
-                ),
-                std::env::VarError::NotUnicode(_) => fault(
-                    format!("the variable {variable} is not UTF-8"),
-                    "encode the secret as text, for instance in base64",
-                ),
-            }),
-            SecretSource::File(path) => {
-                let path = self.pipeline.dir.join(path);
-                let shown = path.display();
-                let hint = "put the secret there, readable by the user that runs weir";
-                let unreadable =
-                    |error: std::io::Error| fault(format!("cannot read '{shown}': {error}"), hint);
-                if !std::fs::metadata(&path).map_err(unreadable)?.is_file() {
-                    return Err(fault(format!("'{shown}' is no plain file"), hint));
-                }
-                let mut text = String::new();
-                std::fs::File::open(&path)
-                    .and_then(|file| file.take(LARGEST_SECRET + 1).read_to_string(&mut text))
-                    .map_err(unreadable)?;
-                if text.len() as u64 > LARGEST_SECRET {
-                    let why = format!("'{shown}' has more than {LARGEST_SECRET} bytes");
-                    return Err(fault(why, "a secret is a short text"));
-                }
-                let text = text.strip_suffix('\n').unwrap_or(&text);
-                Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
-            }
-        }
     }
 }
 

@@ -102,7 +102,13 @@ impl StepPlanner<'_> {
         depends_on: BTreeSet<usize>,
         tables: BTreeSet<TableName>,
     ) -> Result<PlannedStep> {
-        let (input, files) = read_schema(self.pipeline, self.context, &step).await?;
+        let (input, files) = read_schema(
+            self.pipeline,
+            self.context,
+            &step,
+            self.lake.root().stores(),
+        )
+        .await?;
         let mut segments = vec![PlannedSegment {
             source: SegmentSource::Read,
             outputs: vec![("out".to_owned(), Arc::clone(&input))],

@@ -231,6 +231,7 @@ impl SegmentRun<'_> {
                     Arc::clone(&self.segment.input),
                     self.files.to_vec(),
                     self.shared.options.resources.partitions,
+                    self.shared.plan.lake.root().stores(),
                 ));
                 return Ok(match limit {
                     None => scan,
@@ -307,6 +308,7 @@ impl SegmentRun<'_> {
             return Ok((FailingKeys::new(&fields, &[])?, 0));
         }
         let options = ParquetReadOptions::default().schema(&output.schema);
+        output.root.register(&self.context.runtime_env());
         let mut frame = self.context.read_parquet(paths, options).await?;
         // Pinned columns are the same in every row, and not in the files.
         for (_, name, value) in &output.pinned {
@@ -444,6 +446,7 @@ pub(super) async fn register_input(
         .map(|file| output.root.file(&file.path).url().to_string())
         .collect();
     let options = ParquetReadOptions::default().schema(&output.schema);
+    output.root.register(&context.runtime_env());
     let frame = context.read_parquet(paths, options).await?;
     context.register_table("input", frame.into_view())?;
     Ok(())

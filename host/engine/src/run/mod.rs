@@ -105,7 +105,7 @@ pub async fn run(
         run: record.run.as_str().into(),
         runtime,
         options: options.clone(),
-        guest_log: Arc::new(GuestLogFile::of(&weir, &record.run)?),
+        guest_log: Arc::new(GuestLogFile::of(&weir, &record.run)),
     });
 
     let mut waiting: BTreeSet<usize> = chosen.clone();

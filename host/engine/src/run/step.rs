@@ -142,7 +142,7 @@ impl StepRun {
         };
         let decision = self.decision(planned, n, files.clone(), &mut work)?;
         decisions.decide(&decision).await?;
-        let applied = commit::apply(&decision)
+        let applied = commit::apply(&decision, self.plan.lake.root().stores())
             .await
             .map_err(|error| error.after_decision(n))?;
         let mut record = self.record(planned, &work, warned);

@@ -196,25 +196,27 @@ fn secrets(node: &Node, sink: &Sink) -> BTreeMap<String, SecretSource> {
             );
             continue;
         }
-        let Some(fields) = Fields::open(&entry.node, &SECRET, sink) else {
+        let Some(source) = secret_source(&entry.node, sink) else {
             continue;
-        };
-        let Some((key, found)) = fields.one_of(SECRET.keys, hint) else {
-            continue;
-        };
-        let Some(text) = fields::text(&found.node, key, sink) else {
-            continue;
-        };
-        if text.text.is_empty() {
-            fields.fault(text.place, format!("`{key}` is empty"), hint);
-        }
-        let source = match key {
-            "env" => SecretSource::Env(text.text.to_owned()),
-            _ => SecretSource::File(PathBuf::from(text.text)),
         };
         secrets.insert(name.to_owned(), source);
     }
     secrets
+}
+
+/// Where a secret's value is.
+pub(crate) fn secret_source(node: &Node, sink: &Sink) -> Option<SecretSource> {
+    let hint = "write { env = \"VARIABLE\" }, or { file = \"path\" }";
+    let fields = Fields::open(node, &SECRET, sink)?;
+    let (key, found) = fields.one_of(SECRET.keys, hint)?;
+    let text = fields::text(&found.node, key, sink)?;
+    if text.text.is_empty() {
+        fields.fault(text.place, format!("`{key}` is empty"), hint);
+    }
+    Some(match key {
+        "env" => SecretSource::Env(text.text.to_owned()),
+        _ => SecretSource::File(PathBuf::from(text.text)),
+    })
 }
 
 fn contract(node: &Node, transform: bool, sink: &Sink) -> Option<Contract> {

@@ -1,11 +1,12 @@
-//! The sections that name places: lake, zones, connections.
+//! The sections that name places: lake, stores, zones, connections.
 
 use std::collections::BTreeMap;
 
 use crate::fault::{Fault, Sink};
 use crate::fields::{self, Fields, Keys};
+use crate::grammar::plugin_stage::secret_source;
 use crate::literals;
-use crate::model::{Connection, ConnectionKind, Zone};
+use crate::model::{Connection, ConnectionKind, StoreSetting, StoreSettings, Zone};
 use crate::place::Place;
 use crate::tree::{Node, Value};
 
@@ -37,6 +38,62 @@ pub(crate) fn lake(node: Option<&Node>, sink: &Sink) -> String {
         .and_then(|node| Fields::open(node, &LAKE, sink))
         .and_then(|fields| non_empty(&fields, "url"));
     text.unwrap_or_else(|| DEFAULT_LAKE.to_owned())
+}
+
+/// What may not be written into a file, by what its name holds.
+const SECRET_NAMES: [&str; 5] = ["secret", "token", "password", "key", "sas"];
+/// What may all the same.
+const PLAIN_NAMES: [&str; 4] = ["access_key_id", "key_id", "kms_key", "bucket_key"];
+
+/// Settings of object stores. Which there are, the stores know; whether one is a secret, its name says.
+pub(crate) fn stores(node: Option<&Node>, sink: &Sink) -> BTreeMap<String, StoreSettings> {
+    entries(node, "store", sink)
+        .map(|(url, key, node)| {
+            let remote = url
+                .split_once("://")
+                .is_some_and(|(scheme, rest)| scheme != "file" && !rest.is_empty());
+            if !remote {
+                sink.push(
+                    Fault::new(format!("a store cannot be named '{url}'"))
+                        .at(key)
+                        .hint(
+                            "name it by the beginning of its URLs, such as [store.\"s3://bucket\"]",
+                        ),
+                );
+            }
+            let settings = fields::named(node, "store", sink)
+                .filter_map(|(name, entry)| {
+                    Some((name.to_owned(), store_setting(name, &entry.node, sink)?))
+                })
+                .collect();
+            let place = key.clone();
+            (url.to_owned(), StoreSettings { settings, place })
+        })
+        .collect()
+}
+
+fn store_setting(name: &str, node: &Node, sink: &Sink) -> Option<StoreSetting> {
+    if node.table().is_some() {
+        return secret_source(node, sink).map(StoreSetting::Secret);
+    }
+    let lower = name.to_ascii_lowercase();
+    let is_secret = SECRET_NAMES.iter().any(|part| lower.contains(part))
+        && !PLAIN_NAMES.iter().any(|part| lower.contains(part));
+    let text = node.scalar_text();
+    if is_secret || text.is_none() {
+        let fault = match is_secret {
+            true => Fault::new(format!(
+                "`{name}` is a secret, which is never written into the file"
+            ))
+            .secret(),
+            false => Fault::new(format!("`{name}` must be a text, a number, true or false")),
+        };
+        sink.push(fault.at(&node.place).hint(format!(
+            "write {name} = {{ env = \"VARIABLE\" }}, or {{ file = \"path\" }}"
+        )));
+        return None;
+    }
+    text.map(StoreSetting::Plain)
 }
 
 /// All zones, faulty ones too: that a zone is faulty does not make its tables unknown.

@@ -1,0 +1,196 @@
+//! A pipeline in which every kind of target and mode is written, and what must come of it.
+
+use std::fmt::Write;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use arrow::array::AsArray;
+use arrow::datatypes::Int64Type;
+use futures::TryStreamExt;
+use weir_pipeline::{LoadOptions, PipelineFile};
+use weir_sandbox::{Sandbox, SandboxOptions};
+
+use crate::error::Result;
+use crate::lake::Lake;
+use crate::plan::Planner;
+use crate::query;
+use crate::run::{Outcome, RunOptions, run};
+use crate::session::Resources;
+use crate::store::Stores;
+
+/// One step adds files to two tables under one decision and rejects every tenth row; one replaces a
+/// table; one replaces a partition, and a table of a database with it.
+const PIPELINE: &str = r#"
+weir = 1
+name = "proof"
+
+[zone.raw]
+[zone.curated]
+
+[connections.warehouse]
+kind = "sqlite"
+path = "WAREHOUSE"
+
+[[step]]
+name = "land"
+read = { files = "in/*.csv", format = "csv", schema = { id = "int64 not null", digit = "int64", state = "string" } }
+[[step.stage]]
+check = { range = { digit = { max = 8 } } }
+[[step.write]]
+table = "raw.visits"
+mode = "append"
+[[step.write]]
+table = "raw.copies"
+mode = "append"
+
+[[step]]
+name = "states"
+read = { sql = "select state, count(*) as visits from raw.visits group by state" }
+[[step.write]]
+table = "curated.states"
+mode = "replace"
+
+[[step]]
+name = "even"
+read = { sql = "select id, state from raw.copies where id % 2 = 0" }
+[[step.write]]
+table = "curated.halves"
+mode = "replace-partition"
+partition = { half = "even" }
+[[step.write]]
+connection = "warehouse"
+table = "even"
+mode = "replace"
+"#;
+
+/// A folder with a pipeline file and its input, and a lake.
+pub(super) struct Scene {
+    pub(super) dir: PathBuf,
+    pub(super) lake: String,
+    /// Stores that nothing disturbs.
+    pub(super) stores: Stores,
+}
+
+impl Scene {
+    /// In the folder `dir`, with the lake there or at `lake` in one of `stores`.
+    pub(super) fn new(dir: &Path, lake: Option<&str>, stores: &Stores) -> Scene {
+        let scene = Scene {
+            stores: stores.clone(),
+            dir: dir.to_owned(),
+            lake: lake.map_or_else(|| dir.join("lake").display().to_string(), str::to_owned),
+        };
+        std::fs::create_dir_all(dir.join("in")).unwrap();
+        let warehouse = dir.join("warehouse.sqlite").display().to_string();
+        scene.pipeline(&PIPELINE.replace("WAREHOUSE", &warehouse));
+        scene
+    }
+
+    /// Writes another pipeline.
+    pub(super) fn pipeline(&self, text: &str) {
+        std::fs::write(self.dir.join("proof.toml"), text).unwrap();
+    }
+
+    /// Writes a file of rows.
+    pub(super) fn input(&self, name: &str, ids: Range<u64>) {
+        let mut text = String::from("id,digit,state\n");
+        for id in ids {
+            writeln!(text, "{id},{},{:02}", id % 10, id % 50).unwrap();
+        }
+        std::fs::write(self.dir.join("in").join(name), text).unwrap();
+    }
+
+    /// Runs the pipeline, through `stores`.
+    pub(super) async fn run(&self, stores: &Stores) -> Result<Outcome> {
+        self.run_file("proof.toml", stores).await
+    }
+
+    pub(super) async fn run_file(&self, file: &str, stores: &Stores) -> Result<Outcome> {
+        let pipeline = {
+            let options = LoadOptions {
+                profile: None,
+                env: &|_| None,
+            };
+            PipelineFile::load(&self.dir.join(file), &options)
+                .and_then(|file| file.resolve(&Default::default()))
+                .unwrap_or_else(|faults| panic!("{faults}"))
+        };
+        // One task, so that the calls of a run come in the same order each time.
+        let resources = Resources::for_partitions(1);
+        let plan = Planner {
+            sandbox: sandbox(),
+            components: Default::default(),
+            stores: Some(stores.clone()),
+            lake: Some(&self.lake),
+            isolate: false,
+            resources,
+        }
+        .plan(pipeline)
+        .await?;
+        let options = RunOptions {
+            resources,
+            ..RunOptions::default()
+        };
+        run(Arc::new(plan), options, |_| {}).await
+    }
+
+    /// Runs the pipeline, which must do.
+    pub(super) async fn run_undisturbed(&self) {
+        let outcome = self.run(&self.stores).await.unwrap();
+        if let Some(error) = outcome.error {
+            panic!("an undisturbed run failed: {error}: {:?}", error);
+        }
+    }
+
+    /// The numbers that a query over the lake gives, in order.
+    pub(super) async fn numbers(&self, sql: &str) -> Vec<i64> {
+        let lake = Lake::at(&self.lake, &self.stores).await.unwrap();
+        let rows = query::sql(&lake, sql, Resources::for_partitions(1)).await;
+        let rows: Vec<_> = rows.unwrap().try_collect().await.unwrap();
+        rows.iter()
+            .flat_map(|batch| {
+                batch
+                    .column(0)
+                    .as_primitive::<Int64Type>()
+                    .values()
+                    .to_vec()
+            })
+            .collect()
+    }
+
+    /// Demands that each row of `ids` is once where it belongs, and nothing else is anywhere.
+    pub(super) async fn expect(&self, ids: Range<i64>, when: &str) {
+        let of = |kept: fn(&i64) -> bool| ids.clone().filter(kept).collect::<Vec<i64>>();
+        let accepted = of(|id| id % 10 != 9);
+        for table in ["raw.visits", "raw.copies"] {
+            let sql = format!("select id from {table} order by id");
+            assert_eq!(self.numbers(&sql).await, accepted, "{table} {when}");
+        }
+        let sql = "select id from raw.visits__quarantine order by id";
+        assert_eq!(
+            self.numbers(sql).await,
+            of(|id| id % 10 == 9),
+            "quarantine {when}"
+        );
+        let even = of(|id| id % 2 == 0);
+        let sql = "select id from curated.halves where half = 'even' order by id";
+        assert_eq!(self.numbers(sql).await, even, "curated.halves {when}");
+        let sql = "select cast(sum(visits) as bigint) from curated.states";
+        let total = i64::try_from(accepted.len()).unwrap();
+        assert_eq!(self.numbers(sql).await, [total], "curated.states {when}");
+        let warehouse = rusqlite::Connection::open(self.dir.join("warehouse.sqlite")).unwrap();
+        let loaded: Vec<i64> = warehouse
+            .prepare("select id from even order by id")
+            .unwrap()
+            .query_map([], |row| row.get(0))
+            .unwrap()
+            .collect::<Result<_, _>>()
+            .unwrap();
+        assert_eq!(loaded, even, "warehouse {when}");
+    }
+}
+
+fn sandbox() -> &'static Sandbox {
+    static SANDBOX: OnceLock<Sandbox> = OnceLock::new();
+    SANDBOX.get_or_init(|| Sandbox::new(SandboxOptions::default()).unwrap())
+}

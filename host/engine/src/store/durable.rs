@@ -1,0 +1,356 @@
+//! The local disk as a store whose answers can be relied on: what it says is written, is on the disk.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path as StorePath;
+use object_store::{
+    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
+    PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result, UploadPart,
+};
+
+/// How many folders above a file may be new, and have to reach the disk with it.
+const FOLDERS: usize = 4;
+
+/// object_store's local store, but that a write reaches the disk before it is answered: first the
+/// bytes, then the name. Under its name a file is there whole or not at all, after a power cut too.
+#[derive(Debug)]
+pub struct DurableLocal {
+    inner: LocalFileSystem,
+    synced: Synced,
+}
+
+/// Is told of each file and folder that has reached the disk.
+#[derive(Clone, Default)]
+struct Synced(Option<Arc<dyn Fn(&Path) + Send + Sync>>);
+
+impl fmt::Debug for Synced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Synced")
+    }
+}
+
+impl Default for DurableLocal {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl DurableLocal {
+    /// All of the file system.
+    pub fn new() -> DurableLocal {
+        DurableLocal {
+            inner: LocalFileSystem::new(),
+            synced: Synced::default(),
+        }
+    }
+
+    /// The same, telling `synced` of each file and folder that has reached the disk.
+    #[cfg(test)]
+    pub(crate) fn telling(synced: impl Fn(&Path) + Send + Sync + 'static) -> DurableLocal {
+        DurableLocal {
+            inner: LocalFileSystem::new(),
+            synced: Synced(Some(Arc::new(synced))),
+        }
+    }
+
+    async fn sync(&self, path: PathBuf) -> Result<()> {
+        let synced = self.synced.clone();
+        blocking(move || {
+            synced.sync(&path)?;
+            synced.folders(&path)
+        })
+        .await
+    }
+}
+
+impl Synced {
+    fn sync(&self, path: &Path) -> io::Result<()> {
+        File::open(path)?.sync_all()?;
+        self.tell(path);
+        Ok(())
+    }
+
+    /// The folders above `path`: a file whose folder is lost is lost.
+    fn folders(&self, path: &Path) -> io::Result<()> {
+        for folder in path.ancestors().skip(1).take(FOLDERS) {
+            if folder.as_os_str().is_empty() {
+                break;
+            }
+            self.sync(folder)?;
+        }
+        Ok(())
+    }
+
+    fn tell(&self, path: &Path) {
+        if let Some(tell) = &self.0 {
+            tell(path);
+        }
+    }
+
+    /// Writes a file: beside its place, to the disk, then under its name.
+    fn write(&self, path: &Path, payload: &PutPayload, create: bool) -> io::Result<()> {
+        // The store takes a name that ends in # and digits for an upload under way, and lists none.
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(format!("#{}{number:06}", std::process::id()));
+        let beside = path.with_file_name(name);
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        let written = (|| {
+            let mut file = File::create(&beside)?;
+            for part in payload {
+                file.write_all(part)?;
+            }
+            file.sync_all()?;
+            self.tell(path);
+            if create {
+                // Fails where something has the name: whoever links first has made it.
+                fs::hard_link(&beside, path)
+            } else {
+                fs::rename(&beside, path)
+            }
+        })();
+        if create || written.is_err() {
+            // Gone already, or left for the sweep: in no case does it count.
+            let _ = fs::remove_file(&beside);
+        }
+        written?;
+        self.folders(path)
+    }
+}
+
+fn failed(path: Option<&Path>, error: io::Error) -> object_store::Error {
+    let path = path
+        .map(|path| path.display().to_string())
+        .unwrap_or_default();
+    match error.kind() {
+        ErrorKind::AlreadyExists => object_store::Error::AlreadyExists {
+            path,
+            source: Box::new(error),
+        },
+        ErrorKind::NotFound => object_store::Error::NotFound {
+            path,
+            source: Box::new(error),
+        },
+        ErrorKind::PermissionDenied => object_store::Error::PermissionDenied {
+            path,
+            source: Box::new(error),
+        },
+        _ => object_store::Error::Generic {
+            store: "local",
+            source: Box::new(error),
+        },
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| object_store::Error::JoinError { source: error })?
+        .map_err(|error| failed(None, error))
+}
+
+impl fmt::Display for DurableLocal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DurableLocal({})", self.inner)
+    }
+}
+
+#[async_trait]
+impl ObjectStore for DurableLocal {
+    async fn put_opts(
+        &self,
+        location: &StorePath,
+        payload: PutPayload,
+        options: PutOptions,
+    ) -> Result<PutResult> {
+        let create = match options.mode {
+            PutMode::Create => true,
+            PutMode::Overwrite => false,
+            // It knows no versions; it says so itself.
+            PutMode::Update(_) => return self.inner.put_opts(location, payload, options).await,
+        };
+        let path = self.inner.path_to_filesystem(location)?;
+        let synced = self.synced.clone();
+        tokio::task::spawn_blocking(move || {
+            synced
+                .write(&path, &payload, create)
+                .map_err(|error| failed(Some(&path), error))
+        })
+        .await
+        .map_err(|error| object_store::Error::JoinError { source: error })??;
+        Ok(PutResult {
+            e_tag: None,
+            version: None,
+        })
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        location: &StorePath,
+        options: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
+        let upload = self.inner.put_multipart_opts(location, options).await?;
+        Ok(Box::new(Upload {
+            upload,
+            path: self.inner.path_to_filesystem(location)?,
+            synced: self.synced.clone(),
+        }))
+    }
+
+    async fn get_opts(&self, location: &StorePath, options: GetOptions) -> Result<GetResult> {
+        self.inner.get_opts(location, options).await
+    }
+
+    async fn get_ranges(&self, location: &StorePath, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+        self.inner.get_ranges(location, ranges).await
+    }
+
+    fn delete_stream(
+        &self,
+        locations: BoxStream<'static, Result<StorePath>>,
+    ) -> BoxStream<'static, Result<StorePath>> {
+        self.inner.delete_stream(locations)
+    }
+
+    fn list(&self, prefix: Option<&StorePath>) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.inner.list(prefix)
+    }
+
+    fn list_with_offset(
+        &self,
+        prefix: Option<&StorePath>,
+        offset: &StorePath,
+    ) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.inner.list_with_offset(prefix, offset)
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&StorePath>) -> Result<ListResult> {
+        self.inner.list_with_delimiter(prefix).await
+    }
+
+    async fn copy_opts(
+        &self,
+        from: &StorePath,
+        to: &StorePath,
+        options: CopyOptions,
+    ) -> Result<()> {
+        self.inner.copy_opts(from, to, options).await?;
+        self.sync(self.inner.path_to_filesystem(to)?).await
+    }
+}
+
+/// An upload in parts, on the disk when it is complete.
+#[derive(Debug)]
+struct Upload {
+    upload: Box<dyn MultipartUpload>,
+    path: PathBuf,
+    synced: Synced,
+}
+
+#[async_trait]
+impl MultipartUpload for Upload {
+    fn put_part(&mut self, data: PutPayload) -> UploadPart {
+        self.upload.put_part(data)
+    }
+
+    async fn complete(&mut self) -> Result<PutResult> {
+        let result = self.upload.complete().await?;
+        let (synced, path) = (self.synced.clone(), self.path.clone());
+        blocking(move || {
+            synced.sync(&path)?;
+            synced.folders(&path)
+        })
+        .await?;
+        Ok(result)
+    }
+
+    async fn abort(&mut self) -> Result<()> {
+        self.upload.abort().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use futures::TryStreamExt;
+    use object_store::ObjectStoreExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn of_many_who_create_one_wins_and_its_bytes_are_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Arc::new(DurableLocal::new());
+        let place = StorePath::from_absolute_path(dir.path().join("a/b/00.json")).unwrap();
+        let mut writers = Vec::new();
+        for writer in 0..16_u8 {
+            let (store, place) = (Arc::clone(&store), place.clone());
+            writers.push(tokio::spawn(async move {
+                let options = PutOptions {
+                    mode: PutMode::Create,
+                    ..PutOptions::default()
+                };
+                let payload = PutPayload::from(vec![writer; 1000]);
+                (writer, store.put_opts(&place, payload, options).await)
+            }));
+        }
+        let mut won = Vec::new();
+        for writer in writers {
+            match writer.await.unwrap() {
+                (writer, Ok(_)) => won.push(writer),
+                (_, Err(object_store::Error::AlreadyExists { .. })) => {}
+                (_, Err(error)) => panic!("{error}"),
+            }
+        }
+        let [winner] = won.as_slice() else {
+            panic!("{won:?} won");
+        };
+        let found = store.get(&place).await.unwrap().bytes().await.unwrap();
+        assert_eq!(found, vec![*winner; 1000]);
+        // Nothing is left beside it, and nothing under way is listed.
+        let names: Vec<_> = fs::read_dir(dir.path().join("a/b")).unwrap().collect();
+        assert_eq!(names.len(), 1);
+        fs::write(dir.path().join("a/b/01.json#123"), "half").unwrap();
+        let prefix = StorePath::from_absolute_path(dir.path()).unwrap();
+        let listed: Vec<_> = store.list(Some(&prefix)).try_collect().await.unwrap();
+        assert_eq!(listed.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn bytes_reach_the_disk_before_the_name_and_folders_after_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        let file = root.join("x/y/file");
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let store = DurableLocal::telling({
+            let (told, file) = (Arc::clone(&told), file.clone());
+            move |path| told.lock().unwrap().push((path.to_owned(), file.exists()))
+        });
+        let place = StorePath::from_absolute_path(&file).unwrap();
+        store.put(&place, "content".into()).await.unwrap();
+        let told = told.lock().unwrap();
+        let expected = [
+            (file.clone(), false),
+            (root.join("x/y"), true),
+            (root.join("x"), true),
+            (root.clone(), true),
+        ];
+        assert_eq!(told.get(..4).unwrap(), expected);
+    }
+}
