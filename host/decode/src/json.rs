@@ -1,8 +1,12 @@
 //! JSON: one object a line, or an array of objects.
 
+mod decimals;
 mod scan;
 
+use std::sync::Arc;
+
 use arrow::array::RecordBatch;
+use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::json::ReaderBuilder;
 use arrow::json::reader::Decoder;
@@ -14,9 +18,16 @@ use crate::fault::{DecodeError, Fault};
 use crate::types::arrow_schema;
 use scan::{Bad, DEEPEST, Scan};
 
+const NO_FIT: &str = "a value does not fit the type that is declared for it";
+
 /// Decodes one file of JSON objects. Fields that are not declared are passed over.
 pub struct Json {
-    decoder: Decoder,
+    /// Of the columns in which no decimal is, or of none where all have one.
+    plain: Option<Decoder>,
+    /// Of the columns in which decimals are, with text in their place. It is given the same bytes and
+    /// stops at the same ones: where documents end does not depend on columns.
+    texts: Option<Decoder>,
+    schema: SchemaRef,
     scan: Scan,
     batch_rows: usize,
     rest: Bytes,
@@ -36,10 +47,28 @@ impl Json {
     /// A column's type is none that JSON values can be turned into.
     pub fn new(array: bool, columns: &[Column], batch_rows: usize) -> Result<Json, DecodeError> {
         let batch_rows = batch_rows.max(1);
-        Ok(Json {
-            decoder: ReaderBuilder::new(arrow_schema(columns))
+        let schema = arrow_schema(columns);
+        let (mut plain, mut texts) = (Vec::new(), Vec::new());
+        for field in schema.fields() {
+            match decimals::as_text(field.data_type()) {
+                Some(text) => texts.push(Arc::new(field.as_ref().clone().with_data_type(text))),
+                None => plain.push(Arc::clone(field)),
+            }
+        }
+        let decoder = |fields: Vec<FieldRef>, numbers_as_text| {
+            ReaderBuilder::new(Arc::new(Schema::new(fields)))
                 .with_batch_size(batch_rows)
-                .build_decoder()?,
+                .with_coerce_primitive(numbers_as_text)
+                .build_decoder()
+        };
+        // One of them counts the rows, though there be no column.
+        let alone = texts.is_empty();
+        Ok(Json {
+            texts: (!alone).then(|| decoder(texts, true)).transpose()?,
+            plain: (alone || !plain.is_empty())
+                .then(|| decoder(plain, false))
+                .transpose()?,
+            schema,
             scan: match array {
                 true => Scan::of_array(),
                 false => Scan::of_lines(),
@@ -55,13 +84,19 @@ impl Json {
 
     fn advance(&mut self) -> Result<Option<RecordBatch>, Fault> {
         if !self.rest.is_empty() {
-            let used = self.decoder.decode(&self.rest);
+            let used = [&mut self.plain, &mut self.texts]
+                .into_iter()
+                .flatten()
+                .try_fold(0, |_, decoder| decoder.decode(&self.rest));
             let used = used.map_err(|error| self.fault(told(&error)))?;
             self.rest.advance(used.min(self.rest.len()));
         }
         // A full batch is given before anything else is looked at, so that it does not matter where
         // the bytes were split. The decoder stops of itself there.
-        let full = self.decoder.len() >= self.batch_rows && !self.decoder.has_partial_record();
+        let full = [&self.plain, &self.texts]
+            .into_iter()
+            .flatten()
+            .all(|decoder| decoder.len() >= self.batch_rows && !decoder.has_partial_record());
         if full || !self.rest.is_empty() {
             return self.flush();
         }
@@ -95,10 +130,33 @@ impl Json {
     }
 
     fn flush(&mut self) -> Result<Option<RecordBatch>, Fault> {
-        let batch = self.decoder.flush();
-        let batch = batch.map_err(|error| self.fault(told(&error)))?;
+        let flush =
+            |decoder: &mut Option<Decoder>| decoder.as_mut().map_or(Ok(None), Decoder::flush);
+        let (plain, texts) = (flush(&mut self.plain), flush(&mut self.texts));
+        let plain = plain.map_err(|error| self.fault(told(&error)))?;
+        let texts = texts.map_err(|error| self.fault(told(&error)))?;
+        let batch = match (plain, texts) {
+            (batch, None) => batch,
+            (plain, Some(texts)) => Some(
+                self.joined(plain.as_ref(), &texts)
+                    .ok_or_else(|| self.fault(NO_FIT))?,
+            ),
+        };
         self.rows += batch.as_ref().map_or(0, |batch| batch.num_rows() as u64);
         Ok(batch)
+    }
+
+    /// The columns of both in their order, decimals as such; none if one of these is none.
+    fn joined(&self, plain: Option<&RecordBatch>, texts: &RecordBatch) -> Option<RecordBatch> {
+        let columns = self.schema.fields().iter().map(|field| {
+            let name = field.name();
+            match texts.column_by_name(name) {
+                Some(texts) => decimals::from_text(texts, field.data_type()),
+                None => plain?.column_by_name(name).cloned(),
+            }
+        });
+        let columns = columns.collect::<Option<Vec<_>>>()?;
+        RecordBatch::try_new(Arc::clone(&self.schema), columns).ok()
     }
 
     fn place(&self) -> String {
@@ -115,7 +173,6 @@ impl Json {
 /// begin is looked at.
 fn told(error: &ArrowError) -> &'static str {
     const NO_VALUE: &str = "a column that is declared `not null` has no value";
-    const NO_FIT: &str = "a value does not fit the type that is declared for it";
     let ArrowError::JsonError(text) = error else {
         return match error {
             ArrowError::InvalidArgumentError(text) if text.contains("non-nullable") => NO_VALUE,
@@ -310,5 +367,64 @@ mod tests {
             b"{\"a\":\"\xC3\"}{\"a\":\"\xA9\"}",
         );
         assert_eq!(split.unwrap_err(), "after row 0: the text is not UTF-8");
+    }
+
+    #[test]
+    fn decimals_are_exact_wherever_they_are() {
+        let decimal = DataType::Decimal(6, 2);
+        let columns = [
+            column(decimal.clone(), true)[0].clone(),
+            Column {
+                name: "b".into(),
+                source: None,
+                data_type: DataType::Struct(vec![
+                    ("c".into(), DataType::List(Box::new(decimal))),
+                    ("d".into(), DataType::String),
+                ]),
+                nullable: true,
+            },
+            Column {
+                name: "e".into(),
+                source: None,
+                data_type: DataType::Int64,
+                nullable: true,
+            },
+        ];
+        let text = r#"{"a":1.50,"b":{"c":[1e3,"-0.25",null],"d":"x"},"e":7} {"b":null} {"a":"12"}"#;
+        let batches = everywhere(false, &columns, text.as_bytes()).unwrap();
+        let shown = arrow::util::pretty::pretty_format_batches(&batches).unwrap();
+        let shown: Vec<String> = shown.to_string().lines().map(str::to_owned).collect();
+        assert_eq!(
+            shown,
+            [
+                "+-------+-------------------------------+---+",
+                "| a     | b                             | e |",
+                "+-------+-------------------------------+---+",
+                "| 1.50  | {c: [1000.00, -0.25, ], d: x} | 7 |",
+                "|       |                               |   |",
+                "| 12.00 |                               |   |",
+                "+-------+-------------------------------+---+",
+            ]
+            .map(str::to_owned)
+        );
+        for wrong in [
+            "1.505",
+            "12345",
+            "true",
+            "1e-3",
+            "18464744073e0055161073705",
+            "\"x\"",
+        ] {
+            for text in [
+                format!(r#"{{"a":{wrong}}}"#),
+                format!(r#"{{"b":{{"c":[{wrong}]}}}}"#),
+            ] {
+                let fault = everywhere(false, &columns, text.as_bytes()).unwrap_err();
+                assert!(
+                    fault.starts_with("after row 0: a value does not fit"),
+                    "{fault}"
+                );
+            }
+        }
     }
 }

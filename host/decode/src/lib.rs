@@ -36,6 +36,7 @@
 //! ```
 
 mod csv;
+mod decimal;
 mod fault;
 mod json;
 mod types;
