@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use weir_engine::record::RunRecord;
 
 /// A data-pipeline host with sandboxed plugins.
 #[derive(Debug, Parser)]
@@ -169,9 +168,6 @@ pub(crate) struct RunArgs {
     /// How the result looks
     #[arg(long, value_enum, default_value_t = Output::Text)]
     pub(crate) output: Output,
-    /// The run of which this is the rest.
-    #[arg(skip)]
-    pub(crate) rest_of: Option<RunRecord>,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -49,7 +49,7 @@ async fn dispatch(command: Command) -> Result<u8, Failure> {
     match command {
         Command::Validate(args) => commands::validate::run(&args),
         Command::Plan(args) => commands::plan::run(&args).await,
-        Command::Run(args) => commands::run::run(&args).await,
+        Command::Run(args) => commands::run::run(&args, None).await,
         Command::Retry(args) => commands::retry::run(args).await,
         Command::Sql(args) => commands::sql::run(&args).await,
         Command::Runs(args) => commands::runs::list(&args).await,

@@ -46,7 +46,6 @@ pub(crate) async fn run(args: RetryArgs) -> Result<u8, Failure> {
         limit,
         dry_run: false,
         output: args.output,
-        rest_of: Some(record),
     };
-    run::run(&rest).await
+    run::run(&rest, Some(&record)).await
 }

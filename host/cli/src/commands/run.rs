@@ -16,7 +16,8 @@ use crate::commands::{print_json, resources, runs, sandbox};
 use crate::failure::{Failure, causes, code, exit_code};
 use crate::table::thousands;
 
-pub(crate) async fn run(args: &RunArgs) -> Result<u8, Failure> {
+/// Runs what `args` ask for; of `rest_of`, where it is given, only what that run has not done.
+pub(crate) async fn run(args: &RunArgs, rest_of: Option<&RunRecord>) -> Result<u8, Failure> {
     let pipeline = args.pipeline.resolve()?;
     let resources = resources()?;
     let sandbox = sandbox()?;
@@ -47,14 +48,14 @@ pub(crate) async fn run(args: &RunArgs) -> Result<u8, Failure> {
     };
     let stop = CancellationToken::new();
     let signals = tokio::spawn(stop_on_signal(stop.clone()));
-    let only = steps_to_run(args, &plan)?;
+    let only = steps_to_run(args, &plan, rest_of)?;
     let options = RunOptions {
         only: only.clone(),
         limit: args.limit,
         dry_run: args.dry_run,
         resources,
         stop,
-        request: Some(request(args, only)?),
+        request: Some(request(args, only, rest_of)?),
     };
     let display = Display::new(args.output);
     let outcome = run_plan(Arc::clone(&plan), options, |progress| {
@@ -90,7 +91,11 @@ pub(crate) async fn run(args: &RunArgs) -> Result<u8, Failure> {
 }
 
 /// What the run record keeps of the command.
-fn request(args: &RunArgs, steps: Vec<String>) -> Result<RunRequest, Failure> {
+fn request(
+    args: &RunArgs,
+    steps: Vec<String>,
+    rest_of: Option<&RunRecord>,
+) -> Result<RunRequest, Failure> {
     let file = std::path::absolute(&args.pipeline.pipeline).map_err(|error| {
         Failure::usage(format!("{}: {error}", args.pipeline.pipeline.display()))
     })?;
@@ -101,7 +106,7 @@ fn request(args: &RunArgs, steps: Vec<String>) -> Result<RunRequest, Failure> {
         steps,
         limit: args.limit,
         locked: args.components.locked,
-        retry_of: args.rest_of.as_ref().map(|record| record.run.clone()),
+        retry_of: rest_of.map(|record| record.run.clone()),
     })
 }
 
@@ -138,8 +143,12 @@ async fn interrupted() -> &'static str {
 }
 
 /// The steps to run: those named, without those that the run of which this is the rest has done.
-fn steps_to_run(args: &RunArgs, plan: &Plan) -> Result<Vec<String>, Failure> {
-    let Some(record) = &args.rest_of else {
+fn steps_to_run(
+    args: &RunArgs,
+    plan: &Plan,
+    rest_of: Option<&RunRecord>,
+) -> Result<Vec<String>, Failure> {
+    let Some(record) = rest_of else {
         return Ok(args.steps.clone());
     };
     let done = |name: &str| {

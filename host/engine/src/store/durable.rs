@@ -30,8 +30,10 @@ pub struct DurableLocal {
 }
 
 /// Is told of each file and folder that has reached the disk.
+type Told = dyn Fn(&Path) + Send + Sync;
+
 #[derive(Clone, Default)]
-struct Synced(Option<Arc<dyn Fn(&Path) + Send + Sync>>);
+struct Synced(Option<Arc<Told>>);
 
 impl fmt::Debug for Synced {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
