@@ -138,18 +138,22 @@ fn what_is_not_toml_not_there_or_not_given() {
 }
 
 #[test]
-fn a_lake_elsewhere_is_refused_before_anything_happens() {
+fn a_lake_in_no_store_is_refused_before_anything_happens() {
     let scene = Scene::new();
     scene.file("in/v.csv", Visits::rows(0..3));
     let pipeline = Visits::default().write(&scene);
-    let output = scene
-        .weir(["run"])
-        .arg(pipeline)
-        .args(["--param", "landing=in", "--lake", "s3://bucket/lake"])
-        .output()
-        .unwrap();
-    Ended::from(output).expect_code(2).says(&[
-        "'s3://' locations are not supported yet",
-        "hint: use a local path",
-    ]);
+    for (lake, says) in [
+        ("ftp://host/lake", "'ftp://host/lake' cannot be used"),
+        ("https://host/lake", "it names no store"),
+        ("s3://", "cannot be used"),
+        ("s3://bucket/lake?x=1", "it has a ? or #"),
+    ] {
+        let output = scene
+            .weir(["run"])
+            .arg(&pipeline)
+            .args(["--param", "landing=in", "--lake", lake])
+            .output()
+            .unwrap();
+        Ended::from(output).expect_code(2).says(&[says, "hint: "]);
+    }
 }

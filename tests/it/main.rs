@@ -10,6 +10,7 @@
 //! - [`formats`], [`checks`], [`modes`]: what can be read, judged and written.
 //! - [`hostile`]: every guest of `tests/hostile` in a pipeline.
 //! - [`reviewed`]: faults that a review found, which must not come back.
+//! - [`stores`]: lakes and input in an object store.
 //! - [`supply`]: where components come from, and whether they may run.
 //! - [`cli`], [`surroundings`]: the commands, and where they are typed.
 //! - [`canary`]: no value of a row is anywhere but in tables.
@@ -36,6 +37,7 @@ mod kills;
 mod modes;
 mod outside_reader;
 mod reviewed;
+mod stores;
 mod supply;
 mod surroundings;
 mod terms;

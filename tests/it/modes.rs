@@ -1,6 +1,6 @@
 //! How what is written meets what is there: append, replace, replace-partition.
 
-use weir_tests::Scene;
+use weir_tests::{Ended, Scene};
 
 use crate::visits::{Targets, Visits};
 
@@ -38,6 +38,20 @@ fn append_loads_each_file_once() {
     scene.file("in/3.csv", Visits::rows(15..18));
     visits.run(&scene).expect_code(0);
     assert_eq!(scene.count("raw.visits"), 18);
+}
+
+#[test]
+fn the_rest_of_a_run_is_run_where_the_run_was_started() {
+    let scene = Scene::new();
+    scene.file("in/1.csv", "id,born,state,amount\nx,,,\n");
+    Visits::default().run(&scene).expect_code(1);
+    scene.file("in/1.csv", Visits::rows(0..3));
+    // The same relative path, from elsewhere, is another file.
+    scene.file("elsewhere/in/1.csv", Visits::rows(0..7));
+    let mut retry = scene.weir(["retry", "latest", "--lake", "../lake"]);
+    retry.current_dir(scene.path("elsewhere"));
+    Ended::from(retry.output().unwrap()).expect_code(0);
+    assert_eq!(scene.count("raw.visits"), 3);
 }
 
 #[test]

@@ -22,12 +22,10 @@ pub fn component_file(plugin: &str, named: &Path) -> Result<PathBuf> {
             path: named.to_owned(),
         });
     }
-    // The folder's name is its crate's; the build lies in its own target folder or that of the
-    // workspace above it.
+    // The build lies in the folder's own target folder or that of the workspace above it.
     let folder = std::fs::canonicalize(named).unwrap_or_else(|_| named.to_owned());
-    let artefact = folder
-        .file_name()
-        .and_then(|name| name.to_str())
+    let artefact = crate_name(&folder)
+        .or_else(|| Some(folder.file_name()?.to_str()?.to_owned()))
         .unwrap_or_default()
         .replace('-', "_");
     let built = format!("target/wasm32-wasip2/release/{artefact}.wasm");
@@ -41,6 +39,18 @@ pub fn component_file(plugin: &str, named: &Path) -> Result<PathBuf> {
             plugin: plugin.to_owned(),
             folder: named.to_owned(),
         })
+}
+
+/// What the manifest in a folder calls the library that is built, if it says so.
+fn crate_name(folder: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(folder.join("Cargo.toml")).ok()?;
+    let manifest: toml::Table = toml::from_str(&text).ok()?;
+    ["lib", "package"].into_iter().find_map(|section| {
+        let name = manifest.get(section)?.get("name")?.as_str()?;
+        // It becomes part of a path.
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        (!name.is_empty() && name.chars().all(plain)).then(|| name.to_owned())
+    })
 }
 
 /// The bytes of a component's file.

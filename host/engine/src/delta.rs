@@ -113,7 +113,7 @@ fn builder(root: &Location) -> Result<DeltaTableBuilder, DeltaTableError> {
 }
 
 /// The table at `root` in its latest version; `None` where there is no table.
-async fn open(root: &Location) -> Result<Option<DeltaTable>> {
+pub(crate) async fn open(root: &Location) -> Result<Option<DeltaTable>> {
     // Spares the listing of a folder that is not there.
     if let Some(path) = root.local()
         && !path.join("_delta_log").is_dir()
@@ -358,7 +358,8 @@ impl DeltaCommit {
             .ok_or_else(|| DeltaTableError::Generic("a new table has no version".to_owned()))
     }
 
-    async fn commit(
+    /// One attempt on one snapshot, which does not look whether it has been made.
+    pub(crate) async fn commit(
         &self,
         table: &DeltaTable,
         root: &Location,

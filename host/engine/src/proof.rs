@@ -5,6 +5,7 @@
 //! [`faulty`] is the store that fails, [`scene`] the pipeline and what must come of it. How long the
 //! sweeps go on is in the environment: `cargo xtask prove` sets it.
 
+mod alone;
 mod crashes;
 mod faults;
 mod faulty;

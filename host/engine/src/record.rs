@@ -42,6 +42,8 @@ pub struct RunRecord {
 pub struct RunRequest {
     /// The pipeline file: an absolute path.
     pub file: String,
+    /// The working directory, at which relative paths of parameters and of the file begin.
+    pub dir: String,
     /// The profile, if one was named.
     pub profile: Option<String>,
     /// The parameters that were given, as text.

@@ -385,8 +385,11 @@ impl SandboxError {
                 LimitKind::Tables => "build the plugin with fewer function pointers: this limit is fixed".into(),
                 LimitKind::Instances => "lower the run's parallelism, or raise max_instances".into(),
             },
-            SandboxError::BadBatch { .. } | SandboxError::BadSchema { .. } | SandboxError::Contract { .. } => {
+            SandboxError::BadBatch { .. } | SandboxError::BadSchema { .. } => {
                 "this is the plugin's fault; tell its author".into()
+            }
+            SandboxError::Contract { .. } => {
+                "if it is meant, change the stage's `contract`, or have the plugin declare the rule; else tell the plugin's author".into()
             }
             SandboxError::RowTooLarge { .. } => "raise `memory` in the stage's grant to more than four times the row".into(),
             SandboxError::UnsupportedType { .. } => {

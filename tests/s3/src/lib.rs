@@ -130,6 +130,8 @@ async fn serve(listener: std::net::TcpListener, store: Queued) {
         let Ok((socket, _)) = listener.accept().await else {
             continue;
         };
+        // Answers come in several small writes, which would wait for the client to confirm each.
+        let _ = socket.set_nodelay(true);
         let service = service.clone();
         tokio::spawn(async move {
             // A client that goes away in the middle is no fault of the server's.

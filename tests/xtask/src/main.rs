@@ -7,13 +7,14 @@
 //! - [`stages`]: running commands, one after the other, in plain words.
 //! - [`build`]: the wasm target, the plugins, the test guests.
 //! - [`services`]: programs of others that the tests start.
-//! - [`demo`], [`mod@test`], [`lint`], [`fuzz`], [`bench`]: the larger commands.
+//! - [`demo`], [`mod@test`], [`lint`], [`fuzz`], [`prove`], [`bench`]: the larger commands.
 
 mod bench;
 mod build;
 mod demo;
 mod fuzz;
 mod lint;
+mod prove;
 mod services;
 mod stages;
 mod test;
@@ -51,6 +52,8 @@ enum Command {
     Lint,
     /// Fuzz what reads bytes from outside: emitted batches, schemas, pipeline files, CSV, JSON
     Fuzz(fuzz::Options),
+    /// Fail every call of a store, kill processes at every call, let writers race; takes hours
+    Prove(prove::Options),
     /// Generate input for a pipeline: `cargo xtask generate synpuf DIR …`
     #[command(disable_help_flag = true)]
     Generate {
@@ -78,6 +81,7 @@ fn main() -> anyhow::Result<()> {
         Command::Test => test::run(&workspace),
         Command::Lint => lint::run(&workspace),
         Command::Fuzz(options) => fuzz::run(&workspace, &options),
+        Command::Prove(options) => prove::run(&workspace, &options),
         Command::Generate { arguments } => {
             let mut command =
                 workspace.cargo(["run", "--quiet", "--package", "weir-generate", "--"]);

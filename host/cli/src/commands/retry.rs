@@ -8,7 +8,13 @@ use crate::args::{ComponentArgs, PipelineArgs, RetryArgs, RunArgs};
 use crate::commands::run;
 use crate::failure::Failure;
 
-pub(crate) async fn run(args: RetryArgs) -> Result<u8, Failure> {
+pub(crate) async fn run(mut args: RetryArgs) -> Result<u8, Failure> {
+    // The rest of the run happens where the run was started; the lake is where this is.
+    if !args.lake.lake.contains("://")
+        && let Ok(path) = std::path::absolute(&args.lake.lake)
+    {
+        args.lake.lake = path.display().to_string();
+    }
     let lake = Lake::at(&args.lake.lake, &Stores::default()).await?;
     let record = RunRecord::find(&lake.weir(), &args.run).await?;
     if record.status.is_done() {
@@ -26,6 +32,7 @@ pub(crate) async fn run(args: RetryArgs) -> Result<u8, Failure> {
     };
     let RunRequest {
         file,
+        dir,
         profile,
         params,
         steps,
@@ -33,6 +40,10 @@ pub(crate) async fn run(args: RetryArgs) -> Result<u8, Failure> {
         locked,
         retry_of: _,
     } = request;
+    std::env::set_current_dir(&dir).map_err(|error| {
+        Failure::usage(format!("the run was started in '{dir}': {error}"))
+            .hint("use `weir run` with the paths as they are now: it goes on from what was decided")
+    })?;
     eprintln!("what is left of run {}: {file}", record.run);
     let rest = RunArgs {
         pipeline: PipelineArgs {

@@ -99,8 +99,11 @@ fn request(
     let file = std::path::absolute(&args.pipeline.pipeline).map_err(|error| {
         Failure::usage(format!("{}: {error}", args.pipeline.pipeline.display()))
     })?;
+    let dir = std::env::current_dir()
+        .map_err(|error| Failure::new(format!("the working directory cannot be used: {error}")))?;
     Ok(RunRequest {
         file: file.display().to_string(),
+        dir: dir.display().to_string(),
         profile: args.pipeline.profile.clone(),
         params: args.pipeline.params.iter().cloned().collect(),
         steps,
@@ -155,6 +158,18 @@ fn steps_to_run(
         let step = record.steps.iter().find(|step| step.step == name);
         step.is_some_and(|step| step.status.is_done())
     };
+    for planned in &plan.steps {
+        let before = record
+            .steps
+            .iter()
+            .find(|step| step.step == planned.step.name && step.status.is_done());
+        if before.is_some_and(|step| step.fingerprint != planned.fingerprint) {
+            eprintln!(
+                "step {} is done, but it or its plugins changed since: `weir run` runs it again",
+                planned.step.name
+            );
+        }
+    }
     let named = |name: &str| {
         args.steps.is_empty()
             || args

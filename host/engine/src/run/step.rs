@@ -465,14 +465,21 @@ fn judge(planned: &PlannedStep, work: &Work) -> Result<bool> {
             Threshold::Share(most) => rows as f64 > most * work.counts.read as f64,
         };
         if on_fail.fail_above.as_ref().is_some_and(passed) {
+            let by_rule: Vec<String> = [&work.rejected_by, &work.warned_by]
+                .into_iter()
+                .flatten()
+                .filter(|((of, rule), _)| *of == stage && rule != ANY_RULE)
+                .map(|((_, rule), rows)| format!("{rule} {rows}"))
+                .collect();
             return Err(Error::new(
                 ErrorKind::Check,
                 format!(
-                    "{label}: {rows} of {} rows break its rules, more than `fail_above` allows",
-                    work.counts.read
+                    "{label}: {rows} of {} rows break its rules, more than `fail_above` allows ({})",
+                    work.counts.read,
+                    by_rule.join(", ")
                 ),
             )
-            .with_hint("look at the input; no target was changed"));
+            .with_hint("look at the input; no target was changed. To see the rows, run it into another lake (--lake) without `fail_above`: they are in quarantine there"));
         }
         warned |= match &on_fail.warn_above {
             Some(threshold) => passed(threshold),

@@ -19,7 +19,7 @@ pub(crate) fn run(args: &RevokeArgs) -> Result<u8, Failure> {
     let digest = given.strip_prefix("sha256:").unwrap_or(given);
     if !is_sha256(digest) {
         return Err(Failure::usage(format!("'{given}' is not a SHA-256 digest")).hint(
-            "write 64 lower-case hex digits: `weir plan`, `weir show`, `weir plugin inspect` and weir.lock have them",
+            "write 64 lower-case hex digits: `weir plan --terms`, `weir plugin inspect` and weir.lock have them",
         ));
     }
     let mut changed = false;

@@ -1,0 +1,49 @@
+//! `cargo xtask prove`: the tests of the commit protocol at full length.
+
+use clap::Args;
+
+use crate::stages::Stages;
+use crate::workspace::Workspace;
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Processes to kill, three of four with a lake on the local disk, one with a lake on S3
+    #[arg(long, default_value_t = 2000)]
+    kills: usize,
+    /// Failures of store calls to try, evenly out of all [default: all of them]
+    #[arg(long)]
+    faults: Option<usize>,
+}
+
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()> {
+    let mut stages = Stages::new("prove", 4);
+    let test = |name: &str| {
+        let mut command = workspace.cargo(["test", "--workspace", "--lib", "--quiet"]);
+        command.args(["--", "--exact", name, "--nocapture"]);
+        command
+    };
+    let faults = options.faults.unwrap_or(usize::MAX);
+    stages.command(
+        "Let every call of a store fail, in six ways",
+        test("proof::faults::every_call_may_fail_in_every_way")
+            .env("WEIR_FAULTS", faults.to_string()),
+    )?;
+    let on_s3 = options.kills / 4;
+    stages.command(
+        "Kill processes with a lake on the local disk",
+        test("proof::crashes::kills_on_the_local_disk")
+            .env("WEIR_KILLS", (options.kills - on_s3).to_string()),
+    )?;
+    stages.command(
+        "Kill processes with a lake on S3",
+        test("proof::crashes::kills_on_s3").env("WEIR_KILLS_S3", on_s3.to_string()),
+    )?;
+    stages.command(
+        "Let writers race",
+        workspace
+            .cargo(["test", "--workspace", "--lib", "--quiet"])
+            .args(["--", "proof::races"]),
+    )?;
+    stages.finish();
+    Ok(())
+}
