@@ -10,6 +10,7 @@
 //! - [`formats`], [`checks`], [`modes`]: what can be read, judged and written.
 //! - [`hostile`]: every guest of `tests/hostile` in a pipeline.
 //! - [`reviewed`]: faults that a review found, which must not come back.
+//! - [`history`]: run records as tables.
 //! - [`stores`]: lakes and input in an object store.
 //! - [`supply`]: where components come from, and whether they may run.
 //! - [`cli`], [`surroundings`]: the commands, and where they are typed.
@@ -32,6 +33,7 @@ mod determinism;
 mod formats;
 mod generated;
 mod golden;
+mod history;
 mod hostile;
 mod kills;
 mod modes;

@@ -12,6 +12,7 @@
 //! | [`plugins`] | loading the plugins of a pipeline |
 //! | [`plan`] | steps with bound plugins and known schemas |
 //! | [`envelope`], [`segment`] | the batch that flows through row-wise stages, and the nodes |
+//! | [`history`] | run records as tables |
 //! | [`granted`], [`terms`], [`guest_log`] | which columns a plugin is given; what it works under; where its words are kept |
 //! | [`data_file`] | Parquet files with statistics |
 //! | [`delta`], [`sqlite`], [`commit`] | targets, and the decisions that change them once |
@@ -52,6 +53,7 @@ mod error;
 pub mod files;
 pub mod granted;
 pub mod guest_log;
+pub mod history;
 pub mod lake;
 mod parquet_io;
 pub mod plan;

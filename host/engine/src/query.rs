@@ -9,10 +9,12 @@ use weir_pipeline::TableName;
 
 use crate::delta;
 use crate::error::{Error, Result};
+use crate::history;
 use crate::lake::Lake;
 use crate::session::{self, Resources};
 
-/// Runs a query over the tables of a lake, named as `zone.table`, and streams its rows.
+/// Runs a query over the tables of a lake, named as `zone.table`, and over its run records
+/// ([`history`]), and streams its rows.
 ///
 /// # Errors
 /// Usage, if the text is no query, or names a table that is not there.
@@ -31,15 +33,21 @@ pub async fn sql(
     let mut providers: BTreeMap<TableName, Arc<dyn TableProvider>> = BTreeMap::new();
     for name in tables {
         let provider = match lake.zones().contains_key(&name.zone) {
+            _ if name.zone == history::ZONE => history::provider(&lake.weir(), &name.table).await?,
             true => delta::provider(&lake.table(&name)?).await?,
             false => None,
         };
         let Some(provider) = provider else {
             let there = self::tables(lake).await?;
-            let names: Vec<String> = there
+            let mut names: Vec<String> = there
                 .iter()
                 .map(|name| format!("{}.{}", name.zone, name.table))
                 .collect();
+            if name.zone == history::ZONE {
+                names = history::names()
+                    .map(|table| format!("{}.{table}", history::ZONE))
+                    .collect();
+            }
             return Err(Error::usage(format!(
                 "there is no table {}.{} in '{}'",
                 name.zone,

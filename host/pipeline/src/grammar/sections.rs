@@ -100,12 +100,14 @@ fn store_setting(name: &str, node: &Node, sink: &Sink) -> Option<StoreSetting> {
 pub(crate) fn zones(node: Option<&Node>, sink: &Sink) -> BTreeMap<String, Zone> {
     entries(node, "zone", sink)
         .map(|(name, key, node)| {
-            // The lake's own records lie beside its zones, in `_weir`.
-            if !literals::is_identifier(name) || name.starts_with('_') {
+            // The lake's own records lie beside its zones, in `_weir`, and are tables of `weir`.
+            if !literals::is_identifier(name) || name.starts_with('_') || name == "weir" {
                 sink.push(
                     Fault::new(format!("a zone cannot be named '{name}'"))
                         .at(key)
-                        .hint("use lower-case letters, digits and _, a letter first"),
+                        .hint(
+                            "use lower-case letters, digits and _, a letter first; `weir` is taken",
+                        ),
                 );
             }
             let fields = Fields::open(node, &ZONE, sink);
