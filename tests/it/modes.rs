@@ -55,6 +55,50 @@ fn the_rest_of_a_run_is_run_where_the_run_was_started() {
 }
 
 #[test]
+fn new_files_are_added_batch_by_batch() {
+    let scene = Scene::new();
+    let visits = Visits {
+        mode: "append",
+        read: "format = \"csv\", max_files = 2",
+        stages: "\n[[step.stage]]\ncheck = { range = { id = { max = 47 } } }\n",
+        ..Visits::default()
+    };
+    for file in 0..5 {
+        scene.file(
+            &format!("in/{file}.csv"),
+            Visits::rows(file * 10..file * 10 + 10),
+        );
+    }
+    visits.run(&scene).expect_code(3);
+    assert_eq!(scene.count("raw.visits"), 48);
+    assert_eq!(scene.count("raw.visits__quarantine"), 2);
+    let step = scene.latest()["steps"][0].clone();
+    assert_eq!(step["counts"]["read"], 50);
+    assert_eq!(step["counts"]["quarantined"], 2);
+    assert_eq!(step["files"], 5);
+    assert_eq!(step["n"], 2, "three batches, from 0");
+    assert_eq!(step["targets"][0]["rows"], 48);
+    // A fault in a later batch leaves those before it.
+    scene.file("in/5.csv", Visits::rows(20..22));
+    scene.file("in/6.csv", Visits::rows(22..24));
+    scene.file("in/7.csv", "id,born,state,amount\nx,,,\n");
+    visits.run(&scene).expect_code(1);
+    assert_eq!(scene.count("raw.visits"), 52);
+    scene.file("in/7.csv", Visits::rows(24..27));
+    visits.run(&scene).expect_code(0);
+    assert_eq!(scene.latest()["steps"][0]["counts"]["read"], 3);
+    assert_eq!(scene.count("raw.visits"), 55);
+
+    Visits {
+        mode: "replace",
+        ..visits
+    }
+    .run(&scene)
+    .expect_code(2)
+    .says(&["belong to a step that appends", "hint: "]);
+}
+
+#[test]
 fn append_keeps_what_it_quarantined_before() {
     let scene = Scene::new();
     let visits = Visits {

@@ -187,6 +187,56 @@ pub struct PluginRecord {
     pub metrics: BTreeMap<String, f64>,
 }
 
+impl StepRecord {
+    /// The record of this batch and the `next` of the same step.
+    pub(crate) fn and(mut self, next: StepRecord) -> StepRecord {
+        if next.status == Status::UpToDate {
+            return self;
+        }
+        if self.status != Status::Warned {
+            self.status = next.status;
+        }
+        self.n = next.n.or(self.n);
+        self.counts = self.counts.and(next.counts);
+        add_rules(&mut self.rejected, next.rejected);
+        add_rules(&mut self.warned, next.warned);
+        for target in next.targets {
+            match self.targets.iter_mut().find(|t| t.target == target.target) {
+                Some(before) => {
+                    before.rows += target.rows;
+                    before.version = target.version.or(before.version);
+                }
+                None => self.targets.push(target),
+            }
+        }
+        self.files += next.files;
+        for plugin in next.plugins {
+            match self.plugins.iter_mut().find(|p| p.stage == plugin.stage) {
+                Some(before) => {
+                    before.guest_ms += plugin.guest_ms;
+                    before.peak_memory = before.peak_memory.max(plugin.peak_memory);
+                    before.log_lines_dropped += plugin.log_lines_dropped;
+                    for (name, value) in plugin.metrics {
+                        *before.metrics.entry(name).or_default() += value;
+                    }
+                }
+                None => self.plugins.push(plugin),
+            }
+        }
+        self
+    }
+}
+
+fn add_rules(to: &mut Vec<RuleCount>, counts: Vec<RuleCount>) {
+    for count in counts {
+        let same = |other: &&mut RuleCount| other.stage == count.stage && other.rule == count.rule;
+        match to.iter_mut().find(same) {
+            Some(before) => before.rows += count.rows,
+            None => to.push(count),
+        }
+    }
+}
+
 fn folder(weir: &Location) -> Location {
     weir.child(&["runs"])
 }

@@ -156,6 +156,10 @@ pub struct FileRead {
     pub schema: FileSchema,
     /// Whether it is fine that nothing matches.
     pub allow_missing: bool,
+    /// The most files in one batch, where files are added.
+    pub max_files: Option<u64>,
+    /// The most bytes of files in one batch, where files are added; one file is always read.
+    pub max_bytes: Option<u64>,
 }
 
 /// The layouts of files.

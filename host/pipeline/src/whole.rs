@@ -11,6 +11,7 @@ use crate::model::{
 pub(crate) fn check(steps: &[Step], sink: &Sink) {
     distinct_names(steps, sink);
     append_needs_files(steps, sink);
+    batches_belong_to_append(steps, sink);
     one_writer_each(steps, sink);
     no_cycle(steps, sink);
 }
@@ -45,6 +46,23 @@ fn append_needs_files(steps: &[Step], sink: &Sink) {
                 Fault::new("mode 'append' needs a step that reads `files`, else a rerun would double the rows")
                     .at(&write.place)
                     .hint("use mode = \"replace\" or \"replace-partition\""),
+            );
+        }
+    }
+}
+
+fn batches_belong_to_append(steps: &[Step], sink: &Sink) {
+    for step in steps {
+        let ReadSource::Files(files) = &step.read.source else {
+            continue;
+        };
+        let capped = files.max_files.is_some() || files.max_bytes.is_some();
+        let appends = |write: &Write| write.mode == WriteMode::Append;
+        if capped && !step.writes.iter().any(appends) {
+            sink.push(
+                Fault::new("`max_files` and `max_bytes` belong to a step that appends: a batch that replaces would remove the one before")
+                    .at(&step.read.place)
+                    .hint("leave them out, or write with mode = \"append\""),
             );
         }
     }

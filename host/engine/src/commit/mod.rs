@@ -98,6 +98,18 @@ pub struct Counts {
     pub dropped: u64,
 }
 
+impl Counts {
+    /// Both together.
+    pub(crate) fn and(self, other: Counts) -> Counts {
+        Counts {
+            read: self.read + other.read,
+            accepted: self.accepted + other.accepted,
+            quarantined: self.quarantined + other.quarantined,
+            dropped: self.dropped + other.dropped,
+        }
+    }
+}
+
 /// One target's part of a decision.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]

@@ -123,6 +123,23 @@ pub async fn list(dir: &Path, read: &FileRead, stores: &Stores) -> Result<Vec<In
     Ok(found)
 }
 
+/// The first of `files` that one batch may read, one at least, and whether there are more.
+pub(crate) fn first_batch(mut files: Vec<InputFile>, read: &FileRead) -> (Vec<InputFile>, bool) {
+    let most = read.max_files.unwrap_or(u64::MAX);
+    let mut bytes = 0_u64;
+    let fitting = files
+        .iter()
+        .zip(0_u64..)
+        .take_while(|(file, index)| {
+            bytes = bytes.saturating_add(file.size);
+            *index < most && (*index == 0 || bytes <= read.max_bytes.unwrap_or(u64::MAX))
+        })
+        .count();
+    let more = fitting < files.len();
+    files.truncate(fitting);
+    (files, more)
+}
+
 /// `a{b,c}d` as `abd` and `acd`, which the glob crate leaves to us. Braces do not nest.
 fn expand_braces(glob: &str) -> Vec<String> {
     // `[{]` is a plain brace: a character class, as parameters' values are written.
@@ -243,6 +260,37 @@ mod tests {
         assert_eq!(expand_braces("a[{]b{1,2}"), ["a[{]b1", "a[{]b2"]);
     }
 
+    #[test]
+    fn a_batch_has_a_file_and_no_more_than_it_may() {
+        let files: Vec<InputFile> = [5, 3, 4]
+            .iter()
+            .map(|size| InputFile {
+                path: size.to_string(),
+                size: *size,
+                etag: None,
+            })
+            .collect();
+        let taken = |max_files, max_bytes| {
+            let read = FileRead {
+                glob: String::new(),
+                format: FileFormat::Parquet,
+                compression: Compression::Auto,
+                schema: FileSchema::FromFile,
+                allow_missing: true,
+                max_files,
+                max_bytes,
+            };
+            let (batch, more) = first_batch(files.clone(), &read);
+            (batch.len(), more)
+        };
+        assert_eq!(taken(None, None), (3, false));
+        assert_eq!(taken(Some(3), Some(12)), (3, false));
+        assert_eq!(taken(Some(2), None), (2, true));
+        assert_eq!(taken(None, Some(11)), (2, true));
+        assert_eq!(taken(Some(2), Some(7)), (1, true));
+        assert_eq!(taken(None, Some(1)), (1, true), "else it would never end");
+    }
+
     #[tokio::test]
     async fn globs_match_below_a_folder_and_not_beside_it() {
         let dir = tempfile::tempdir().unwrap();
@@ -258,6 +306,8 @@ mod tests {
                 compression: Compression::Auto,
                 schema: FileSchema::FromFile,
                 allow_missing: true,
+                max_files: None,
+                max_bytes: None,
             };
             let dir = dir.path().to_owned();
             async move {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use datafusion::execution::runtime_env::RuntimeEnv;
 use uuid::Uuid;
-use weir_pipeline::{OnFail, ScopeValue, Threshold, WriteMode};
+use weir_pipeline::{OnFail, ReadSource, ScopeValue, Threshold, WriteMode};
 
 use super::execute::{SegmentRun, providers, register_input, whole_table};
 use super::{RunOptions, interrupted, now, timed_out};
@@ -13,6 +13,7 @@ use crate::commit::{self, Counts, Decision, Decisions, TargetCommit};
 use crate::delta::{self, Applied, DeltaCommit};
 use crate::envelope::ANY_RULE;
 use crate::error::{Error, ErrorKind, Result};
+use crate::files::first_batch;
 use crate::guest_log::GuestLogFile;
 use crate::lake::{FORMAT, Location};
 use crate::plan::{
@@ -76,10 +77,17 @@ impl StepRun {
             .steps
             .get(index)
             .ok_or_else(|| Error::internal("a step is not there"))?;
-        self.attempt(planned).await
+        let (mut record, mut more) = self.batch(planned).await?;
+        while more {
+            let (next, still_more) = self.batch(planned).await?;
+            record = record.and(next);
+            more = still_more;
+        }
+        Ok(record)
     }
 
-    async fn attempt(&self, planned: &PlannedStep) -> Result<StepRecord> {
+    /// One batch, from its input to its targets; and whether there is more to read.
+    async fn batch(&self, planned: &PlannedStep) -> Result<(StepRecord, bool)> {
         let decisions = Decisions::of(
             &self.plan.lake,
             &self.plan.pipeline.name,
@@ -96,6 +104,7 @@ impl StepRun {
         }
         // The input, settled before work starts.
         let mut files = planned.files.clone().unwrap_or_default();
+        let mut more = false;
         if appends && (self.options.limit.is_some() || planned.step.read.limit.is_some()) {
             return Err(Error::usage(format!(
                 "step '{}' appends files whole, so it cannot have a limit",
@@ -112,9 +121,14 @@ impl StepRun {
             let loaded = decisions.loaded_files(&targets).await?;
             files.retain(|file| !loaded.contains(file));
             if files.is_empty() {
-                return Ok(blank_record(planned, Status::UpToDate));
+                return Ok((blank_record(planned, Status::UpToDate), false));
+            }
+            let new = files.len();
+            if let ReadSource::Files(read) = &planned.step.read.source {
+                (files, _) = first_batch(files, read);
             }
             files = decisions.intend(n, files).await?;
+            more = files.len() < new;
         }
 
         // What is decided is finished, however long it takes: only the work before has a limit.
@@ -165,7 +179,7 @@ impl StepRun {
         for folder in &work.staged {
             folder.remove_folder().await?;
         }
-        Ok(record)
+        Ok((record, more))
     }
 
     /// Removes the files of work that comes to nothing.

@@ -2,6 +2,7 @@
 
 use crate::fields::{Fields, Keys, Text};
 use crate::grammar::{Context, schema};
+use crate::literals;
 use crate::model::{Compression, CsvOptions, FileFormat, FileRead, FileSchema, Read, ReadSource};
 use crate::tree::Node;
 
@@ -17,6 +18,8 @@ pub(crate) const READ: Keys = Keys {
         "compression",
         "schema",
         "allow_missing",
+        "max_files",
+        "max_bytes",
         "delimiter",
         "quote",
         "escape",
@@ -26,7 +29,14 @@ pub(crate) const READ: Keys = Keys {
 };
 
 /// Keys that belong to files.
-const FILE_KEYS: &[&str] = &["format", "compression", "schema", "allow_missing"];
+const FILE_KEYS: &[&str] = &[
+    "format",
+    "compression",
+    "schema",
+    "allow_missing",
+    "max_files",
+    "max_bytes",
+];
 /// Keys that belong to CSV.
 const CSV_KEYS: &[&str] = &["delimiter", "quote", "escape", "header", "nulls"];
 
@@ -89,6 +99,8 @@ fn files(fields: &Fields<'_>, glob: Option<Text<'_>>, context: &Context<'_>) -> 
     let format = fields.choice("format", FORMATS);
     let compression = fields.choice("compression", COMPRESSIONS);
     let allow_missing = fields.flag("allow_missing").unwrap_or(false);
+    let max_files = fields.count("max_files");
+    let max_bytes = max_bytes(fields);
     if format.is_some_and(|format| format != Format::Csv) {
         fields.refuse(
             CSV_KEYS,
@@ -132,7 +144,22 @@ fn files(fields: &Fields<'_>, glob: Option<Text<'_>>, context: &Context<'_>) -> 
         compression: compression.unwrap_or(Compression::Auto),
         schema: schema?,
         allow_missing,
+        max_files,
+        max_bytes,
     })
+}
+
+fn max_bytes(fields: &Fields<'_>) -> Option<u64> {
+    let text = fields.text("max_bytes")?;
+    let size = literals::size(text.text).filter(|size| *size > 0);
+    if !text.guess && size.is_none() {
+        fields.fault(
+            text.place,
+            format!("max_bytes cannot be '{}'", text.text),
+            "write a number of KiB, MiB or GiB, such as 1GiB",
+        );
+    }
+    size
 }
 
 fn csv_options(fields: &Fields<'_>) -> Option<CsvOptions> {
