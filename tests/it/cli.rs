@@ -313,8 +313,8 @@ fn runs_are_listed_and_shown() {
         .call(["show", "latest", "--lake", "lake"])
         .expect_code(2)
         .says(&[
-            "there is no run 'latest'",
-            "hint: list the runs with `weir runs`",
+            "no run is recorded in '",
+            "hint: check --lake",
         ]);
     scene.file("in/v.csv", Visits::rows(0..3));
     Visits::default().run(&scene).expect_code(0);

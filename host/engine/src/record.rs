@@ -260,9 +260,11 @@ impl RunRecord {
                 .filter(|name| name.ends_with(run) || *name == run)
                 .collect(),
         };
-        let none = || {
-            Error::usage(format!("there is no run '{run}'"))
-                .with_hint("list the runs with `weir runs`")
+        let none = || match all.is_empty() {
+            true => Error::usage(format!("no run is recorded in '{}'", weir.display()))
+                .with_hint("check --lake"),
+            false => Error::usage(format!("there is no run '{run}'"))
+                .with_hint("list the runs with `weir runs`, of the same --lake"),
         };
         match matching.as_slice() {
             [] => Err(none()),

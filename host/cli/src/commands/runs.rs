@@ -2,7 +2,7 @@
 
 use weir_engine::guest_log;
 use weir_engine::lake::Lake;
-use weir_engine::record::{RuleCount, RunRecord};
+use weir_engine::record::{RuleCount, RunRecord, Status};
 use weir_engine::store::Stores;
 
 use crate::args::{LogsArgs, Output, RunsArgs, ShowArgs};
@@ -188,7 +188,11 @@ pub(crate) fn text(record: &RunRecord) -> String {
     }
     for step in &record.steps {
         if let Some(error) = &step.error {
-            text.push_str(&format!("\nstep '{}' failed: {error}\n", step.step));
+            match step.status {
+                // It says which step it was.
+                Status::Interrupted => text.push_str(&format!("\n{error}\n")),
+                _ => text.push_str(&format!("\nstep '{}' failed: {error}\n", step.step)),
+            }
             if let Some(hint) = &step.hint {
                 text.push_str(&format!("hint: {hint}\n"));
             }
