@@ -34,6 +34,7 @@
 //! let planner = Planner {
 //!     sandbox: &sandbox,
 //!     components: Settings::of_user(),
+//!     stores: None,
 //!     lake: None,
 //!     isolate: false,
 //!     resources: Resources::default(),
