@@ -312,10 +312,7 @@ fn runs_are_listed_and_shown() {
     scene
         .call(["show", "latest", "--lake", "lake"])
         .expect_code(2)
-        .says(&[
-            "no run is recorded in '",
-            "hint: check --lake",
-        ]);
+        .says(&["no run is recorded in '", "hint: check --lake"]);
     scene.file("in/v.csv", Visits::rows(0..3));
     Visits::default().run(&scene).expect_code(0);
     scene.file("in/v.csv", "nothing\n1\n");

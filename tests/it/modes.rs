@@ -95,7 +95,7 @@ fn new_files_are_added_batch_by_batch() {
     }
     .run(&scene)
     .expect_code(2)
-    .says(&["belong to a step that appends", "hint: "]);
+    .says(&["belong to a step that only appends", "hint: "]);
 }
 
 #[test]

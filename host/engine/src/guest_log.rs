@@ -104,7 +104,8 @@ impl GuestLogFile {
             make_private(folder)?;
         }
         let mut options = OpenOptions::new();
-        options.create(true).append(true);
+        // A run opens it once. One that is there already is somebody else's, who may have it open.
+        options.create_new(true).append(true);
         #[cfg(unix)]
         {
             use std::os::unix::fs::OpenOptionsExt;

@@ -65,14 +65,30 @@ impl Location {
     }
 
     fn remote(text: &str, stores: &Stores) -> Result<Location> {
+        // What may be a secret is not shown: a token behind a ?, a password before an @.
+        let shown = text.split(['?', '#']).next().unwrap_or_default();
+        let shown = match shown.split_once("://") {
+            Some((scheme, rest))
+                if rest
+                    .split('/')
+                    .next()
+                    .is_some_and(|host| host.contains(':') && host.contains('@')) =>
+            {
+                format!("{scheme}://…")
+            }
+            _ => shown.to_owned(),
+        };
         let no_url = |why: String| {
-            Error::usage(format!("'{text}' is no URL of a folder: {why}"))
+            Error::usage(format!("'{shown}' is no URL of a folder: {why}"))
                 .with_hint("write it as s3://bucket/folder")
         };
         let url =
             Url::parse(text.trim_end_matches('/')).map_err(|error| no_url(error.to_string()))?;
         if url.query().is_some() || url.fragment().is_some() {
             return Err(no_url("it has a ? or #".to_owned()));
+        }
+        if url.password().is_some() {
+            return Err(no_url("a password does not belong into it".to_owned()));
         }
         let (store, path) = stores.open(&url)?;
         Ok(Location {

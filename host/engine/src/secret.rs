@@ -50,8 +50,11 @@ pub(crate) fn read(name: &str, source: &SecretSource, dir: &Path, place: &Place)
                 let why = format!("'{shown}' has more than {LARGEST_SECRET} bytes");
                 return Err(fault(why, "a secret is a short text"));
             }
-            let text = text.strip_suffix('\n').unwrap_or(&text);
-            Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
+            let text = text
+                .strip_suffix("\r\n")
+                .or_else(|| text.strip_suffix('\n'))
+                .unwrap_or(&text);
+            Ok(text.to_owned())
         }
     }
 }

@@ -58,9 +58,9 @@ fn batches_belong_to_append(steps: &[Step], sink: &Sink) {
         };
         let capped = files.max_files.is_some() || files.max_bytes.is_some();
         let appends = |write: &Write| write.mode == WriteMode::Append;
-        if capped && !step.writes.iter().any(appends) {
+        if capped && !step.writes.iter().all(appends) {
             sink.push(
-                Fault::new("`max_files` and `max_bytes` belong to a step that appends: a batch that replaces would remove the one before")
+                Fault::new("`max_files` and `max_bytes` belong to a step that only appends: a batch that replaces would remove the one before")
                     .at(&step.read.place)
                     .hint("leave them out, or write with mode = \"append\""),
             );

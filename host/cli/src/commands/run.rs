@@ -68,7 +68,9 @@ pub(crate) async fn run(args: &RunArgs, rest_of: Option<&RunRecord>) -> Result<u
     if args.output == Output::Json {
         print_json(&outcome.record)?;
     }
-    if outcome.record.status == Status::Interrupted {
+    let failed = |step: &StepRecord| step.status == Status::Failed;
+    // What failed by itself is more to know of than the signal.
+    if outcome.record.status == Status::Interrupted && !outcome.record.steps.iter().any(failed) {
         let text = stopped_screen(&outcome.record, &plan, args);
         return Err(Failure::screen(text, code::RETRY));
     }

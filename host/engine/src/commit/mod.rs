@@ -357,7 +357,18 @@ impl Decisions {
                 ),
             )
             .with_hint("nothing was changed by this run; run the same command again if its input was newer")),
-            None => outcome.map(|_| ()),
+            None => {
+                outcome?;
+                // Somebody's write was in the way and came to nothing, ours too.
+                Err(Error::new(
+                    ErrorKind::Conflict,
+                    format!(
+                        "step '{}': the store says that batch {} has been decided, and there is no decision",
+                        decision.step, decision.n
+                    ),
+                )
+                .with_hint("nothing was changed: run the same command again"))
+            }
         }
     }
 }

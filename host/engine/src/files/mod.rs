@@ -13,7 +13,6 @@ use futures::{StreamExt, TryStreamExt};
 use object_store::GetOptions;
 use serde::{Deserialize, Serialize};
 use tokio_util::io::{ReaderStream, StreamReader};
-use url::Position;
 use weir_pipeline::{Compression, FileFormat, FileRead, FileSchema};
 
 pub use scan::FileScanExec;
@@ -92,16 +91,15 @@ pub async fn list(dir: &Path, read: &FileRead, stores: &Stores) -> Result<Vec<In
     let mut found = Vec::new();
     for glob in expand_braces(&read.glob) {
         let (base, pattern) = split_glob(dir, &glob, stores)?;
-        // Of a remote store a path alone would not say which.
-        let store = match base.local() {
-            Some(_) => "",
-            None => &base.url()[..Position::BeforePath],
-        };
         for object in base.list().await? {
             let path = format!("/{}", object.location);
             if pattern.matches_with(&path, options) {
                 found.push(InputFile {
-                    path: format!("{store}{path}"),
+                    // Of a remote store a path alone would not say which.
+                    path: match base.local() {
+                        Some(_) => path,
+                        None => object_url(&base, &object.location),
+                    },
                     size: object.size,
                     etag: object.e_tag,
                 });
@@ -121,6 +119,16 @@ pub async fn list(dir: &Path, read: &FileRead, stores: &Stores) -> Result<Vec<In
         ));
     }
     Ok(found)
+}
+
+/// The URL of an object in the store of `base`, with its key encoded.
+fn object_url(base: &Location, key: &object_store::path::Path) -> String {
+    let mut url = base.url().clone();
+    url.set_path("");
+    if let Ok(mut segments) = url.path_segments_mut() {
+        segments.clear().extend(key.as_ref().split('/'));
+    }
+    url.into()
 }
 
 /// The first of `files` that one batch may read, one at least, and whether there are more.

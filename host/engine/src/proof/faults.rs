@@ -48,7 +48,8 @@ async fn every_call_may_fail_in_every_way() {
         let (_dir, scene) = begun().await;
         let control = Control::new(Plan::Fail(call, way));
         let outcome = scene.run(&stores(&control)).await;
-        let name = control.names().get(call).cloned().unwrap_or_default();
+        let name = control.names().get(call).cloned();
+        let name = name.unwrap_or_else(|| panic!("call {call} was never made"));
         let when = format!("after call {call} ({name}) failed: {way:?}");
         match outcome {
             Ok(outcome) if outcome.error.is_none() => gone_through += 1,

@@ -181,18 +181,23 @@ pub async fn run(
             Err(
                 Error::internal(format!("step '{}' was cut off", planned.step.name))
                     .with_source(error)
-                    .with_hint("this is a fault of weir: please report it with the log"),
+                    .with_hint("this is a fault of weir: please report it with the log")
+                    .into(),
             )
         });
         let mut entry = match outcome {
             Ok(entry) => entry,
-            Err(error) => {
+            Err(step::Stopped { error, done }) => {
                 let status = match error.kind() {
                     ErrorKind::Interrupted => Status::Interrupted,
                     _ => Status::Failed,
                 };
-                let mut entry = step::blank_record(planned, status);
-                entry.n = error.decided();
+                let done = done.map(|done| *done);
+                let mut entry = StepRecord {
+                    status,
+                    ..done.unwrap_or_else(|| step::blank_record(planned, status))
+                };
+                entry.n = error.decided().or(entry.n);
                 entry.error = Some(error.to_string());
                 entry.hint = error.hint().map(str::to_owned);
                 tracing::info!(step = %planned.step.name, error = %error, "step failed");
@@ -302,18 +307,18 @@ pub(crate) fn interrupted(planned: &PlannedStep) -> Error {
     Error::new(
         ErrorKind::Interrupted,
         format!(
-            "step '{}' was stopped before it decided anything",
+            "step '{}' was stopped at a batch",
             planned.step.name
         ),
     )
-    .with_hint("no target was changed; run it again, or the rest of the run with `weir retry`")
+    .with_hint("what it had decided is written, nothing else; run it again, or the rest of the run with `weir retry`")
 }
 
-/// Whether an error of one attempt says that input or configuration, not chance, is at fault.
+/// What becomes of a step whose time is over before it has decided.
 pub(crate) fn timed_out(planned: &PlannedStep, limit: std::time::Duration) -> Error {
     Error::new(
         ErrorKind::Storage,
         format!("step '{}' took longer than {:?}", planned.step.name, limit),
     )
-    .with_hint("raise `timeout` of the step, or give it less to do; no target was changed")
+    .with_hint("raise `timeout` of the step, or give it less to do; nothing was written that was not decided before")
 }

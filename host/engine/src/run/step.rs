@@ -50,6 +50,19 @@ struct Work {
     staged: Vec<Location>,
 }
 
+/// Why a step ended before its end.
+pub(super) struct Stopped {
+    pub(super) error: Error,
+    /// The batches that were done before.
+    pub(super) done: Option<Box<StepRecord>>,
+}
+
+impl From<Error> for Stopped {
+    fn from(error: Error) -> Stopped {
+        Stopped { error, done: None }
+    }
+}
+
 /// The record of a step that did nothing yet.
 pub(super) fn blank_record(planned: &PlannedStep, status: Status) -> StepRecord {
     StepRecord {
@@ -71,7 +84,10 @@ pub(super) fn blank_record(planned: &PlannedStep, status: Status) -> StepRecord 
 
 impl StepRun {
     /// Runs the step at `index` of the plan.
-    pub(super) async fn run(&self, index: usize) -> Result<StepRecord> {
+    ///
+    /// # Errors
+    /// With the record of the batches that were done before, which stay.
+    pub(super) async fn run(&self, index: usize) -> Result<StepRecord, Stopped> {
         let planned = self
             .plan
             .steps
@@ -79,9 +95,16 @@ impl StepRun {
             .ok_or_else(|| Error::internal("a step is not there"))?;
         let (mut record, mut more) = self.batch(planned).await?;
         while more {
-            let (next, still_more) = self.batch(planned).await?;
-            record = record.and(next);
-            more = still_more;
+            match self.batch(planned).await {
+                Ok((next, still_more)) => {
+                    record = record.and(next);
+                    more = still_more;
+                }
+                Err(error) => {
+                    let done = Some(Box::new(record));
+                    return Err(Stopped { error, done });
+                }
+            }
         }
         Ok(record)
     }

@@ -1,12 +1,12 @@
 //! The local disk as a store whose answers can be relied on: what it says is written, is on the disk.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -17,12 +17,11 @@ use object_store::{
     CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
     PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result, UploadPart,
 };
-
-/// How many folders above a file may be new, and have to reach the disk with it.
-const FOLDERS: usize = 4;
+use uuid::Uuid;
 
 /// object_store's local store, but that a write reaches the disk before it is answered: first the
-/// bytes, then the name. Under its name a file is there whole or not at all, after a power cut too.
+/// bytes, then the name. What is put in one piece is there whole under its name or not at all, after a
+/// power cut too; of an upload in parts that is so once it is complete.
 #[derive(Debug)]
 pub struct DurableLocal {
     inner: LocalFileSystem,
@@ -32,8 +31,13 @@ pub struct DurableLocal {
 /// Is told of each file and folder that has reached the disk.
 type Told = dyn Fn(&Path) + Send + Sync;
 
+/// Brings files and folders to the disk.
 #[derive(Clone, Default)]
-struct Synced(Option<Arc<Told>>);
+struct Synced {
+    told: Option<Arc<Told>>,
+    /// Folders whose own names are on the disk, as far as this process has seen to it.
+    named: Arc<Mutex<HashSet<PathBuf>>>,
+}
 
 impl fmt::Debug for Synced {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -61,7 +65,10 @@ impl DurableLocal {
     pub(crate) fn telling(synced: impl Fn(&Path) + Send + Sync + 'static) -> DurableLocal {
         DurableLocal {
             inner: LocalFileSystem::new(),
-            synced: Synced(Some(Arc::new(synced))),
+            synced: Synced {
+                told: Some(Arc::new(synced)),
+                named: Arc::default(),
+            },
         }
     }
 
@@ -82,36 +89,73 @@ impl Synced {
         Ok(())
     }
 
-    /// The folders above `path`: a file whose folder is lost is lost.
+    /// The folder that names `path`, and the folders above it up to one whose name is on the disk: a
+    /// file whose folder is lost is lost. A folder above that this user may not open was not made by
+    /// this user either.
     fn folders(&self, path: &Path) -> io::Result<()> {
-        for folder in path.ancestors().skip(1).take(FOLDERS) {
-            if folder.as_os_str().is_empty() {
+        let mut above = path.ancestors().skip(1);
+        let Some(folder) = above.next() else {
+            return Ok(());
+        };
+        self.sync(folder)?;
+        let known = |folder: &Path| {
+            let named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
+            named.contains(folder)
+        };
+        let mut new = vec![folder];
+        let mut below = folder;
+        for folder in above {
+            if known(below) || folder.as_os_str().is_empty() {
                 break;
             }
-            self.sync(folder)?;
+            match self.sync(folder) {
+                Err(error) if error.kind() == ErrorKind::PermissionDenied => break,
+                synced => synced?,
+            }
+            new.push(folder);
+            below = folder;
         }
+        let mut named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
+        named.extend(new.into_iter().map(Path::to_owned));
         Ok(())
     }
 
+    /// Makes the folders above `path`; one that is made anew is not on the disk yet.
+    fn make_folders(&self, path: &Path) -> io::Result<()> {
+        let Some(parent) = path.parent() else {
+            return Ok(());
+        };
+        let missing: Vec<&Path> = parent
+            .ancestors()
+            .take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists())
+            .collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let mut named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
+        for folder in missing {
+            named.remove(folder);
+        }
+        drop(named);
+        fs::create_dir_all(parent)
+    }
+
     fn tell(&self, path: &Path) {
-        if let Some(tell) = &self.0 {
+        if let Some(tell) = &self.told {
             tell(path);
         }
     }
 
     /// Writes a file: beside its place, to the disk, then under its name.
     fn write(&self, path: &Path, payload: &PutPayload, create: bool) -> io::Result<()> {
+        self.make_folders(path)?;
         // The store takes a name that ends in # and digits for an upload under way, and lists none.
-        static NUMBER: AtomicU64 = AtomicU64::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        // Nobody else has this one, on whatever machine: it is never another's decision that is cut.
         let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push(format!("#{}{number:06}", std::process::id()));
+        name.push(format!("#{}", Uuid::new_v4().as_u128()));
         let beside = path.with_file_name(name);
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder)?;
-        }
         let written = (|| {
-            let mut file = File::create(&beside)?;
+            let mut file = File::create_new(&beside)?;
             for part in payload {
                 file.write_all(part)?;
             }
@@ -125,11 +169,20 @@ impl Synced {
             }
         })();
         if create || written.is_err() {
-            // Gone already, or left for the sweep: in no case does it count.
+            // Gone already, or left over: in no case does it count.
             let _ = fs::remove_file(&beside);
         }
-        written?;
-        self.folders(path)
+        match written {
+            // Whoever is told that it is there relies on it, so its name has to be on the disk too.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                self.folders(path)?;
+                Err(error)
+            }
+            written => {
+                written?;
+                self.folders(path)
+            }
+        }
     }
 }
 
@@ -206,10 +259,13 @@ impl ObjectStore for DurableLocal {
         location: &StorePath,
         options: PutMultipartOptions,
     ) -> Result<Box<dyn MultipartUpload>> {
+        let path = self.inner.path_to_filesystem(location)?;
+        let (synced, of) = (self.synced.clone(), path.clone());
+        blocking(move || synced.make_folders(&of)).await?;
         let upload = self.inner.put_multipart_opts(location, options).await?;
         Ok(Box::new(Upload {
             upload,
-            path: self.inner.path_to_filesystem(location)?,
+            path,
             synced: self.synced.clone(),
         }))
     }
@@ -251,8 +307,11 @@ impl ObjectStore for DurableLocal {
         to: &StorePath,
         options: CopyOptions,
     ) -> Result<()> {
+        let path = self.inner.path_to_filesystem(to)?;
+        let (synced, of) = (self.synced.clone(), path.clone());
+        blocking(move || synced.make_folders(&of)).await?;
         self.inner.copy_opts(from, to, options).await?;
-        self.sync(self.inner.path_to_filesystem(to)?).await
+        self.sync(path).await
     }
 }
 
@@ -338,7 +397,7 @@ mod tests {
     async fn bytes_reach_the_disk_before_the_name_and_folders_after_it() {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().canonicalize().unwrap();
-        let file = root.join("x/y/file");
+        let file = root.join("_weir/commits/pipeline/step/sequence/0.json");
         let told = Arc::new(Mutex::new(Vec::new()));
         let store = DurableLocal::telling({
             let (told, file) = (Arc::clone(&told), file.clone());
@@ -346,13 +405,31 @@ mod tests {
         });
         let place = StorePath::from_absolute_path(&file).unwrap();
         store.put(&place, "content".into()).await.unwrap();
-        let told = told.lock().unwrap();
-        let expected = [
-            (file.clone(), false),
-            (root.join("x/y"), true),
-            (root.join("x"), true),
-            (root.clone(), true),
-        ];
-        assert_eq!(told.get(..4).unwrap(), expected);
+        let mut expected = vec![(file.clone(), false)];
+        let folders = file.ancestors().skip(1);
+        let made = folders.take_while(|folder| folder.starts_with(&root));
+        expected.extend(made.map(|folder| (folder.to_owned(), true)));
+        assert_eq!(expected.len(), 7);
+        assert_eq!(told.lock().unwrap().get(..7).unwrap(), expected);
+        // The next beside it needs its own folder only; one that was removed and made again, all of it.
+        let next = StorePath::from_absolute_path(file.with_file_name("1.json")).unwrap();
+        let count = |told: &Mutex<Vec<_>>| std::mem::take(&mut *told.lock().unwrap()).len();
+        count(&told);
+        store.put(&next, "content".into()).await.unwrap();
+        assert_eq!(count(&told), 2);
+        fs::remove_dir_all(root.join("_weir/commits")).unwrap();
+        store.put(&next, "content".into()).await.unwrap();
+        assert_eq!(count(&told), 6);
+        // Who is told that it is there may rely on it.
+        let options = PutOptions {
+            mode: PutMode::Create,
+            ..PutOptions::default()
+        };
+        let there = store.put_opts(&next, "other".into(), options).await;
+        assert!(matches!(
+            there,
+            Err(object_store::Error::AlreadyExists { .. })
+        ));
+        assert_eq!(count(&told), 2);
     }
 }
