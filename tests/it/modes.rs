@@ -84,18 +84,28 @@ fn new_files_are_added_batch_by_batch() {
     scene.file("in/7.csv", "id,born,state,amount\nx,,,\n");
     visits.run(&scene).expect_code(1);
     assert_eq!(scene.count("raw.visits"), 52);
+    let step = scene.latest()["steps"][0].clone();
+    assert_eq!(step["status"], "failed");
+    assert_eq!(step["counts"]["read"], 4, "what was done is on record");
+    assert_eq!(step["targets"][0]["rows"], 4);
     scene.file("in/7.csv", Visits::rows(24..27));
     visits.run(&scene).expect_code(0);
     assert_eq!(scene.latest()["steps"][0]["counts"]["read"], 3);
     assert_eq!(scene.count("raw.visits"), 55);
 
-    Visits {
+    let refused = |visits: Visits<'_>| {
+        let ended = visits.run(&scene).expect_code(2);
+        ended.says(&["belong to a step that only appends", "hint: "]);
+    };
+    refused(Visits {
         mode: "replace",
+        ..visits.clone()
+    });
+    // A table beside it that each batch would replace.
+    refused(Visits {
+        more: "[[step.write]]\ntable = \"raw.latest\"\nmode = \"replace\"\n",
         ..visits
-    }
-    .run(&scene)
-    .expect_code(2)
-    .says(&["belong to a step that only appends", "hint: "]);
+    });
 }
 
 #[test]
