@@ -15,6 +15,11 @@ pub(crate) struct Options {
     faults: Option<usize>,
 }
 
+/// Tests of `weir-engine`, by their full names.
+const FAULTS: &str = "proof::faults::every_call_may_fail_in_every_way";
+const KILLS: &str = "proof::crashes::kills_on_the_local_disk";
+const KILLS_ON_S3: &str = "proof::crashes::kills_on_s3";
+
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()> {
     let mut stages = Stages::new("prove", 4);
     let test = |name: &str| {
@@ -25,18 +30,16 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()
     let faults = options.faults.unwrap_or(usize::MAX);
     stages.command(
         "Let every call of a store fail, in six ways",
-        test("proof::faults::every_call_may_fail_in_every_way")
-            .env("WEIR_FAULTS", faults.to_string()),
+        test(FAULTS).env("WEIR_FAULTS", faults.to_string()),
     )?;
     let on_s3 = options.kills / 4;
     stages.command(
         "Kill processes with a lake on the local disk",
-        test("proof::crashes::kills_on_the_local_disk")
-            .env("WEIR_KILLS", (options.kills - on_s3).to_string()),
+        test(KILLS).env("WEIR_KILLS", (options.kills - on_s3).to_string()),
     )?;
     stages.command(
         "Kill processes with a lake on S3",
-        test("proof::crashes::kills_on_s3").env("WEIR_KILLS_S3", on_s3.to_string()),
+        test(KILLS_ON_S3).env("WEIR_KILLS_S3", on_s3.to_string()),
     )?;
     stages.command(
         "Let writers race",
@@ -46,4 +49,21 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()
     )?;
     stages.finish();
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A name that no test has would run nothing, and pass.
+    #[test]
+    fn the_tests_are_there() {
+        let workspace = Workspace::find().unwrap();
+        for name in [FAULTS, KILLS, KILLS_ON_S3] {
+            let (module, test) = name.rsplit_once("::").unwrap();
+            let file = format!("host/engine/src/{}.rs", module.replace("::", "/"));
+            let text = std::fs::read_to_string(workspace.root().join(file)).unwrap();
+            assert!(text.contains(&format!("async fn {test}()")), "{name}");
+        }
+    }
 }

@@ -9,7 +9,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use tokio_util::sync::CancellationToken;
 use weir_engine::plan::{Plan, Planner};
 use weir_engine::record::{RunRecord, RunRequest, Status, StepRecord};
-use weir_engine::run::{Outcome, Progress, RunOptions, run as run_plan};
+use weir_engine::run::{Outcome, Progress, RunOptions, is_step, run as run_plan};
 
 use crate::args::{Output, RunArgs};
 use crate::commands::{print_json, resources, runs, sandbox};
@@ -172,13 +172,8 @@ fn steps_to_run(
             );
         }
     }
-    let named = |name: &str| {
-        args.steps.is_empty()
-            || args
-                .steps
-                .iter()
-                .any(|step| name == step || name.starts_with(&format!("{step}[")))
-    };
+    let named =
+        |step: &str| args.steps.is_empty() || args.steps.iter().any(|name| is_step(name, step));
     let left: Vec<String> = plan
         .steps
         .iter()

@@ -218,8 +218,7 @@ pub async fn run(
             seconds = entry.seconds,
             "step ended"
         );
-        let done = !matches!(entry.status, Status::Failed | Status::Interrupted);
-        ended.insert(index, done);
+        ended.insert(index, entry.status.is_done());
         progress(Progress::Ended {
             record: Box::new(entry.clone()),
         });
@@ -265,19 +264,23 @@ fn overall(steps: &[StepRecord]) -> Status {
     }
 }
 
+/// Whether `name` means the step `step`: by its own name, or by the one that the file has for all that
+/// `each` makes of it (`ingest` for `ingest[2008]`).
+pub fn is_step(name: &str, step: &str) -> bool {
+    let rest = step.strip_prefix(name);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('['))
+}
+
 /// The steps to run, by index.
 fn chosen(plan: &Plan, only: &[String]) -> Result<BTreeSet<usize>> {
     if only.is_empty() {
         return Ok((0..plan.steps.len()).collect());
     }
     let of = |name: &str| -> Vec<usize> {
-        let family = format!("{name}[");
         plan.steps
             .iter()
             .enumerate()
-            .filter(|(_, planned)| {
-                planned.step.name == name || planned.step.name.starts_with(&family)
-            })
+            .filter(|(_, planned)| is_step(name, &planned.step.name))
             .map(|(index, _)| index)
             .collect()
     };
