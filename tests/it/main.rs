@@ -6,8 +6,8 @@
 //! - [`kills`], [`concurrent`]: crashes at any moment, and runs side by side.
 //! - [`bad_input`], [`bad_plugin`], [`bad_file`]: one clear error, and targets as before the run.
 //! - [`terms`]: what a stage gives a plugin and holds it to.
-//! - [`determinism`]: the same input, the same bytes.
-//! - [`formats`], [`checks`], [`modes`]: what can be read, judged and written.
+//! - [`determinism`]: the same input, the same output.
+//! - [`formats`], [`checks`], [`modes`], [`merge`]: what can be read, judged and written.
 //! - [`hostile`]: every guest of `tests/hostile` in a pipeline.
 //! - [`reviewed`]: faults that a review found, which must not come back.
 //! - [`history`]: run records as tables.
@@ -36,6 +36,7 @@ mod golden;
 mod history;
 mod hostile;
 mod kills;
+mod merge;
 mod modes;
 mod outside_reader;
 mod reviewed;

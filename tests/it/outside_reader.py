@@ -47,6 +47,8 @@ def found(zone, table):
     numbers = delta.get_add_actions(flatten=True)
     counted = sum(numbers.column("num_records").to_pylist())
     assert counted == len(rows), f"{zone}.{table}: statistics say {counted} of {len(rows)} rows"
+    runs = {row.pop("_weir_run") for row in rows}
+    assert len(runs) == 1 or not rows, f"{zone}.{table}: written by the runs {runs}"
     return rows
 
 

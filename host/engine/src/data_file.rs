@@ -83,6 +83,25 @@ impl DataFileWriter {
         Ok(())
     }
 
+    /// About how many bytes of the open file are in memory.
+    pub fn held(&self) -> usize {
+        self.open
+            .as_ref()
+            .map_or(0, |open| open.writer.in_progress_size())
+    }
+
+    /// Writes out what is in memory.
+    pub async fn flush(&mut self) -> Result<()> {
+        match &mut self.open {
+            Some(open) => open
+                .writer
+                .flush()
+                .await
+                .map_err(|error| parquet_error(&open.path, error)),
+            None => Ok(()),
+        }
+    }
+
     /// Closes what is open and gives all files, each durable.
     pub async fn finish(mut self) -> Result<Vec<WrittenFile>> {
         self.close().await?;
@@ -129,6 +148,7 @@ impl DataFileWriter {
             path: open.path,
             rows: open.rows,
             bytes,
+            partition: Vec::new(),
         });
         Ok(())
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
-use deltalake_core::kernel::engine::arrow_conversion::TryFromArrow;
+use deltalake_core::kernel::engine::arrow_conversion::{TryFromArrow, TryIntoArrow};
 use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties};
 use deltalake_core::kernel::{Action, Add, MetadataExt, StructType, Transaction, new_metadata};
 use deltalake_core::logstore::{
@@ -25,12 +25,13 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 use weir_pipeline::WriteMode;
 
+use crate::commit::Applier;
 use crate::data_file::statistics_of;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::FILE_COLUMN;
 use crate::lake::Location;
+use crate::merge::{Merged, Merging, merge};
 use crate::segment::WrittenFile;
-use crate::store::Stores;
 
 /// How often a commit looks again after an error before it gives up.
 const ATTEMPTS: u32 = 12;
@@ -46,10 +47,16 @@ pub struct DeltaCommit {
     pub url: String,
     /// Whose commits are counted.
     pub app_id: String,
-    /// `append`, `replace` or `replace-partition`.
+    /// How the files meet what is there.
     pub mode: Mode,
-    /// The partition columns, in order, with the value that all files have.
+    /// The first partition columns, in order, with the value that all files have.
     pub scope: Vec<(String, String)>,
+    /// The other partition columns, in order, of which each file has values of its own.
+    #[serde(default)]
+    pub by: Vec<String>,
+    /// How rows are matched, where they are merged.
+    #[serde(default)]
+    pub merge: Option<Merging>,
     /// The table's schema, as Delta's log writes it.
     pub schema: serde_json::Value,
     /// The files to add.
@@ -66,6 +73,10 @@ pub enum Mode {
     Replace,
     /// All other files of the scope are removed.
     ReplacePartition,
+    /// All other files of the partitions of the files are removed.
+    ReplaceDynamic,
+    /// Rows with the keys of the files' rows are replaced, in the files that have some.
+    Merge,
 }
 
 impl From<WriteMode> for Mode {
@@ -74,6 +85,8 @@ impl From<WriteMode> for Mode {
             WriteMode::Append => Mode::Append,
             WriteMode::Replace => Mode::Replace,
             WriteMode::ReplacePartition => Mode::ReplacePartition,
+            WriteMode::ReplaceDynamic => Mode::ReplaceDynamic,
+            WriteMode::Merge => Mode::Merge,
         }
     }
 }
@@ -223,8 +236,8 @@ impl DeltaCommit {
     /// # Errors
     /// Conflict, if a later decision of the same application has been committed; storage, if the
     /// store keeps failing.
-    pub async fn apply(&self, stores: &Stores, n: u64, recovering: bool) -> Result<Applied> {
-        let root = Location::at_url(stores, &self.url)?;
+    pub async fn apply(&self, applier: &Applier, n: u64, recovering: bool) -> Result<Applied> {
+        let root = Location::at_url(&applier.stores, &self.url)?;
         let mut verified = !recovering;
         let n =
             i64::try_from(n).map_err(|_| Error::internal("a decision's number is too large"))?;
@@ -249,19 +262,21 @@ impl DeltaCommit {
                             )
                             .with_hint("another run of this step has overtaken this one; nothing needs to be done"));
                         }
-                        _ if verified => self.commit(&table, &root, n).await,
+                        _ if verified => self.commit(&table, &root, n, applier).await,
                         _ => Ok(None),
                     }
                 }
-                None if verified => self.create(&root, n).await,
+                None if verified => self.create(&root, n, applier).await,
                 None => Ok(None),
             };
             match outcome {
                 Ok(None) => {
                     if !files_are_there(&root, &self.files).await? {
                         return match self.mode {
-                            Mode::Append => Err(rows_are_gone(&self.table)),
-                            Mode::Replace | Mode::ReplacePartition => Ok(Applied::Gone),
+                            Mode::Append | Mode::Merge => Err(rows_are_gone(&self.table)),
+                            Mode::Replace | Mode::ReplacePartition | Mode::ReplaceDynamic => {
+                                Ok(Applied::Gone)
+                            }
                         };
                     }
                     verified = true;
@@ -270,6 +285,8 @@ impl DeltaCommit {
                     self.checkpoint(&root, version).await;
                     return Ok(Applied::Now(version));
                 }
+                // What the rows or the query are to blame for does not pass.
+                Err(error) if !error.is_retryable() => return Err(error),
                 Err(error) => {
                     tracing::debug!(table = %self.table, attempt, error = %error, "commit did not go through, looking again");
                     last = Some(error);
@@ -289,21 +306,22 @@ impl DeltaCommit {
         })
     }
 
-    async fn adds(&self, root: &Location) -> Result<Vec<Action>> {
-        let values: HashMap<String, Option<String>> = self
-            .scope
-            .iter()
-            .map(|(name, value)| (name.clone(), Some(value.clone())))
-            .collect();
-        let mut adds = Vec::with_capacity(self.files.len());
-        for file in &self.files {
+    async fn adds(&self, root: &Location, files: &[WrittenFile]) -> Result<Vec<Action>> {
+        let mut adds = Vec::with_capacity(files.len());
+        for file in files {
             let stats = match &file.stats {
                 Some(stats) => stats.clone(),
                 None => statistics_of(&root.file(&file.path)).await?,
             };
+            let scope = self
+                .scope
+                .iter()
+                .map(|(name, value)| (name.clone(), Some(value.clone())));
+            let by = self.by.iter().cloned().zip(file.partition.iter().cloned());
+            let partition_values: HashMap<String, Option<String>> = scope.chain(by).collect();
             adds.push(Action::Add(Add {
                 path: file.path.clone(),
-                partition_values: values.clone(),
+                partition_values,
                 size: i64::try_from(file.bytes).unwrap_or(i64::MAX),
                 modification_time: chrono::Utc::now().timestamp_millis(),
                 data_change: true,
@@ -332,30 +350,63 @@ impl DeltaCommit {
     }
 
     fn partition_columns(&self) -> Vec<&str> {
-        self.scope.iter().map(|(name, _)| name.as_str()).collect()
+        let scope = self.scope.iter().map(|(name, _)| name.as_str());
+        scope.chain(self.by.iter().map(String::as_str)).collect()
     }
 
-    async fn create(&self, root: &Location, n: i64) -> Result<Option<u64>, DeltaTableError> {
-        let made = root.create_folder().await;
-        made.map_err(|error| DeltaTableError::Generic(error.to_string()))?;
+    /// The schema of its data files: the table's without the partition columns.
+    pub(crate) fn file_schema(&self) -> Result<SchemaRef> {
+        let table: Schema = (&self.struct_type()?)
+            .try_into_arrow()
+            .map_err(|error| Error::internal("Arrow cannot hold a schema").with_source(error))?;
+        let partitions = self.partition_columns();
+        let fields = table.fields().iter();
+        let fields = fields.filter(|field| !partitions.contains(&field.name().as_str()));
+        Ok(Arc::new(Schema::new(fields.cloned().collect::<Vec<_>>())))
+    }
+
+    /// Whether a file with the partition values `of` is of the scope, and of the partition that has
+    /// `values` in the columns that come from rows.
+    pub(crate) fn is_of_partition(
+        &self,
+        of: &HashMap<String, Option<String>>,
+        values: &[Option<String>],
+    ) -> bool {
+        let value = |name: &str| of.get(name).and_then(Option::as_deref);
+        self.is_of_scope(of)
+            && self
+                .by
+                .iter()
+                .zip(values)
+                .all(|(name, wanted)| value(name) == wanted.as_deref())
+    }
+
+    fn is_of_scope(&self, of: &HashMap<String, Option<String>>) -> bool {
+        self.scope
+            .iter()
+            .all(|(name, wanted)| of.get(name).and_then(Option::as_deref) == Some(wanted.as_str()))
+    }
+
+    /// Makes the table, with its rows.
+    async fn create(&self, root: &Location, n: i64, applier: &Applier) -> Result<Option<u64>> {
+        root.create_folder().await?;
         let log = builder(root)?.build()?.log_store();
-        let schema = self
-            .struct_type()
-            .map_err(|error| DeltaTableError::Generic(error.to_string()))?;
-        let adds = self.adds(root).await;
-        let adds = adds.map_err(|error| DeltaTableError::Generic(error.to_string()))?;
-        let table = CreateBuilder::new()
-            .with_log_store(log)
-            .with_save_mode(SaveMode::ErrorIfExists)
-            .with_columns(schema.fields().cloned())
-            .with_partition_columns(self.partition_columns())
-            .with_actions(adds)
-            .with_commit_properties(self.properties(n))
-            .await?;
-        table
-            .version()
-            .map(Some)
-            .ok_or_else(|| DeltaTableError::Generic("a new table has no version".to_owned()))
+        let merged = self.merged(None, root, applier).await?;
+        let outcome = async {
+            let adds = self.adds(root, self.adding(merged.as_ref())).await?;
+            let table = CreateBuilder::new()
+                .with_log_store(log)
+                .with_save_mode(SaveMode::ErrorIfExists)
+                .with_columns(self.struct_type()?.fields().cloned())
+                .with_partition_columns(self.partition_columns())
+                .with_actions(adds)
+                .with_commit_properties(self.properties(n))
+                .await?;
+            table
+                .version()
+                .ok_or_else(|| Error::internal("a new table has no version"))
+        };
+        self.settled(root, merged.as_ref(), outcome.await).await
     }
 
     /// One attempt on one snapshot, which does not look whether it has been made.
@@ -364,52 +415,129 @@ impl DeltaCommit {
         table: &DeltaTable,
         root: &Location,
         n: i64,
-    ) -> Result<Option<u64>, DeltaTableError> {
-        let state = table.snapshot()?;
-        let log = table.log_store();
-        let mut actions = Vec::new();
-        if self.mode == Mode::Replace {
-            let wanted = self
-                .struct_type()
-                .map_err(|error| DeltaTableError::Generic(error.to_string()))?;
-            let partitions = self.partition_columns();
-            let same = *state.schema() == wanted
-                && state
-                    .metadata()
-                    .partition_columns()
-                    .iter()
-                    .eq(partitions.iter());
-            if !same {
-                let kept = state.metadata().configuration().clone();
-                let metadata = new_metadata(&wanted, partitions, kept)?
-                    .with_table_id(state.metadata().id().to_owned())?;
-                actions.push(Action::Metadata(metadata));
-            }
-        }
-        if self.mode != Mode::Append {
-            let scope: HashSet<(&str, &str)> = self
-                .scope
-                .iter()
-                .map(|(name, value)| (name.as_str(), value.as_str()))
-                .collect();
-            let files: Vec<_> = state
-                .snapshot()
-                .file_views(&log, None)
-                .try_collect()
-                .await?;
-            for file in files {
-                let values = file.partition_values_map();
-                let inside = self.mode == Mode::Replace
-                    || scope.iter().all(|(name, value)| {
-                        values.get(*name).and_then(Option::as_deref) == Some(*value)
-                    });
-                if inside {
-                    actions.push(Action::Remove(file.remove_action(true)));
+        applier: &Applier,
+    ) -> Result<Option<u64>> {
+        let merged = self.merged(Some(table), root, applier).await?;
+        let outcome = async {
+            let state = table.snapshot()?;
+            let log = table.log_store();
+            let mut actions = Vec::new();
+            actions.extend(self.metadata(table)?);
+            match &merged {
+                Some(merged) => {
+                    actions.extend(merged.removes.iter().cloned().map(Action::Remove));
                 }
+                None => actions.extend(self.removes(table).await?),
+            }
+            actions.extend(self.adds(root, self.adding(merged.as_ref())).await?);
+            let commit = CommitBuilder::from(self.properties(n))
+                .with_actions(actions)
+                .build(Some(state), log, self.operation())
+                .await?;
+            Ok(commit.version())
+        };
+        self.settled(root, merged.as_ref(), outcome.await).await
+    }
+
+    async fn merged(
+        &self,
+        table: Option<&DeltaTable>,
+        root: &Location,
+        applier: &Applier,
+    ) -> Result<Option<Merged>> {
+        match (&self.mode, &self.merge) {
+            (Mode::Merge, Some(how)) => merge(self, how, table, root, applier).await.map(Some),
+            (Mode::Merge, None) => Err(Error::internal("a decision does not say how to merge")),
+            _ => Ok(None),
+        }
+    }
+
+    /// The files that the commit adds.
+    fn adding<'a>(&'a self, merged: Option<&'a Merged>) -> &'a [WrittenFile] {
+        merged.map_or(&self.files, |merged| &merged.adds)
+    }
+
+    /// Removes the files of a merge that are nobody's, whatever came of the commit.
+    async fn settled(
+        &self,
+        root: &Location,
+        merged: Option<&Merged>,
+        outcome: Result<u64>,
+    ) -> Result<Option<u64>> {
+        let Some(merged) = merged else {
+            return outcome.map(Some);
+        };
+        let added = |file: &&WrittenFile| merged.adds.iter().any(|add| add.path == file.path);
+        let nobodys: Vec<&WrittenFile> = match &outcome {
+            Ok(_) => self.files.iter().filter(|file| !added(file)).collect(),
+            // An error may stand for a commit that was made: then its files are the table's.
+            Err(_) => Vec::new(),
+        };
+        for file in nobodys {
+            if let Err(error) = root.file(&file.path).remove().await {
+                tracing::warn!(table = %self.table, error = %error, "a file that was merged stays behind");
             }
         }
-        let adds = self.adds(root).await;
-        actions.extend(adds.map_err(|error| DeltaTableError::Generic(error.to_string()))?);
+        outcome.map(Some)
+    }
+
+    /// The table's metadata, where a whole replacement changes it.
+    fn metadata(&self, table: &DeltaTable) -> Result<Option<Action>> {
+        if self.mode != Mode::Replace {
+            return Ok(None);
+        }
+        let state = table.snapshot()?;
+        let wanted = self.struct_type()?;
+        let partitions = self.partition_columns();
+        let same = *state.schema() == wanted
+            && state
+                .metadata()
+                .partition_columns()
+                .iter()
+                .eq(partitions.iter());
+        if same {
+            return Ok(None);
+        }
+        let kept = state.metadata().configuration().clone();
+        let metadata = new_metadata(&wanted, partitions, kept)
+            .and_then(|metadata| metadata.with_table_id(state.metadata().id().to_owned()))
+            .map_err(DeltaTableError::from)?;
+        Ok(Some(Action::Metadata(metadata)))
+    }
+
+    /// The removal of the files whose place the decision's files take.
+    async fn removes(&self, table: &DeltaTable) -> Result<Vec<Action>> {
+        let found: HashSet<&[Option<String>]> = self
+            .files
+            .iter()
+            .map(|file| file.partition.as_slice())
+            .collect();
+        let inside = |values: &HashMap<String, Option<String>>| match self.mode {
+            Mode::Append | Mode::Merge => false,
+            Mode::Replace => true,
+            Mode::ReplacePartition => self.is_of_scope(values),
+            Mode::ReplaceDynamic => found
+                .iter()
+                .any(|partition| self.is_of_partition(values, partition)),
+        };
+        if matches!(self.mode, Mode::Append | Mode::Merge) {
+            return Ok(Vec::new());
+        }
+        let files: Vec<_> = table
+            .snapshot()?
+            .snapshot()
+            .file_views(&table.log_store(), None)
+            .try_collect()
+            .await?;
+        Ok(files
+            .iter()
+            .filter(|file| inside(&file.partition_values_map()))
+            .map(|file| Action::Remove(file.remove_action(true)))
+            .collect())
+    }
+
+    /// What other writers, and people, are told of the commit.
+    fn operation(&self) -> DeltaOperation {
         let predicate = (self.mode == Mode::ReplacePartition).then(|| {
             self.scope
                 .iter()
@@ -423,10 +551,12 @@ impl DeltaCommit {
                 .collect::<Vec<_>>()
                 .join(" AND ")
         });
-        let operation = DeltaOperation::Write {
+        DeltaOperation::Write {
             mode: match self.mode {
                 Mode::Append => SaveMode::Append,
-                Mode::Replace | Mode::ReplacePartition => SaveMode::Overwrite,
+                Mode::Replace | Mode::ReplacePartition | Mode::ReplaceDynamic | Mode::Merge => {
+                    SaveMode::Overwrite
+                }
             },
             partition_by: Some(
                 self.partition_columns()
@@ -435,12 +565,7 @@ impl DeltaCommit {
                     .collect(),
             ),
             predicate,
-        };
-        let commit = CommitBuilder::from(self.properties(n))
-            .with_actions(actions)
-            .build(Some(state), log, operation)
-            .await?;
-        Ok(Some(commit.version()))
+        }
     }
 
     /// A checkpoint only spares readers work: that it fails is no failure of the commit.

@@ -20,6 +20,9 @@ use crate::store::Stores;
 /// The version of everything under `_weir/`; a newer one is refused.
 pub const FORMAT: u32 = 1;
 
+/// The column of lake tables that says which run wrote a row.
+pub const RUN_COLUMN: &str = "_weir_run";
+
 /// A folder in an object store.
 #[derive(Debug, Clone)]
 pub struct Location {

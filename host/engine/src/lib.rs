@@ -14,7 +14,7 @@
 //! | [`envelope`], [`segment`] | the batch that flows through row-wise stages, and the nodes |
 //! | [`history`] | run records as tables |
 //! | [`granted`], [`terms`], [`guest_log`] | which columns a plugin is given; what it works under; where its words are kept |
-//! | [`data_file`] | Parquet files with statistics |
+//! | [`data_file`], [`partition`] | Parquet files with statistics, and rows by partition |
 //! | [`delta`], [`sqlite`], [`commit`] | targets, and the decisions that change them once |
 //! | [`run`], [`record`] | running a plan, and what is kept of a run |
 //! | [`session`], [`query`] | DataFusion sessions, and queries for people |
@@ -56,7 +56,9 @@ pub mod granted;
 pub mod guest_log;
 pub mod history;
 pub mod lake;
+mod merge;
 mod parquet_io;
+pub mod partition;
 pub mod plan;
 pub mod plugins;
 #[cfg(test)]

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::catalog::{MemorySchemaProvider, SchemaProvider, TableProvider};
-use datafusion::common::ParamValues;
-use datafusion::common::TableReference;
 use datafusion::common::metadata::ScalarAndMetadata;
 use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{Column, ParamValues, TableReference};
 use datafusion::execution::context::{SQLOptions, SessionContext};
 use datafusion::execution::disk_manager::DiskManagerBuilder;
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
@@ -20,6 +20,7 @@ use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 use weir_pipeline::{ParamValue, TableName};
 
 use crate::error::{Error, Result};
+use crate::lake::RUN_COLUMN;
 
 /// What a step may use of the machine.
 #[derive(Debug, Clone, Copy)]
@@ -91,6 +92,39 @@ pub fn register(
         schema.register_table(name.table, provider)?;
     }
     Ok(())
+}
+
+/// Whether steps do not see which run wrote the rows of a table: it is not part of what they read. Of
+/// rejected rows it says which run rejected them, and is.
+fn hides_run(name: &TableName) -> bool {
+    !name.table.ends_with("__quarantine")
+}
+
+/// The schema of the table `name` as steps read it.
+pub(crate) fn read_schema(name: &TableName, schema: &SchemaRef) -> SchemaRef {
+    let hidden = hides_run(name);
+    let fields = schema.fields().iter();
+    let fields = fields.filter(|field| !(hidden && field.name() == RUN_COLUMN));
+    Arc::new(Schema::new(fields.cloned().collect::<Vec<_>>()))
+}
+
+/// The table `name` as steps read it.
+pub(crate) fn read_table(
+    context: &SessionContext,
+    name: &TableName,
+    provider: Arc<dyn TableProvider>,
+) -> Result<Arc<dyn TableProvider>> {
+    let schema = provider.schema();
+    if !hides_run(name) || schema.field_with_name(RUN_COLUMN).is_err() {
+        return Ok(provider);
+    }
+    let columns: Vec<Expr> = schema
+        .fields()
+        .iter()
+        .filter(|field| field.name() != RUN_COLUMN)
+        .map(|field| Expr::Column(Column::from_name(field.name())))
+        .collect();
+    Ok(context.read_table(provider)?.select(columns)?.into_view())
 }
 
 /// The tables of the lake that a query names, and whether it names `input`.

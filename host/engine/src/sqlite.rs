@@ -98,8 +98,10 @@ impl SqliteCommit {
                 .map_err(|error| Error::internal("a look-up was cancelled").with_source(error))??;
             return match (applied, self.mode) {
                 (true, _) => Ok(Applied::Before),
-                (false, Mode::Append) => Err(rows_are_gone(&self.target)),
-                (false, Mode::Replace | Mode::ReplacePartition) => Ok(Applied::Gone),
+                (false, Mode::Append | Mode::Merge) => Err(rows_are_gone(&self.target)),
+                (false, Mode::Replace | Mode::ReplacePartition | Mode::ReplaceDynamic) => {
+                    Ok(Applied::Gone)
+                }
             };
         }
         let (send, receive) = mpsc::channel::<RecordBatch>(4);
@@ -186,6 +188,13 @@ impl SqliteCommit {
             let text = format!("{}: {what}", self.target);
             move |error: rusqlite::Error| load_error(text, error)
         };
+        if matches!(self.mode, Mode::ReplaceDynamic | Mode::Merge) {
+            return Err(Error::usage(format!(
+                "{}: rows cannot be merged into a SQLite file, nor replace the partitions they are in",
+                self.target
+            ))
+            .with_hint("write mode = \"replace\", \"replace-partition\" or \"append\""));
+        }
         let mut connection = connect(&self.path)?;
         let transaction = connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
@@ -258,7 +267,8 @@ impl SqliteCommit {
             columns.join(", ")
         ))?;
         match self.mode {
-            Mode::Append => {}
+            // The last two are refused before.
+            Mode::Append | Mode::ReplaceDynamic | Mode::Merge => {}
             Mode::Replace => {
                 transaction.execute(&format!("delete from {table}"), [])?;
             }

@@ -110,8 +110,24 @@ pub fn json_schema() -> Value {
                     "description": "Columns with the values that every written row has",
                     "additionalProperties": { "type": ["string", "integer"] },
                 },
+                "partition_by": one_or_more("Partition columns whose values rows have: a column, or year(column), month(column), day(column)"),
+                "overwrite": one_of("Which partitions are replaced: the one of `partition`, or those that rows are in; static if absent", write::OVERWRITES),
+                "key": one_or_more("Where rows are merged: the columns that say which row is meant"),
+                "when_matched": one_of("What becomes of a row that is there; update if absent", write::WHEN_MATCHED),
+                "order": one_or_more("Of rows with one key the greatest in these columns stays"),
             })),
         },
+    })
+}
+
+/// A text, or a list of texts.
+fn one_or_more(description: &str) -> Value {
+    json!({
+        "description": description,
+        "oneOf": [
+            { "type": "string" },
+            { "type": "array", "minItems": 1, "items": { "type": "string" } },
+        ],
     })
 }
 

@@ -518,6 +518,10 @@ pub struct Write {
     pub mode: WriteMode,
     /// The scope: columns with the values that every written row has, in the file's order.
     pub partition: Vec<(String, ScopeValue)>,
+    /// Further partition columns, whose values come from the rows.
+    pub partition_by: Vec<PartitionBy>,
+    /// How rows are matched, where they are merged.
+    pub merge: Option<Merge>,
     /// The table's name in the file.
     pub place: Place,
 }
@@ -556,6 +560,65 @@ pub enum WriteMode {
     Replace,
     /// They take the place of the scope.
     ReplacePartition,
+    /// They take the place of each partition that one of them is in.
+    ReplaceDynamic,
+    /// Each takes the place of the row with its key, or is added.
+    Merge,
+}
+
+/// A partition column whose value each row has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartitionBy {
+    /// The column of the output that it is taken from.
+    pub column: String,
+    /// What is taken of it.
+    pub part: PartitionPart,
+}
+
+impl PartitionBy {
+    /// The partition column's name: the column's own, or `<column>_year` and so on.
+    pub fn name(&self) -> String {
+        match self.part {
+            PartitionPart::Whole => self.column.clone(),
+            PartitionPart::Year => format!("{}_year", self.column),
+            PartitionPart::Month => format!("{}_month", self.column),
+            PartitionPart::Day => format!("{}_day", self.column),
+        }
+    }
+}
+
+/// What a partition column takes of the column that it comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PartitionPart {
+    /// The value: the column is a partition column itself.
+    Whole,
+    /// The year of a date or moment (UTC), as a number.
+    Year,
+    /// The month, as a text: `2024-01`.
+    Month,
+    /// The day, as a date.
+    Day,
+}
+
+/// How rows are merged into a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Merge {
+    /// The columns that say which row is meant; at least one.
+    pub key: Vec<String>,
+    /// What becomes of a row that is there.
+    pub when_matched: WhenMatched,
+    /// Of several rows with one key, incoming or there, the one that is greatest in these columns
+    /// stays. Empty: incoming rows with one key are an error, and an incoming row wins.
+    pub order: Vec<String>,
+}
+
+/// What becomes of a row whose key an incoming row has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenMatched {
+    /// The incoming row takes its place.
+    Update,
+    /// It stays, and the incoming row is left out.
+    Keep,
 }
 
 impl Pipeline {

@@ -57,12 +57,12 @@ fn batches_belong_to_append(steps: &[Step], sink: &Sink) {
             continue;
         };
         let capped = files.max_files.is_some() || files.max_bytes.is_some();
-        let appends = |write: &Write| write.mode == WriteMode::Append;
-        if capped && !step.writes.iter().all(appends) {
+        let adds = |write: &Write| matches!(write.mode, WriteMode::Append | WriteMode::Merge);
+        if capped && !step.writes.iter().all(adds) {
             sink.push(
-                Fault::new("`max_files` and `max_bytes` belong to a step that only appends: a batch that replaces would remove the one before")
+                Fault::new("`max_files` and `max_bytes` belong to a step that only appends or merges: a batch that replaces would remove the one before")
                     .at(&step.read.place)
-                    .hint("leave them out, or write with mode = \"append\""),
+                    .hint("leave them out, or write with mode = \"append\" or \"merge\""),
             );
         }
     }
@@ -105,12 +105,19 @@ type Conflict<'a> = (&'a Step, &'a Write, &'a Step, &'a Write, &'static str);
 
 fn conflict<'a>(writes: &[(&'a Step, &'a Write)]) -> Option<Conflict<'a>> {
     let ((first_step, first), rest) = writes.split_first()?;
-    if rest.is_empty()
-        || writes
-            .iter()
-            .all(|(_, write)| write.mode == WriteMode::Append)
-    {
+    let all = |mode: WriteMode| writes.iter().all(|(_, write)| write.mode == mode);
+    if rest.is_empty() {
         return None;
+    }
+    if all(WriteMode::Append) || all(WriteMode::Merge) {
+        let (step, write) = rest
+            .iter()
+            .find(|(_, write)| write.merge != first.merge || !same_partitions(write, first))?;
+        let why = match write.merge == first.merge {
+            true => " with different partition columns",
+            false => ", merged in different ways",
+        };
+        return Some((step, write, first_step, first, why));
     }
     let mut scopes: BTreeMap<Vec<(&str, String)>, (&Step, &Write)> = BTreeMap::new();
     let columns = scope_columns(first);
@@ -127,11 +134,17 @@ fn conflict<'a>(writes: &[(&'a Step, &'a Write)]) -> Option<Conflict<'a>> {
             };
             let why = match mode {
                 WriteMode::Append => ", not always by appending",
-                _ => ", and one replaces what the other wrote",
+                WriteMode::Merge => ", not always by merging",
+                WriteMode::ReplaceDynamic => {
+                    ", and one replaces whatever partitions its rows are in"
+                }
+                WriteMode::Replace | WriteMode::ReplacePartition => {
+                    ", and one replaces what the other wrote"
+                }
             };
             return Some((step, write, first_step, first, why));
         }
-        if scope_columns(write) != columns {
+        if scope_columns(write) != columns || write.partition_by != first.partition_by {
             return Some((
                 step,
                 write,
@@ -157,6 +170,11 @@ fn conflict<'a>(writes: &[(&'a Step, &'a Write)]) -> Option<Conflict<'a>> {
         }
     }
     None
+}
+
+/// Whether two writes have the same partition columns, whatever the values.
+fn same_partitions(one: &Write, other: &Write) -> bool {
+    scope_columns(one) == scope_columns(other) && one.partition_by == other.partition_by
 }
 
 /// Names and types of the scope's columns, in no order.

@@ -37,6 +37,8 @@ fn mode(mode: WriteMode) -> &'static str {
         WriteMode::Append => "append",
         WriteMode::Replace => "replace",
         WriteMode::ReplacePartition => "replace-partition",
+        WriteMode::ReplaceDynamic => "replace-partition (dynamic)",
+        WriteMode::Merge => "merge",
     }
 }
 

@@ -5,7 +5,9 @@
 //! `_weir/offsets/…/<n>.json` names the input of *n* before work starts, where rows are added.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use datafusion::execution::runtime_env::RuntimeEnv;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -15,8 +17,20 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::files::InputFile;
 use crate::lake::{FORMAT, Lake, Location};
 use crate::plan::hex;
+use crate::session::Resources;
 use crate::sqlite::SqliteCommit;
 use crate::store::Stores;
+
+/// What decisions are applied with.
+#[derive(Debug, Clone)]
+pub struct Applier {
+    /// Opens the targets.
+    pub stores: Stores,
+    /// The memory of queries.
+    pub runtime: Arc<RuntimeEnv>,
+    /// What queries may use.
+    pub resources: Resources,
+}
 
 /// Everything that applying batch *n* of a step needs.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -77,10 +91,17 @@ impl Decision {
         self
     }
 
-    fn appends(&self) -> bool {
-        self.targets.iter().any(|target| match target {
-            TargetCommit::Delta(commit) => commit.mode == Mode::Append,
-            TargetCommit::Sqlite(commit) => commit.mode == Mode::Append,
+    /// Whether it adds rows that no later decision will bring.
+    fn adds(&self) -> bool {
+        self.targets.iter().any(|target| {
+            let mode = match target {
+                TargetCommit::Delta(commit) => commit.mode,
+                TargetCommit::Sqlite(commit) => commit.mode,
+            };
+            match mode {
+                Mode::Append | Mode::Merge => true,
+                Mode::Replace | Mode::ReplacePartition | Mode::ReplaceDynamic => false,
+            }
         })
     }
 }
@@ -138,13 +159,13 @@ impl TargetCommit {
         files.iter().map(|file| file.rows).sum()
     }
 
-    async fn apply(&self, stores: &Stores, n: u64, recovering: bool) -> Result<Applied> {
+    async fn apply(&self, applier: &Applier, n: u64, recovering: bool) -> Result<Applied> {
         match self {
-            TargetCommit::Delta(commit) => commit.apply(stores, n, recovering).await,
+            TargetCommit::Delta(commit) => commit.apply(applier, n, recovering).await,
             TargetCommit::Sqlite(commit) => {
-                let applied = commit.apply(stores, n, recovering).await?;
+                let applied = commit.apply(&applier.stores, n, recovering).await?;
                 // Loaded, the staged files have served.
-                commit.staging(stores)?.remove_folder().await?;
+                commit.staging(&applier.stores)?.remove_folder().await?;
                 Ok(applied)
             }
         }
@@ -226,7 +247,7 @@ impl Decisions {
 
     /// Rolls the latest decision forward; gives the next number, and the decision if it had not
     /// been applied to all of its targets.
-    pub async fn recover(&self) -> Result<(u64, Option<Decision>)> {
+    pub async fn recover(&self, applier: &Applier) -> Result<(u64, Option<Decision>)> {
         let Some(decision) = self.latest().await? else {
             return Ok((0, None));
         };
@@ -236,8 +257,8 @@ impl Decisions {
             return Ok((next, None));
         }
         for target in &decision.targets {
-            let applied = match target.apply(self.lake.stores(), decision.n, true).await {
-                Err(error) if !error.is_retryable() && !decision.appends() => {
+            let applied = match target.apply(applier, decision.n, true).await {
+                Err(error) if !error.is_retryable() && !decision.adds() => {
                     // It will never apply, and what it was to replace is replaced by this run.
                     tracing::warn!(
                         step = %decision.step,
@@ -374,10 +395,10 @@ impl Decisions {
 }
 
 /// Applies a decision to all of its targets; harmless to repeat.
-pub async fn apply(decision: &Decision, stores: &Stores) -> Result<Vec<(String, Applied)>> {
+pub async fn apply(decision: &Decision, applier: &Applier) -> Result<Vec<(String, Applied)>> {
     let mut applied = Vec::with_capacity(decision.targets.len());
     for target in &decision.targets {
-        let state = target.apply(stores, decision.n, false).await?;
+        let state = target.apply(applier, decision.n, false).await?;
         applied.push((target.name().to_owned(), state));
     }
     Ok(applied)

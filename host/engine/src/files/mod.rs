@@ -5,6 +5,7 @@ mod scan;
 mod text;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use async_compression::tokio::bufread::{GzipDecoder, ZstdDecoder};
 use bytes::Bytes;
@@ -18,10 +19,10 @@ use weir_pipeline::{Compression, FileFormat, FileRead, FileSchema};
 pub use scan::FileScanExec;
 
 use crate::error::{Error, Result};
-use crate::lake::Location;
+use crate::lake::{Location, RUN_COLUMN};
 use crate::store::Stores;
 use crate::types::arrow_schema;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Schema, SchemaRef};
 
 /// The name of the hidden column that holds the file a row came from.
 pub const FILE_COLUMN: &str = "__weir_file";
@@ -172,7 +173,13 @@ pub async fn schema(read: &FileRead, files: &[InputFile], stores: &Stores) -> Re
     match (&read.schema, &read.format) {
         (FileSchema::Declared(columns), _) => Ok(arrow_schema(columns)),
         (FileSchema::FromFile, FileFormat::Parquet) => match files.first() {
-            Some(file) => parquet::file_schema(file, stores).await,
+            Some(file) => {
+                let schema = parquet::file_schema(file, stores).await?;
+                // In a data file of a lake: which run wrote a row is not part of what is read.
+                let fields = schema.fields().iter();
+                let fields = fields.filter(|field| field.name() != RUN_COLUMN);
+                Ok(Arc::new(Schema::new(fields.cloned().collect::<Vec<_>>())))
+            }
             None => Err(Error::input(format!(
                 "the columns of '{}' are unknown: no file matches it",
                 read.glob

@@ -66,6 +66,12 @@ pub(super) fn of(
             json!({
                 "target": write.target.display(),
                 "mode": format!("{:?}", write.mode),
+                "by": write
+                    .by
+                    .iter()
+                    .map(|column| format!("{} {:?}", column.name, column.part))
+                    .collect::<Vec<_>>(),
+                "merge": write.merge,
                 "scope": write
                     .scope
                     .iter()

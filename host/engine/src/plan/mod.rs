@@ -21,8 +21,8 @@ use weir_pipeline::{
 use weir_sandbox::Sandbox;
 
 pub use stages::{PlannedStage, PlannedWork, WholeTableCheck, WholeTableKind};
-pub(crate) use targets::sequence;
 pub use targets::{PlannedTarget, PlannedWrite, QuarantinePlan};
+pub(crate) use targets::{is_incremental, sequence};
 
 use crate::delta;
 use crate::error::{Error, Result};
@@ -236,9 +236,9 @@ impl Planner<'_> {
         let mut providers = BTreeMap::new();
         for name in tables {
             let schema = match known.get(name) {
-                Some(schema) => Arc::clone(schema),
+                Some(schema) => session::read_schema(name, schema),
                 None => match delta::schema(&lake.table(name)?).await? {
-                    Some(schema) => EnvelopeExec::visible(&schema),
+                    Some(schema) => session::read_schema(name, &EnvelopeExec::visible(&schema)),
                     None => {
                         return Err(Fault::new(format!(
                             "step '{}' reads {}.{}, which is not in the lake and which no step writes",

@@ -8,8 +8,8 @@ use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
 use weir_pipeline::{
-    ConnectionKind, FailAction, Fault, Pipeline, ScopeValue, Step, TableName, Target, Write,
-    WriteMode,
+    ConnectionKind, FailAction, Fault, PartitionBy, PartitionPart, Pipeline, ReadSource,
+    ScopeValue, Step, TableName, Target, WhenMatched, Write, WriteMode,
 };
 
 use super::stages::{at_index, named_output};
@@ -17,11 +17,15 @@ use super::{PlannedSegment, PlannedStep, fingerprint, hex};
 use crate::delta;
 use crate::error::{Error, Result};
 use crate::files::InputFile;
-use crate::lake::{Lake, Location};
+use crate::lake::{Lake, Location, RUN_COLUMN};
+use crate::merge::Merging;
+use crate::partition::{self, PartitionColumn};
 use crate::plugins::LoadedPlugin;
 use crate::segment::Quarantine;
 use crate::sqlite;
-use crate::types::{lake_schema, names_differ, scope_text, scope_type, sqlite_type};
+use crate::types::{
+    lake_schema, lake_type, names_differ, scope_text, scope_type, sqlite_type, type_text,
+};
 use sha2::{Digest, Sha256};
 
 /// One target of a step.
@@ -44,6 +48,12 @@ pub struct PlannedWrite {
     pub columns: Vec<usize>,
     /// Scope columns that the output itself has.
     pub pinned: Vec<(usize, String, ArrayRef)>,
+    /// Partition columns whose values rows have.
+    pub by: Arc<[PartitionColumn]>,
+    /// How rows are matched, where they are merged.
+    pub merge: Option<Merging>,
+    /// Columns of the output in which every row must have a value.
+    pub required: Vec<(usize, String)>,
     /// The schema of the table, scope columns included.
     pub table_schema: SchemaRef,
     /// Makes the target's commits this step's and these parameters'.
@@ -94,7 +104,7 @@ pub struct QuarantinePlan {
     pub table_schema: SchemaRef,
     /// Scope columns and their values.
     pub scope: Vec<(String, ScopeValue)>,
-    /// The mode of the target it lies beside.
+    /// How its rows meet those that are there.
     pub mode: WriteMode,
     /// Makes its commits this step's and these parameters'.
     pub app_id: String,
@@ -196,7 +206,12 @@ impl StepTargets<'_> {
         let mut columns = Vec::new();
         let mut kept = Vec::new();
         let mut pinned = Vec::new();
+        let by = partition_columns(write, schema)?;
+        let (merge, required) = merging(write, schema)?;
         for (index, field) in schema.fields().iter().enumerate() {
+            if by.iter().any(|column| column.name == *field.name()) {
+                continue;
+            }
             match write
                 .partition
                 .iter()
@@ -225,18 +240,28 @@ impl StepTargets<'_> {
         }
         if columns.is_empty() {
             return Err(
-                Fault::new("all columns are scope columns, no data is left to write")
+                Fault::new("all columns are partition columns, no data is left to write")
                     .at(&write.place)
                     .hint("write at least one column besides the partition's")
                     .into(),
             );
         }
-        let kept = Schema::new(kept);
         match &write.target {
             Target::Table(name) => {
+                if kept.iter().any(|field| field.name() == RUN_COLUMN) {
+                    return Err(Fault::new(format!(
+                        "'{RUN_COLUMN}' is added to each row by weir, and the rows have one"
+                    ))
+                    .at(&write.place)
+                    .hint("give the column another name in a query")
+                    .into());
+                }
+                kept.push(Arc::new(Field::new(RUN_COLUMN, DataType::Utf8, true)));
+                let kept = Schema::new(kept);
                 let display = format!("{}.{}", name.zone, name.table);
                 let file_schema = lake_schema(&kept, &display).map_err(fault)?;
-                let table_schema = with_scope(&file_schema, &write.partition);
+                let table_schema = with_partitions(&file_schema, &write.partition, &by);
+                names_differ(&table_schema).map_err(fault)?;
                 let root = self.lake.table(name).map_err(fault)?;
                 self.compatible(&root, name, write, &table_schema).await?;
                 Ok(PlannedWrite {
@@ -250,10 +275,14 @@ impl StepTargets<'_> {
                     file_schema,
                     columns,
                     pinned,
+                    by,
+                    merge,
+                    required,
                     table_schema,
                 })
             }
             Target::Database { connection, table } => {
+                let kept = Schema::new(kept);
                 let path = self.sqlite_path(connection)?;
                 if ["_weir_", "sqlite_"]
                     .iter()
@@ -273,7 +302,7 @@ impl StepTargets<'_> {
                     })?;
                 }
                 let file_schema = Arc::new(kept);
-                let table_schema = with_scope(&file_schema, &write.partition);
+                let table_schema = with_partitions(&file_schema, &write.partition, &by);
                 names_differ(&table_schema).map_err(fault)?;
                 if write.mode != WriteMode::Replace {
                     sqlite::compatible(&path, table, &table_schema).map_err(fault)?;
@@ -298,6 +327,9 @@ impl StepTargets<'_> {
                     file_schema,
                     columns,
                     pinned,
+                    by,
+                    merge,
+                    required,
                     table_schema,
                 })
             }
@@ -335,10 +367,11 @@ impl StepTargets<'_> {
         write: &Write,
         schema: &SchemaRef,
     ) -> Result<()> {
-        let scope: Vec<&str> = write
+        let partitioned: Vec<String> = write
             .partition
             .iter()
-            .map(|(name, _)| name.as_str())
+            .map(|(name, _)| name.clone())
+            .chain(write.partition_by.iter().map(PartitionBy::name))
             .collect();
         // Another step of this run may be about to create the table.
         let (existing, partitions) = match self.known.get(name) {
@@ -370,14 +403,14 @@ impl StepTargets<'_> {
             return Ok(());
         }
         if let Some(partitions) = partitions
-            && partitions != scope
+            && partitions != partitioned
         {
             return Err(Fault::new(format!(
                 "{}.{} is partitioned by ({}), the write by ({})",
                 name.zone,
                 name.table,
                 partitions.join(", "),
-                scope.join(", ")
+                partitioned.join(", ")
             ))
             .at(&write.place)
             .hint("keep the partition columns, or write another table")
@@ -474,12 +507,24 @@ impl StepTargets<'_> {
             file_schemas.push(schema);
         }
         // Prefixed: the input row may have a column of that name, with a value of its own.
-        let scope: Vec<(String, ScopeValue)> = write
+        let mut scope: Vec<(String, ScopeValue)> = write
             .scope
             .iter()
             .map(|(name, value)| (format!("_weir_scope_{name}"), value.clone()))
             .collect();
-        let table_schema = with_scope(&Arc::new(Schema::new(all)), &scope);
+        let mode = match write.mode {
+            WriteMode::Append | WriteMode::Replace | WriteMode::ReplacePartition => write.mode,
+            // New files bring new rows, and new rejects.
+            WriteMode::Merge if is_incremental(step) => WriteMode::Append,
+            // Rejected rows have no partition that could be relied upon, and other parameters bring other
+            // rows: each set of parameters replaces its own.
+            WriteMode::Merge | WriteMode::ReplaceDynamic => {
+                let params = ScopeValue::String(self.params_hash.to_owned());
+                scope.push(("_weir_scope_params".to_owned(), params));
+                WriteMode::ReplacePartition
+            }
+        };
+        let table_schema = with_partitions(&Arc::new(Schema::new(all)), &scope, &[]);
         let taken = segments.iter().flat_map(|segment| segment.input.fields());
         if let Some(field) = taken
             .into_iter()
@@ -497,8 +542,10 @@ impl StepTargets<'_> {
         let beside = Write {
             output: None,
             target: Target::Table(name.clone()),
-            mode: write.mode,
+            mode,
             partition: scope.clone(),
+            partition_by: Vec::new(),
+            merge: None,
             place: step.place.clone(),
         };
         self.compatible(&root, &name, &beside, &table_schema)
@@ -510,7 +557,7 @@ impl StepTargets<'_> {
             file_schemas,
             table_schema,
             scope,
-            mode: write.mode,
+            mode,
             name,
         }))
     }
@@ -520,7 +567,12 @@ impl StepTargets<'_> {
 /// whatever the parameters: a decision of other parameters must not be rolled over it later, nor a
 /// file be added once for each. Under a static scope each set of parameters has its own.
 pub(crate) fn sequence<'a>(step: &Step, params_hash: &'a str) -> &'a str {
-    let scoped = |write: &Write| write.mode == WriteMode::ReplacePartition;
+    let scoped = |write: &Write| match write.mode {
+        WriteMode::ReplacePartition => true,
+        WriteMode::Append | WriteMode::Replace | WriteMode::ReplaceDynamic | WriteMode::Merge => {
+            false
+        }
+    };
     if step.writes.iter().all(scoped) {
         params_hash
     } else {
@@ -528,13 +580,130 @@ pub(crate) fn sequence<'a>(step: &Step, params_hash: &'a str) -> &'a str {
     }
 }
 
-/// The schema with the scope's columns behind.
-fn with_scope(schema: &SchemaRef, scope: &[(String, ScopeValue)]) -> SchemaRef {
+/// Whether the step reads only what it has not read before.
+pub(crate) fn is_incremental(step: &Step) -> bool {
+    let adds = |write: &Write| match write.mode {
+        WriteMode::Append | WriteMode::Merge => true,
+        WriteMode::Replace | WriteMode::ReplacePartition | WriteMode::ReplaceDynamic => false,
+    };
+    matches!(step.read.source, ReadSource::Files(_)) && step.writes.iter().any(adds)
+}
+
+/// The schema with the partition columns behind.
+fn with_partitions(
+    schema: &SchemaRef,
+    scope: &[(String, ScopeValue)],
+    by: &[PartitionColumn],
+) -> SchemaRef {
     let mut fields: Vec<Arc<Field>> = schema.fields().iter().cloned().collect();
     for (name, value) in scope {
         fields.push(Arc::new(Field::new(name, scope_type(value), true)));
     }
+    fields.extend(by.iter().map(|column| Arc::new(column.field())));
     Arc::new(Schema::new(fields))
+}
+
+/// A column of the output that a write names.
+fn named_column(schema: &Schema, name: &str, write: &Write) -> Result<usize> {
+    super::stages::column_index(schema, name, &write.place)
+}
+
+/// The partition columns whose values the rows of an output have.
+fn partition_columns(write: &Write, schema: &Schema) -> Result<Arc<[PartitionColumn]>> {
+    let mut columns = Vec::with_capacity(write.partition_by.len());
+    for by in &write.partition_by {
+        let index = named_column(schema, &by.column, write)?;
+        let source = schema.field(index).data_type();
+        let fault = |why: String, hint: &str| -> Error {
+            Fault::new(why).at(&write.place).hint(hint).into()
+        };
+        let kept = lake_type(source).map_err(|why| {
+            fault(
+                format!("'{}' cannot be a partition column: {why}", by.column),
+                "partition by another column",
+            )
+        })?;
+        let data_type = PartitionColumn::data_type(by.part, &kept).map_err(|able| {
+            fault(
+                format!(
+                    "'{}' is {}, and this partition column needs {able}",
+                    by.column,
+                    type_text(source)
+                ),
+                "partition by another column, or cast it in a query",
+            )
+        })?;
+        let name = by.name();
+        if by.part != PartitionPart::Whole && schema.field_with_name(&name).is_ok() {
+            return Err(fault(
+                format!("the rows have a column '{name}', the name of the partition column"),
+                "partition by that column, or give it another name in a query",
+            ));
+        }
+        columns.push(PartitionColumn {
+            name,
+            index,
+            part: by.part,
+            data_type,
+        });
+    }
+    Ok(columns.into())
+}
+
+/// How a write merges, and the columns in which its rows must have a value.
+#[expect(clippy::type_complexity, reason = "a pair of two lists")]
+fn merging(write: &Write, schema: &Schema) -> Result<(Option<Merging>, Vec<(usize, String)>)> {
+    let Some(merge) = &write.merge else {
+        return Ok((None, Vec::new()));
+    };
+    let fault =
+        |why: String, hint: &str| -> Error { Fault::new(why).at(&write.place).hint(hint).into() };
+    let mut required = Vec::with_capacity(merge.key.len());
+    for name in merge.key.iter().chain(&merge.order) {
+        let index = named_column(schema, name, write)?;
+        let data_type = schema.field(index).data_type();
+        let ordered = merge.order.contains(name);
+        if data_type.is_nested() || (data_type.is_floating() && !ordered) {
+            return Err(fault(
+                format!(
+                    "'{name}' is {}, by which rows cannot be told apart",
+                    type_text(data_type)
+                ),
+                "name a text, number, date or timestamp; cast floats to decimals in a query",
+            ));
+        }
+        if write.partition.iter().any(|(scope, _)| scope == name) {
+            return Err(fault(
+                format!("'{name}' has one value in all rows, by `partition`"),
+                "leave it out of `key` and `order`",
+            ));
+        }
+        if merge.key.contains(name) {
+            required.push((index, name.clone()));
+        }
+    }
+    if let Some(by) = write
+        .partition_by
+        .iter()
+        .find(|by| !merge.key.contains(&by.column))
+    {
+        return Err(fault(
+            format!(
+                "rows with one key could be in several partitions: '{}' is not part of the key",
+                by.column
+            ),
+            "add the column to `key`, or leave it out of `partition_by`",
+        ));
+    }
+    let merging = Merging {
+        key: merge.key.clone(),
+        order: merge.order.clone(),
+        keep: match merge.when_matched {
+            WhenMatched::Update => false,
+            WhenMatched::Keep => true,
+        },
+    };
+    Ok((Some(merging), required))
 }
 
 /// The scope's value as an array of one.
@@ -547,54 +716,15 @@ fn scope_array(value: &ScopeValue) -> Result<ArrayRef> {
     Ok(scalar.to_array()?)
 }
 
-/// A folder for a scope. The table's log says which values a file has; the folder's name only
-/// helps people, and must be one safe path segment a value whatever the value is.
+/// The folder of a scope's files.
 fn scope_folder(scope: &[(String, ScopeValue)]) -> String {
-    scope
+    let texts: Vec<(&str, String)> = scope
         .iter()
-        .map(|(name, value)| {
-            format!(
-                "{}={}",
-                safe_segment(name),
-                safe_segment(&scope_text(value))
-            )
-        })
-        .collect::<Vec<_>>()
-        .join("/")
-}
-
-/// The text itself where it is harmless, else a digest of it.
-fn safe_segment(text: &str) -> String {
-    let harmless = !text.is_empty()
-        && text.len() <= 100
-        && !text.starts_with('.')
-        && text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
-    if harmless {
-        text.to_owned()
-    } else {
-        format!("x{}", hex(&Sha256::digest(text.as_bytes()), 32))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_scope_folder_is_one_safe_segment_a_value() {
-        let folder =
-            |text: &str| scope_folder(&[("d".to_owned(), ScopeValue::String(text.to_owned()))]);
-        assert_eq!(folder("2024-01-01"), "d=2024-01-01");
-        for evil in [
-            "..", "../x", "a/b", "%2e%2e", "a\0b", "", "/etc", "ä", "a\\b",
-        ] {
-            let folder = folder(evil);
-            assert!(
-                folder.starts_with("d=x") && folder.len() == 35,
-                "{evil:?} gave {folder}"
-            );
-        }
-    }
+        .map(|(name, value)| (name.as_str(), scope_text(value)))
+        .collect();
+    partition::folder(
+        texts
+            .iter()
+            .map(|(name, value)| (*name, Some(value.as_str()))),
+    )
 }

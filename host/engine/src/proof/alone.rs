@@ -7,6 +7,7 @@ use arrow::datatypes::{DataType, Field, Int64Type, Schema};
 use futures::TryStreamExt;
 
 use super::faulty::{Control, Faulty, Plan, Way};
+use crate::commit::Applier;
 use crate::data_file::DataFileWriter;
 use crate::delta::{self, Applied, DeltaCommit, Mode};
 use crate::error::ErrorKind;
@@ -17,20 +18,25 @@ use crate::store::Stores;
 /// A table and what is written to it.
 struct Table {
     dir: tempfile::TempDir,
-    stores: Stores,
+    applier: Applier,
 }
 
 impl Table {
     fn new(stores: Stores) -> Table {
+        let resources = Resources::for_partitions(1);
         Table {
             dir: tempfile::tempdir().unwrap(),
-            stores,
+            applier: Applier {
+                stores,
+                runtime: session::runtime(resources).unwrap(),
+                resources,
+            },
         }
     }
 
     fn root(&self) -> Location {
         let path = self.dir.path().join("table");
-        Location::parse(path.to_str().unwrap(), &self.stores).unwrap()
+        Location::parse(path.to_str().unwrap(), &self.applier.stores).unwrap()
     }
 
     /// A commit of the rows `ids`, in a file that is there, for the day `day`.
@@ -50,6 +56,8 @@ impl Table {
             app_id: app.to_owned(),
             mode,
             scope: vec![("day".to_owned(), day.to_owned())],
+            by: Vec::new(),
+            merge: None,
             schema: delta::schema_json(&schema).unwrap(),
             files: writer.finish().await.unwrap(),
         }
@@ -59,7 +67,7 @@ impl Table {
     async fn alone(&self, commit: &DeltaCommit, n: i64) -> Result<(), String> {
         let root = self.root();
         let table = delta::open(&root).await.unwrap().unwrap();
-        let made = commit.commit(&table, &root, n).await;
+        let made = commit.commit(&table, &root, n, &self.applier).await;
         made.map(|_| ()).map_err(|error| error.to_string())
     }
 
@@ -90,10 +98,10 @@ async fn the_same_version_twice() {
     for fenced in [false, true] {
         let table = Table::new(Stores::default());
         let first = table.commit("a", Mode::Append, "1", &[1]).await;
-        first.apply(&table.stores, 0, false).await.unwrap();
+        first.apply(&table.applier, 0, false).await.unwrap();
         let again = table.commit("a", Mode::Append, "1", &[2]).await;
         if fenced {
-            let applied = again.apply(&table.stores, 0, false).await.unwrap();
+            let applied = again.apply(&table.applier, 0, false).await.unwrap();
             assert_eq!(applied, Applied::Before);
             assert_eq!(table.ids().await, [1]);
         } else {
@@ -108,10 +116,10 @@ async fn a_lower_version_after_a_higher() {
     for fenced in [false, true] {
         let table = Table::new(Stores::default());
         let newer = table.commit("a", Mode::ReplacePartition, "1", &[5]).await;
-        newer.apply(&table.stores, 5, false).await.unwrap();
+        newer.apply(&table.applier, 5, false).await.unwrap();
         let late = table.commit("a", Mode::ReplacePartition, "1", &[3]).await;
         if fenced {
-            let error = late.apply(&table.stores, 3, false).await.unwrap_err();
+            let error = late.apply(&table.applier, 3, false).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
             assert_eq!(table.ids().await, [5]);
         } else {
@@ -127,7 +135,7 @@ async fn a_put_that_is_applied_and_answered_with_an_error() {
     let entry = {
         let control = Control::new(Plan::Count);
         let (table, second) = begun(&control).await;
-        second.apply(&table.stores, 1, false).await.unwrap();
+        second.apply(&table.applier, 1, false).await.unwrap();
         let is_entry = |name: &String| name.starts_with("put") && name.ends_with("01.json");
         control.names().iter().position(is_entry).unwrap()
     };
@@ -135,7 +143,7 @@ async fn a_put_that_is_applied_and_answered_with_an_error() {
         let control = Control::new(Plan::Fail(entry, Way::After));
         let (table, second) = begun(&control).await;
         if fenced {
-            second.apply(&table.stores, 1, false).await.unwrap();
+            second.apply(&table.applier, 1, false).await.unwrap();
             assert_eq!(table.ids().await, [1, 2]);
         } else {
             let error = table.alone(&second, 1).await.unwrap_err();
@@ -160,7 +168,7 @@ async fn a_put_that_is_applied_and_answered_with_an_error() {
             Arc::new(Faulty::new(store, &around))
         }));
         let first = table.commit("a", Mode::Append, "1", &[1]).await;
-        first.apply(&table.stores, 0, false).await.unwrap();
+        first.apply(&table.applier, 0, false).await.unwrap();
         let second = table.commit("a", Mode::Append, "1", &[2]).await;
         (table, second)
     }
@@ -171,17 +179,20 @@ async fn two_days_at_once_from_one_snapshot() {
     let table = Table::new(Stores::default());
     let root = table.root();
     let first = table.commit("a", Mode::Append, "0", &[0]).await;
-    first.apply(&table.stores, 0, false).await.unwrap();
+    first.apply(&table.applier, 0, false).await.unwrap();
     let stale = delta::open(&root).await.unwrap().unwrap();
     let one = table.commit("one", Mode::ReplacePartition, "1", &[1]).await;
     let two = table.commit("two", Mode::ReplacePartition, "2", &[2]).await;
-    one.commit(&stale, &root, 0).await.unwrap();
-    let error = two.commit(&stale, &root, 0).await.unwrap_err();
+    one.commit(&stale, &root, 0, &table.applier).await.unwrap();
+    let error = two
+        .commit(&stale, &root, 0, &table.applier)
+        .await
+        .unwrap_err();
     assert!(!error.to_string().is_empty(), "one attempt is not enough");
-    two.apply(&table.stores, 0, false).await.unwrap();
+    two.apply(&table.applier, 0, false).await.unwrap();
     // As one after the other; and again, it is nothing.
     assert_eq!(table.ids().await, [0, 1, 2]);
-    let applied = two.apply(&table.stores, 0, false).await.unwrap();
+    let applied = two.apply(&table.applier, 0, false).await.unwrap();
     assert_eq!(applied, Applied::Before);
     assert_eq!(table.ids().await, [0, 1, 2]);
 }
@@ -192,13 +203,13 @@ async fn a_rerun_whose_rows_are_all_rejected_empties_its_partition() {
     let day = table
         .commit("a", Mode::ReplacePartition, "1", &[1, 2])
         .await;
-    day.apply(&table.stores, 0, false).await.unwrap();
+    day.apply(&table.applier, 0, false).await.unwrap();
     let other = table.commit("b", Mode::ReplacePartition, "2", &[3]).await;
-    other.apply(&table.stores, 0, false).await.unwrap();
+    other.apply(&table.applier, 0, false).await.unwrap();
     let nothing = DeltaCommit {
         files: Vec::new(),
         ..day
     };
-    nothing.apply(&table.stores, 1, false).await.unwrap();
+    nothing.apply(&table.applier, 1, false).await.unwrap();
     assert_eq!(table.ids().await, [3]);
 }

@@ -19,8 +19,10 @@ use crate::run::{Outcome, RunOptions, run};
 use crate::session::Resources;
 use crate::store::Stores;
 
-/// One step adds files to two tables under one decision and rejects every tenth row; one replaces a
-/// table; one replaces a partition, and a table of a database with it.
+/// One step adds files to two tables, of which one is partitioned by its rows, and merges them into a
+/// third, under one decision, and rejects every tenth row; one replaces a table; one replaces a partition,
+/// and a table of a database with it; one replaces the partitions that its rows are in, and one merges a
+/// query's rows.
 const PIPELINE: &str = r#"
 weir = 1
 name = "proof"
@@ -43,6 +45,29 @@ mode = "append"
 [[step.write]]
 table = "raw.copies"
 mode = "append"
+partition_by = "digit"
+[[step.write]]
+table = "raw.merged"
+mode = "merge"
+key = "id"
+
+[[step]]
+name = "digits"
+read = { sql = "select id, digit from raw.copies" }
+[[step.write]]
+table = "curated.digits"
+mode = "replace-partition"
+overwrite = "dynamic"
+partition_by = "digit"
+
+[[step]]
+name = "groups"
+read = { sql = "select id / 10 as tens, max(id) as last, count(*) as visits from raw.merged group by id / 10" }
+[[step.write]]
+table = "curated.groups"
+mode = "merge"
+key = "tens"
+order = "last"
 
 [[step]]
 name = "states"
@@ -162,7 +187,7 @@ impl Scene {
     pub(super) async fn expect(&self, ids: Range<i64>, when: &str) {
         let of = |kept: fn(&i64) -> bool| ids.clone().filter(kept).collect::<Vec<i64>>();
         let accepted = of(|id| id % 10 != 9);
-        for table in ["raw.visits", "raw.copies"] {
+        for table in ["raw.visits", "raw.copies", "raw.merged", "curated.digits"] {
             let sql = format!("select id from {table} order by id");
             assert_eq!(self.numbers(&sql).await, accepted, "{table} {when}");
         }
@@ -178,6 +203,12 @@ impl Scene {
         let sql = "select cast(sum(visits) as bigint) from curated.states";
         let total = i64::try_from(accepted.len()).unwrap();
         assert_eq!(self.numbers(sql).await, [total], "curated.states {when}");
+        // Nine of ten rows are accepted, and every ten rows are a group.
+        let sql = "select tens * 100 + visits from curated.groups order by tens";
+        let groups: Vec<i64> = (ids.start / 10..ids.end / 10)
+            .map(|tens| tens * 100 + 9)
+            .collect();
+        assert_eq!(self.numbers(sql).await, groups, "curated.groups {when}");
         let warehouse = rusqlite::Connection::open(self.dir.join("warehouse.sqlite")).unwrap();
         let loaded: Vec<i64> = warehouse
             .prepare("select id from even order by id")

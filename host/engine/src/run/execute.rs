@@ -15,6 +15,7 @@ use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::limit::GlobalLimitExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, collect_partitioned};
 use datafusion::prelude::{DataFrame, ParquetReadOptions};
+use datafusion::scalar::ScalarValue;
 use weir_pipeline::{FailAction, ReadSource};
 
 use super::step::StepRun;
@@ -23,6 +24,7 @@ use crate::envelope::{ANY_RULE, EnvelopeLayout};
 use crate::error::{Error, Result};
 use crate::files::{FileScanExec, InputFile};
 use crate::lake::Location;
+use crate::partition::PartitionColumn;
 use crate::plan::{
     PlannedSegment, PlannedStep, PlannedWork, SegmentSource, WholeTableCheck, WholeTableKind,
 };
@@ -274,6 +276,45 @@ impl SegmentRun<'_> {
         Ok(plan)
     }
 
+    /// The rows of files of one output, with those of its partition columns that are among `names` and
+    /// which the files do not have.
+    async fn written_rows(
+        &self,
+        output: &SegmentOutput,
+        files: &[&WrittenFile],
+        names: &[String],
+    ) -> Result<DataFrame> {
+        let needed: Vec<(usize, &PartitionColumn)> = output
+            .by
+            .iter()
+            .enumerate()
+            .filter(|(_, column)| names.contains(&column.name))
+            .collect();
+        let mut parts: BTreeMap<Vec<Option<String>>, Vec<String>> = BTreeMap::new();
+        for file in files {
+            let values = needed
+                .iter()
+                .map(|(index, _)| file.partition.get(*index).cloned().flatten())
+                .collect();
+            let path = output.root.file(&file.path).url().to_string();
+            parts.entry(values).or_default().push(path);
+        }
+        let mut all: Option<DataFrame> = None;
+        for (values, paths) in parts {
+            let options = ParquetReadOptions::default().schema(&output.schema);
+            let mut frame = self.context.read_parquet(paths, options).await?;
+            for ((_, column), value) in needed.iter().zip(values) {
+                let value = cast(lit(ScalarValue::Utf8(value)), column.data_type.clone());
+                frame = frame.with_column(&column.name, value)?;
+            }
+            all = Some(match all {
+                None => frame,
+                Some(before) => before.union(frame)?,
+            });
+        }
+        all.ok_or_else(|| Error::internal("no file was given"))
+    }
+
     /// The keys for which `check` fails among what the segment wrote, and how many rows have them.
     async fn failing_keys(
         &self,
@@ -298,22 +339,21 @@ impl SegmentRun<'_> {
         else {
             return Err(Error::internal("a checked output was not written"));
         };
-        let paths: Vec<String> = result
+        let files: Vec<&WrittenFile> = result
             .files
             .iter()
             .filter(|(kind, _)| *kind == FileKind::Accepted(target))
-            .map(|(_, file)| output.root.file(&file.path).url().to_string())
+            .map(|(_, file)| file)
             .collect();
-        if paths.is_empty() {
+        if files.is_empty() {
             return Ok((FailingKeys::new(&fields, &[])?, 0));
         }
-        let options = ParquetReadOptions::default().schema(&output.schema);
         output.root.register(&self.context.runtime_env());
-        let mut frame = self.context.read_parquet(paths, options).await?;
+        let mut frame = self.written_rows(output, &files, &check.names).await?;
         // Pinned columns are the same in every row, and not in the files.
         for (_, name, value) in &output.pinned {
             if check.names.contains(name) {
-                let scalar = datafusion::scalar::ScalarValue::try_from_array(value, 0)?;
+                let scalar = ScalarValue::try_from_array(value, 0)?;
                 frame = frame.with_column(name, lit(scalar))?;
             }
         }
@@ -396,17 +436,22 @@ fn limited(frame: DataFrame, limit: Option<u64>) -> Result<DataFrame> {
 /// The table that a step reads whole, each row with its data file.
 pub(super) async fn whole_table(
     shared: &StepRun,
+    context: &SessionContext,
     planned: &PlannedStep,
 ) -> Result<Option<Arc<dyn TableProvider>>> {
     let ReadSource::Table(name) = &planned.step.read.source else {
         return Ok(None);
     };
-    delta::provider_with_file(&shared.plan.lake.table(name)?).await
+    match delta::provider_with_file(&shared.plan.lake.table(name)?).await? {
+        Some(provider) => session::read_table(context, name, provider).map(Some),
+        None => Ok(None),
+    }
 }
 
 /// The providers of the tables that a step reads, as they are in the lake now.
 pub(super) async fn providers(
     shared: &StepRun,
+    context: &SessionContext,
     planned: &PlannedStep,
 ) -> Result<BTreeMap<weir_pipeline::TableName, Arc<dyn TableProvider>>> {
     let mut providers: BTreeMap<_, Arc<dyn TableProvider>> = BTreeMap::new();
@@ -422,6 +467,7 @@ pub(super) async fn providers(
                 .with_hint("run the step that writes it first (leave out --step)"));
             }
         };
+        let provider = session::read_table(context, name, provider)?;
         providers.insert(name.clone(), provider);
     }
     Ok(providers)

@@ -5,19 +5,21 @@ use std::sync::{Arc, Mutex};
 
 use datafusion::execution::runtime_env::RuntimeEnv;
 use uuid::Uuid;
-use weir_pipeline::{OnFail, ReadSource, ScopeValue, Threshold, WriteMode};
+use weir_pipeline::{OnFail, ReadSource, ScopeValue, Threshold};
 
 use super::execute::{SegmentRun, providers, register_input, whole_table};
 use super::{RunOptions, interrupted, now, timed_out};
-use crate::commit::{self, Counts, Decision, Decisions, TargetCommit};
+use crate::commit::{self, Applier, Counts, Decision, Decisions, TargetCommit};
 use crate::delta::{self, Applied, DeltaCommit};
 use crate::envelope::ANY_RULE;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::first_batch;
 use crate::guest_log::GuestLogFile;
 use crate::lake::{FORMAT, Location};
+use crate::merge;
 use crate::plan::{
-    Plan, PlannedSegment, PlannedStep, PlannedTarget, PlannedWork, PlannedWrite, sequence,
+    Plan, PlannedSegment, PlannedStep, PlannedTarget, PlannedWork, PlannedWrite, is_incremental,
+    sequence,
 };
 use crate::record::{PluginRecord, RuleCount, Status, StepRecord, TargetRecord};
 use crate::segment::{
@@ -117,25 +119,23 @@ impl StepRun {
             &planned.step.name,
             sequence(&planned.step, &self.plan.params_hash),
         );
-        let appends = planned
-            .writes
-            .iter()
-            .any(|write| write.mode == WriteMode::Append);
-        let (n, recovered) = decisions.recover().await?;
+        let incremental = is_incremental(&planned.step);
+        let applier = self.applier();
+        let (n, recovered) = decisions.recover(&applier).await?;
         if let Some(decision) = recovered {
             tracing::info!(step = %planned.step.name, n = decision.n, run = %decision.run, "rolled a decision forward");
         }
         // The input, settled before work starts.
         let mut files = planned.files.clone().unwrap_or_default();
         let mut more = false;
-        if appends && (self.options.limit.is_some() || planned.step.read.limit.is_some()) {
+        if incremental && (self.options.limit.is_some() || planned.step.read.limit.is_some()) {
             return Err(Error::usage(format!(
-                "step '{}' appends files whole, so it cannot have a limit",
+                "step '{}' adds files whole and once, so it cannot have a limit",
                 planned.step.name
             ))
             .with_hint("leave out the limit, or leave the step out with --step"));
         }
-        if appends {
+        if incremental {
             let targets: Vec<String> = planned
                 .writes
                 .iter()
@@ -177,9 +177,13 @@ impl StepRun {
                 return Err(error);
             }
         };
+        if let Err(error) = self.distinct_keys(planned, &work).await {
+            self.abandon(planned, &work).await?;
+            return Err(error);
+        }
         let decision = self.decision(planned, n, files.clone(), &mut work)?;
         decisions.decide(&decision).await?;
-        let applied = commit::apply(&decision, self.plan.lake.root().stores())
+        let applied = commit::apply(&decision, &applier)
             .await
             .map_err(|error| error.after_decision(n))?;
         let mut record = self.record(planned, &work, warned);
@@ -203,6 +207,43 @@ impl StepRun {
             folder.remove_folder().await?;
         }
         Ok((record, more))
+    }
+
+    fn applier(&self) -> Applier {
+        Applier {
+            stores: self.plan.lake.root().stores().clone(),
+            runtime: Arc::clone(&self.runtime),
+            resources: self.options.resources,
+        }
+    }
+
+    /// Whether rows that are merged without an order have different keys: once it is decided, it must
+    /// be possible to apply it.
+    async fn distinct_keys(&self, planned: &PlannedStep, work: &Work) -> Result<()> {
+        for (write, files) in planned.writes.iter().zip(&work.accepted) {
+            let Some(merging) = &write.merge else {
+                continue;
+            };
+            if !merging.order.is_empty() || files.is_empty() {
+                continue;
+            }
+            let rows = merge::shared_keys(
+                &self.applier(),
+                &self.root(write, planned),
+                &write.file_schema,
+                &merging.key,
+                files,
+            )
+            .await?;
+            if rows > 0 {
+                return Err(merge::ambiguous(
+                    &write.target.display(),
+                    &merging.key,
+                    rows,
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Removes the files of work that comes to nothing.
@@ -253,8 +294,8 @@ impl StepRun {
         files: &[crate::files::InputFile],
     ) -> Result<Work> {
         let context = session::session(&self.runtime, self.options.resources);
-        session::register(&context, providers(self, planned).await?)?;
-        let table = whole_table(self, planned).await?;
+        session::register(&context, providers(self, &context, planned).await?)?;
+        let table = whole_table(self, &context, planned).await?;
         let mut work = Work {
             counts: Counts::default(),
             accepted: vec![Vec::new(); planned.writes.len()],
@@ -324,6 +365,12 @@ impl StepRun {
             schema: Arc::clone(&write.file_schema),
             columns: write.columns.clone(),
             pinned: write.pinned.clone(),
+            by: Arc::clone(&write.by),
+            required: write.required.clone(),
+            run: match &write.target {
+                PlannedTarget::Table { .. } => Some(Arc::clone(&self.run)),
+                PlannedTarget::Sqlite { .. } => None,
+            },
         }
     }
 
@@ -346,6 +393,8 @@ impl StepRun {
                     app_id: write.app_id.clone(),
                     mode: write.mode.into(),
                     scope: scope_texts(&write.scope),
+                    by: write.by.iter().map(|column| column.name.clone()).collect(),
+                    merge: write.merge.clone(),
                     schema: delta::schema_json(&write.table_schema)?,
                     files: files.clone(),
                 }),
@@ -381,6 +430,8 @@ impl StepRun {
                 app_id: quarantine.app_id.clone(),
                 mode: quarantine.mode.into(),
                 scope: scope_texts(&quarantine.scope),
+                by: Vec::new(),
+                merge: None,
                 schema: delta::schema_json(&quarantine.table_schema)?,
                 files: work.quarantined.clone(),
             }));
@@ -566,6 +617,9 @@ fn between(segment: &PlannedSegment, root: Location) -> Result<SegmentOutput> {
         schema: lake_schema(schema, "the rows between two stages")?,
         columns: (0..schema.fields().len()).collect(),
         pinned: Vec::new(),
+        by: Arc::new([]),
+        required: Vec::new(),
+        run: None,
     })
 }
 

@@ -24,6 +24,7 @@ use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, PlanProp
 pub use check::{CheckExec, CheckRule, FailingKeys};
 pub use envelope::EnvelopeExec;
 pub use plugin::{Joining, PluginCall, PluginExec, PluginRole, PluginTally};
+pub(crate) use writer::kept;
 pub use writer::{
     FileKind, Quarantine, SegmentOutput, SegmentResult, SegmentWriterExec, StageName, WrittenFile,
     written,

@@ -27,6 +27,7 @@ use crate::data_file::DataFileWriter;
 use crate::envelope::{Envelope, EnvelopeLayout, InputRows};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::Location;
+use crate::partition::{PartitionColumn, PartitionedWriter};
 
 /// Where one output's rows are written to, as data files.
 #[derive(Debug, Clone)]
@@ -43,6 +44,19 @@ pub struct SegmentOutput {
     pub columns: Vec<usize>,
     /// Scope columns that the output itself has: index, name, and the value every row must have.
     pub pinned: Vec<(usize, String, ArrayRef)>,
+    /// Partition columns whose values rows have; each file has one partition.
+    pub by: Arc<[PartitionColumn]>,
+    /// Columns in which every row must have a value: index and name.
+    pub required: Vec<(usize, String)>,
+    /// The run, where rows say which wrote them: the last column of the files.
+    pub run: Option<Arc<str>>,
+}
+
+impl SegmentOutput {
+    /// The names of its partition columns.
+    pub(crate) fn by_names(&self) -> Arc<[String]> {
+        self.by.iter().map(|column| column.name.clone()).collect()
+    }
 }
 
 /// Where rejected input rows are written to.
@@ -121,7 +135,7 @@ impl Quarantine {
 }
 
 /// Columns in the types in which they are kept.
-fn kept(schema: &SchemaRef, columns: Vec<ArrayRef>) -> Result<RecordBatch> {
+pub(crate) fn kept(schema: &SchemaRef, columns: Vec<ArrayRef>) -> Result<RecordBatch> {
     let columns = columns
         .into_iter()
         .zip(schema.fields())
@@ -188,6 +202,9 @@ pub struct WrittenFile {
     pub rows: u64,
     /// Its size in bytes.
     pub bytes: u64,
+    /// Its values of the partition columns that come from rows, in order, as Delta writes them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub partition: Vec<Option<String>>,
     /// Delta statistics as JSON. They hold values of rows, so a decision does not keep them:
     /// whoever rolls it forward reads them from the file again.
     #[serde(skip)]
@@ -221,6 +238,7 @@ fn written_schema() -> SchemaRef {
         Field::new("rows", DataType::UInt64, false),
         Field::new("bytes", DataType::UInt64, false),
         Field::new("stats", DataType::Utf8, true),
+        Field::new("partition", DataType::Utf8, true),
     ]))
 }
 
@@ -233,16 +251,22 @@ struct Report {
     rows: Vec<u64>,
     bytes: Vec<u64>,
     stats: Vec<Option<String>>,
+    /// As JSON.
+    partition: Vec<Option<String>>,
 }
 
 impl Report {
-    fn file(&mut self, kind: &'static str, index: usize, file: WrittenFile) {
+    fn file(&mut self, kind: &'static str, index: usize, file: WrittenFile) -> Result<()> {
+        let partition = serde_json::to_string(&file.partition)
+            .map_err(|error| Error::internal("no JSON").with_source(error))?;
         self.kind.push(kind);
         self.index.push(u32::try_from(index).unwrap_or(u32::MAX));
         self.name.push(file.path);
         self.rows.push(file.rows);
         self.bytes.push(file.bytes);
         self.stats.push(file.stats);
+        self.partition.push(Some(partition));
+        Ok(())
     }
 
     fn count(&mut self, kind: &'static str, index: u32, name: &str, rows: u64) {
@@ -252,6 +276,7 @@ impl Report {
         self.rows.push(rows);
         self.bytes.push(0);
         self.stats.push(None);
+        self.partition.push(None);
     }
 
     fn batch(self) -> Result<RecordBatch> {
@@ -264,6 +289,7 @@ impl Report {
                 Arc::new(UInt64Array::from(self.rows)),
                 Arc::new(UInt64Array::from(self.bytes)),
                 Arc::new(StringArray::from(self.stats)),
+                Arc::new(StringArray::from(self.partition)),
             ],
         )?)
     }
@@ -274,7 +300,7 @@ pub fn written(batches: &[RecordBatch]) -> Result<SegmentResult> {
     let wrong = || Error::internal("a segment's writer gave other rows than it should");
     let mut result = SegmentResult::default();
     for batch in batches {
-        let [kind, index, name, rows, bytes, stats] = batch.columns() else {
+        let [kind, index, name, rows, bytes, stats, partition] = batch.columns() else {
             return Err(wrong());
         };
         let kind = kind.as_string_opt::<i32>().ok_or_else(wrong)?;
@@ -283,21 +309,25 @@ pub fn written(batches: &[RecordBatch]) -> Result<SegmentResult> {
         let rows = rows.as_primitive_opt::<UInt64Type>().ok_or_else(wrong)?;
         let bytes = bytes.as_primitive_opt::<UInt64Type>().ok_or_else(wrong)?;
         let stats = stats.as_string_opt::<i32>().ok_or_else(wrong)?;
+        let partition = partition.as_string_opt::<i32>().ok_or_else(wrong)?;
         for row in 0..batch.num_rows() {
             let count = rows.value(row);
             let stage = (index.value(row), name.value(row).to_owned());
-            let file = || WrittenFile {
-                path: name.value(row).to_owned(),
-                rows: count,
-                bytes: bytes.value(row),
-                stats: stats.is_valid(row).then(|| stats.value(row).to_owned()),
+            let file = || -> Result<WrittenFile> {
+                Ok(WrittenFile {
+                    path: name.value(row).to_owned(),
+                    rows: count,
+                    bytes: bytes.value(row),
+                    partition: serde_json::from_str(partition.value(row)).map_err(|_| wrong())?,
+                    stats: stats.is_valid(row).then(|| stats.value(row).to_owned()),
+                })
             };
             match kind.value(row) {
                 "accepted" => {
                     let kind = FileKind::Accepted(index.value(row) as usize);
-                    result.files.push((kind, file()));
+                    result.files.push((kind, file()?));
                 }
-                "quarantined" => result.files.push((FileKind::Quarantined, file())),
+                "quarantined" => result.files.push((FileKind::Quarantined, file()?)),
                 "read rows" => result.read += count,
                 "accepted rows" => result.accepted += count,
                 "quarantined rows" => result.quarantined += count,
@@ -320,7 +350,7 @@ pub fn written(batches: &[RecordBatch]) -> Result<SegmentResult> {
 /// One partition's open files and counts.
 struct Partition {
     layout: Arc<EnvelopeLayout>,
-    outputs: Vec<(SegmentOutput, DataFileWriter)>,
+    outputs: Vec<(SegmentOutput, PartitionedWriter)>,
     quarantine: Option<(Arc<Quarantine>, DataFileWriter)>,
     result: SegmentResult,
 }
@@ -366,12 +396,26 @@ impl Partition {
             for (column, name, value) in &output.pinned {
                 pinned(rows.column(*column), value, name)?;
             }
-            let columns = output
+            for (column, name) in &output.required {
+                required(rows.column(*column), name)?;
+            }
+            let mut columns: Vec<ArrayRef> = output
                 .columns
                 .iter()
                 .map(|index| Arc::clone(rows.column(*index)))
                 .collect();
-            writer.write(&kept(&output.schema, columns)?).await?;
+            if let Some(run) = &output.run {
+                let run = std::iter::repeat_n(run.as_ref(), rows.num_rows());
+                columns.push(Arc::new(StringArray::from_iter_values(run)));
+            }
+            let values = output
+                .by
+                .iter()
+                .map(|by| by.texts(rows.column(by.index)))
+                .collect::<Result<Vec<_>>>()?;
+            writer
+                .write(&kept(&output.schema, columns)?, &values)
+                .await?;
         }
         Ok(())
     }
@@ -380,12 +424,12 @@ impl Partition {
         let mut report = Report::default();
         for (index, (_, writer)) in self.outputs.into_iter().enumerate() {
             for file in writer.finish().await? {
-                report.file("accepted", index, file);
+                report.file("accepted", index, file)?;
             }
         }
         if let Some((_, writer)) = self.quarantine.take() {
             for file in writer.finish().await? {
-                report.file("quarantined", 0, file);
+                report.file("quarantined", 0, file)?;
             }
         }
         let result = self.result;
@@ -416,6 +460,20 @@ fn pinned(column: &ArrayRef, value: &ArrayRef, name: &str) -> Result<()> {
         )
         .with_hint(format!(
             "filter the rows, or take '{name}' out of the output so that the scope's value is added"
+        ))),
+    }
+}
+
+/// Whether every row has a value: rows are known by it.
+fn required(column: &ArrayRef, name: &str) -> Result<()> {
+    match column.null_count() {
+        0 => Ok(()),
+        count => Err(Error::new(
+            ErrorKind::Input,
+            format!("{count} rows of a batch have no '{name}', which is part of the key"),
+        )
+        .with_hint(format!(
+            "keep such rows aside with check = {{ not_null = [\"{name}\"] }}, or filter them out"
         ))),
     }
 }
@@ -489,7 +547,12 @@ impl ExecutionPlan for SegmentWriterExec {
                 .outputs
                 .iter()
                 .map(|output| {
-                    let writer = DataFileWriter::new(&output.root, &output.folder, &output.schema);
+                    let writer = PartitionedWriter::new(
+                        &output.root,
+                        &output.folder,
+                        &output.schema,
+                        output.by_names(),
+                    );
                     (output.clone(), writer)
                 })
                 .collect(),

@@ -3,19 +3,59 @@
 use crate::fault::{Fault, Sink};
 use crate::fields::{self, Fields, Keys, Text};
 use crate::grammar::Context;
-use crate::model::{ScopeValue, Target, Write, WriteMode};
+use crate::model::{
+    Merge, PartitionBy, PartitionPart, ScopeValue, Target, WhenMatched, Write, WriteMode,
+};
 use crate::tree::{Node, Value};
 
 pub(crate) const WRITE: Keys = Keys {
     name: "write",
     what: "a write",
-    keys: &["table", "connection", "mode", "output", "partition"],
+    keys: &[
+        "table",
+        "connection",
+        "mode",
+        "output",
+        "partition",
+        "partition_by",
+        "overwrite",
+        "key",
+        "when_matched",
+        "order",
+    ],
 };
+
+/// Keys that belong to `mode = "merge"`.
+const MERGE_KEYS: &[&str] = &["key", "when_matched", "order"];
 
 pub(crate) const MODES: &[(&str, WriteMode)] = &[
     ("append", WriteMode::Append),
     ("replace", WriteMode::Replace),
     ("replace-partition", WriteMode::ReplacePartition),
+    ("merge", WriteMode::Merge),
+];
+
+/// Which partitions `replace-partition` replaces.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Overwrite {
+    /// The one that the file names.
+    Static,
+    /// Those that the rows are in.
+    Dynamic,
+}
+
+pub(crate) const OVERWRITES: &[(&str, Overwrite)] = &[
+    ("static", Overwrite::Static),
+    ("dynamic", Overwrite::Dynamic),
+];
+
+pub(crate) const WHEN_MATCHED: &[(&str, WhenMatched)] =
+    &[("update", WhenMatched::Update), ("keep", WhenMatched::Keep)];
+
+const PARTS: &[(&str, PartitionPart)] = &[
+    ("year", PartitionPart::Year),
+    ("month", PartitionPart::Month),
+    ("day", PartitionPart::Day),
 ];
 
 /// Tables of rejected rows lie beside their targets under names with this ending.
@@ -28,6 +68,7 @@ pub(crate) fn write(node: &Node, context: &Context<'_>) -> Option<Write> {
     let connection = fields
         .text("connection")
         .map(|text| context.connection(text));
+    let in_database = connection.is_some();
     let table_hint = if connection.is_some() {
         "write table = \"…\""
     } else {
@@ -37,38 +78,168 @@ pub(crate) fn write(node: &Node, context: &Context<'_>) -> Option<Write> {
     let target = table.and_then(|table| target(&fields, table, connection, context));
     let partition_hint =
         "write partition = { source = \"${param.source}\" }: the rows that the step replaces";
-    if mode == Some(WriteMode::ReplacePartition) {
-        fields.need("partition", partition_hint);
-    }
     let partition = match fields.node("partition") {
         None => Some(Vec::new()),
         Some(node) => partition(node, partition_hint, context.sink),
     };
+    let partition_by = match fields.node("partition_by") {
+        None => Some(Vec::new()),
+        Some(_) => partition_by(&fields),
+    };
+    let mode = match overwrite(&fields, mode) {
+        Overwrite::Dynamic => {
+            fields.need(
+                "partition_by",
+                "write partition_by = [\"visit_date\"]: the partitions that rows are in are replaced",
+            );
+            mode.map(|_| WriteMode::ReplaceDynamic)
+        }
+        Overwrite::Static => {
+            if mode == Some(WriteMode::ReplacePartition) {
+                fields.need("partition", partition_hint);
+            }
+            mode
+        }
+    };
+    let merge = merge(&fields, mode);
+    if in_database {
+        let hint = "leave it out: partitions and merges are of lake tables";
+        fields.refuse(&["partition_by"], "belongs to lake tables", hint);
+        if mode == Some(WriteMode::Merge) {
+            let place = fields
+                .node("mode")
+                .map_or(fields.place(), |node| &node.place);
+            fields.fault(place, "rows cannot be merged into a database yet", hint);
+        }
+    }
+    if let (Some(partition), Some(by)) = (&partition, &partition_by)
+        && let Some(twice) = by
+            .iter()
+            .find(|by| partition.iter().any(|(name, _)| *name == by.name()))
+    {
+        let place = fields
+            .node("partition_by")
+            .map_or(fields.place(), |node| &node.place);
+        fields.fault(
+            place,
+            format!("'{}' has its value in `partition` already", twice.name()),
+            "name it in one of the two: in `partition` with the value of all rows, or in `partition_by`",
+        );
+    }
     Some(Write {
         output,
         target: target?,
         mode: mode?,
         partition: partition?,
+        partition_by: partition_by?,
+        merge: merge?,
         place: table?.place.clone(),
     })
 }
 
 fn mode(fields: &Fields<'_>) -> Option<WriteMode> {
-    match fields.node("mode").map(|node| &node.value) {
+    match fields.node("mode") {
         None => Some(WriteMode::Replace),
-        Some(Value::String(mode)) if mode == "merge" => {
-            let place = fields
-                .node("mode")
-                .map_or(fields.place(), |node| &node.place);
-            fields.fault(
-                place,
-                "mode 'merge' is not supported yet",
-                "the modes are: append, replace, replace-partition",
-            );
-            None
-        }
         Some(_) => fields.choice("mode", MODES),
     }
+}
+
+fn overwrite(fields: &Fields<'_>, mode: Option<WriteMode>) -> Overwrite {
+    if mode != Some(WriteMode::ReplacePartition) {
+        fields.refuse(
+            &["overwrite"],
+            "belongs to mode = \"replace-partition\"",
+            "leave it out, or write mode = \"replace-partition\"",
+        );
+        return Overwrite::Static;
+    }
+    fields
+        .choice("overwrite", OVERWRITES)
+        .unwrap_or(Overwrite::Static)
+}
+
+/// The outer `None` is a fault.
+fn merge(fields: &Fields<'_>, mode: Option<WriteMode>) -> Option<Option<Merge>> {
+    if mode != Some(WriteMode::Merge) {
+        fields.refuse(
+            MERGE_KEYS,
+            "belongs to mode = \"merge\"",
+            "leave it out, or write mode = \"merge\"",
+        );
+        return Some(None);
+    }
+    let hint = "write key = [\"id\"]: the columns that say which row is meant";
+    fields.need("key", hint);
+    let key = names(fields, "key")?;
+    if key.is_empty() {
+        fields.fault(fields.place(), "`key` names no column", hint);
+    }
+    let when_matched = fields
+        .choice("when_matched", WHEN_MATCHED)
+        .unwrap_or(WhenMatched::Update);
+    let order = match fields.node("order") {
+        None => Vec::new(),
+        Some(_) => names(fields, "order")?,
+    };
+    Some(Some(Merge {
+        key,
+        when_matched,
+        order,
+    }))
+}
+
+/// Distinct names of columns, one as a text or several as a list.
+fn names(fields: &Fields<'_>, key: &str) -> Option<Vec<String>> {
+    let texts = match &fields.node(key)?.value {
+        Value::String(_) => vec![fields.text(key)?],
+        _ => fields.texts(key)?,
+    };
+    for (index, text) in texts.iter().enumerate() {
+        let before = texts.iter().take(index);
+        if text.text.is_empty() || before.clone().any(|before| before.text == text.text) {
+            fields.fault(
+                text.place,
+                format!("`{key}` names '{}' twice, or nothing", text.text),
+                "name each column once",
+            );
+        }
+    }
+    Some(texts.iter().map(|text| text.text.to_owned()).collect())
+}
+
+fn partition_by(fields: &Fields<'_>) -> Option<Vec<PartitionBy>> {
+    let names = names(fields, "partition_by")?;
+    let node = fields.node("partition_by")?;
+    let mut all: Vec<PartitionBy> = Vec::new();
+    for name in names {
+        let by = match name
+            .split_once('(')
+            .map(|(part, rest)| (part, rest.strip_suffix(')')))
+        {
+            None => Some(PartitionBy {
+                column: name.clone(),
+                part: PartitionPart::Whole,
+            }),
+            Some((part, column)) => PARTS
+                .iter()
+                .find(|(known, _)| *known == part.trim())
+                .zip(column.map(str::trim).filter(|column| !column.is_empty()))
+                .map(|((_, part), column)| PartitionBy {
+                    column: column.to_owned(),
+                    part: *part,
+                }),
+        };
+        match by {
+            Some(by) => all.push(by),
+            None if node.guess => {}
+            None => fields.fault(
+                &node.place,
+                format!("'{name}' is no partition column"),
+                "write the column's name, or year(column), month(column) or day(column)",
+            ),
+        }
+    }
+    Some(all)
 }
 
 fn target(

@@ -1,0 +1,310 @@
+//! Rows that are merged by their key, and partitions whose values come from rows.
+
+use weir_tests::{Ended, Scene};
+
+const SCHEMA: &str = r#"{ id = "int64", seen = "date", state = "string", version = "int64" }"#;
+
+/// A pipeline of one step that writes `raw.visits` in the given way.
+fn pipeline(read: &str, stage: &str, write: &str) -> String {
+    format!(
+        r#"
+weir = 1
+name = "merged"
+[zone.raw]
+[[step]]
+name = "land"
+read = {{ files = "in/*.csv", format = "csv", schema = {SCHEMA}{read} }}
+{stage}
+[[step.write]]
+table = "raw.visits"
+{write}
+"#
+    )
+}
+
+struct Merged<'a> {
+    scene: Scene,
+    text: &'a str,
+}
+
+impl Merged<'_> {
+    fn new(text: &str) -> Merged<'_> {
+        let scene = Scene::new();
+        Merged { scene, text }
+    }
+
+    fn input(&self, name: &str, rows: &str) {
+        let text = format!("id,seen,state,version\n{rows}\n");
+        self.scene.file(&format!("in/{name}.csv"), text);
+    }
+
+    fn run(&self) -> Ended {
+        let file = self.scene.file("pipeline.toml", self.text);
+        self.scene.run(&file, &[])
+    }
+
+    /// The rows of the table, in order, as lines of CSV.
+    fn rows(&self) -> Vec<String> {
+        let query = "select id, seen, state, version from raw.visits order by id, seen, version";
+        self.scene.sql_csv(query)[1..].to_vec()
+    }
+}
+
+#[test]
+fn a_row_takes_the_place_of_the_row_with_its_key() {
+    let text = pipeline("", "", "mode = \"merge\"\nkey = \"id\"");
+    let merged = Merged::new(&text);
+    merged.input("1", "1,2024-01-01,NY,1\n2,2024-01-01,NY,1\n3,2024-01-01,,1");
+    merged.run().expect_code(0);
+    merged.input("2", "2,2024-02-01,CA,2\n4,2024-02-01,CA,2");
+    merged.run().expect_code(0);
+    let expected = [
+        "1,2024-01-01,NY,1",
+        "2,2024-02-01,CA,2",
+        "3,2024-01-01,,1",
+        "4,2024-02-01,CA,2",
+    ];
+    assert_eq!(merged.rows(), expected);
+    let record = merged.scene.latest();
+    assert_eq!(
+        record["steps"][0]["counts"]["read"], 2,
+        "files are read once"
+    );
+    // Each row says which run wrote it.
+    let runs = "select count(distinct _weir_run) from raw.visits";
+    assert_eq!(merged.scene.value(runs), "2");
+    merged.run().expect_code(0);
+    assert_eq!(merged.scene.latest()["steps"][0]["status"], "up-to-date");
+    assert_eq!(merged.rows(), expected);
+}
+
+#[test]
+fn of_rows_with_one_key_the_greatest_stays_wherever_it_is() {
+    let text = pipeline(
+        "",
+        "",
+        "mode = \"merge\"\nkey = [\"id\"]\norder = \"version\"",
+    );
+    let merged = Merged::new(&text);
+    merged.input(
+        "1",
+        "1,2024-01-01,NY,5\n1,2024-01-02,NJ,7\n1,2024-01-03,NY,\n2,2024-01-01,NY,1",
+    );
+    merged.run().expect_code(0);
+    assert_eq!(merged.rows(), ["1,2024-01-02,NJ,7", "2,2024-01-01,NY,1"]);
+    // A late row is older than what is there; an equal one is newer.
+    merged.input("2", "1,2024-03-01,LATE,6\n2,2024-03-01,CA,1");
+    merged.run().expect_code(0);
+    assert_eq!(merged.rows(), ["1,2024-01-02,NJ,7", "2,2024-03-01,CA,1"]);
+}
+
+#[test]
+fn without_an_order_rows_with_one_key_end_the_step() {
+    let text = pipeline("", "", "mode = \"merge\"\nkey = [\"id\", \"state\"]");
+    let merged = Merged::new(&text);
+    merged.input(
+        "1",
+        "1,2024-01-01,NY,1\n1,2024-01-02,NY,2\n1,2024-01-02,NJ,2",
+    );
+    merged
+        .run()
+        .expect_code(1)
+        .says(&["2 incoming rows share their key (id, state)", "order = "]);
+    assert!(!merged.scene.lake().join("raw/visits/_delta_log").exists());
+    // A key without a value says nothing.
+    merged.input("1", "1,2024-01-01,NY,1\n,2024-01-02,NJ,2");
+    merged
+        .run()
+        .expect_code(1)
+        .says(&["1 rows of a batch have no 'id'", "not_null"]);
+    merged.input("1", "1,2024-01-01,NY,1\n1,2024-01-02,NJ,2");
+    merged.run().expect_code(0);
+    assert_eq!(merged.rows().len(), 2);
+}
+
+#[test]
+fn what_is_there_can_be_kept() {
+    let text = pipeline(
+        "",
+        "",
+        "mode = \"merge\"\nkey = \"id\"\nwhen_matched = \"keep\"\norder = \"version\"",
+    );
+    let merged = Merged::new(&text);
+    merged.input("1", "1,2024-01-01,NY,1\n1,2024-01-01,NY,2");
+    merged.run().expect_code(0);
+    merged.input(
+        "2",
+        "1,2024-02-01,CA,9\n2,2024-02-01,CA,3\n2,2024-02-02,CA,4",
+    );
+    merged.run().expect_code(0);
+    assert_eq!(merged.rows(), ["1,2024-01-01,NY,2", "2,2024-02-02,CA,4"]);
+}
+
+#[test]
+fn only_files_with_matching_rows_are_written_anew() {
+    let write = "mode = \"merge\"\nkey = [\"id\", \"seen\"]\npartition_by = [\"month(seen)\"]";
+    let text = pipeline("", "", write);
+    let merged = Merged::new(&text);
+    merged.input(
+        "1",
+        "1,2024-01-01,NY,1\n2,2024-01-09,NY,1\n3,2024-02-01,NY,1\n4,,NY,1",
+    );
+    // A part of the key is null.
+    merged.run().expect_code(1);
+    merged.input(
+        "1",
+        "1,2024-01-01,NY,1\n2,2024-01-09,NY,1\n3,2024-02-01,NY,1",
+    );
+    merged.run().expect_code(0);
+    let files = |month: &str| {
+        let folder = merged
+            .scene
+            .lake()
+            .join(format!("raw/visits/seen_month={month}"));
+        let mut files: Vec<_> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        files.sort();
+        files
+    };
+    let february = files("2024-02");
+    merged.input("2", "2,2024-01-09,NJ,2\n5,2024-01-31,NJ,2");
+    merged.run().expect_code(0);
+    assert_eq!(files("2024-02"), february);
+    let expected = [
+        "1,2024-01-01,NY,1",
+        "2,2024-01-09,NJ,2",
+        "3,2024-02-01,NY,1",
+        "5,2024-01-31,NJ,2",
+    ];
+    assert_eq!(merged.rows(), expected);
+    let months = "select distinct seen_month from raw.visits order by 1";
+    assert_eq!(merged.scene.sql_csv(months)[1..], ["2024-01", "2024-02"]);
+    // The files that came in and were merged are nobody's, and gone: two of January are left.
+    assert_eq!(files("2024-01").len(), 2);
+}
+
+#[test]
+fn merges_say_what_they_need_before_data_moves() {
+    let refused = |write: &str, says: &[&str]| {
+        let text = pipeline("", "", write);
+        let merged = Merged::new(&text);
+        merged.input("1", "1,2024-01-01,NY,1");
+        merged.run().expect_code(2).says(says);
+    };
+    refused("mode = \"merge\"", &["a write needs `key`"]);
+    refused("mode = \"merge\"\nkey = []", &["`key` names no column"]);
+    refused(
+        "mode = \"merge\"\nkey = [\"id\", \"id\"]",
+        &["names 'id' twice"],
+    );
+    refused("mode = \"merge\"\nkey = \"nr\"", &["nr"]);
+    refused(
+        "mode = \"merge\"\nkey = \"id\"\npartition_by = \"state\"",
+        &["rows with one key could be in several partitions: 'state'"],
+    );
+    refused(
+        "mode = \"append\"\nkey = \"id\"",
+        &["`key` belongs to mode = \"merge\""],
+    );
+    refused(
+        "mode = \"replace-partition\"\noverwrite = \"dynamic\"",
+        &["a write needs `partition_by`"],
+    );
+    refused(
+        "mode = \"append\"\npartition_by = [\"week(seen)\"]",
+        &["'week(seen)' is no partition column", "month(column)"],
+    );
+    refused(
+        "mode = \"append\"\npartition_by = [\"year(state)\"]",
+        &["'state' is string", "a date or a timestamp"],
+    );
+}
+
+#[test]
+fn the_partitions_that_rows_are_in_are_replaced_and_no_others() {
+    let text = pipeline(
+        "",
+        "[[step.stage]]\ncheck = { range = { version = { max = 8 } } }",
+        "mode = \"replace-partition\"\noverwrite = \"dynamic\"\npartition_by = [\"state\", \"year(seen)\"]",
+    );
+    let merged = Merged::new(&text);
+    merged.input(
+        "1",
+        "1,2024-01-01,NY,1\n2,2023-01-01,NY,1\n3,2024-01-01,,1\n9,2024-01-01,NY,9",
+    );
+    merged.run().expect_code(3);
+    assert_eq!(merged.rows().len(), 3);
+    assert_eq!(merged.scene.count("raw.visits__quarantine"), 1);
+    std::fs::remove_file(merged.scene.path("in/1.csv")).unwrap();
+    merged.input(
+        "2",
+        "4,2024-06-01,NY,2\n5,2024-06-01,,2\n6,2024-06-01,\"a/../b\",2",
+    );
+    merged.run().expect_code(0);
+    let expected = [
+        "2,2023-01-01,NY,1",
+        "4,2024-06-01,NY,2",
+        "5,2024-06-01,,2",
+        "6,2024-06-01,a/../b,2",
+    ];
+    assert_eq!(merged.rows(), expected);
+    assert_eq!(merged.scene.count("raw.visits__quarantine"), 0);
+    let query = "select count(*) from raw.visits where seen_year = 2024 and state = 'NY'";
+    assert_eq!(merged.scene.value(query), "1");
+    // An empty text cannot be a partition's value: Delta takes it for null.
+    let blank = pipeline(
+        ", nulls = [\"-\"]",
+        "",
+        "mode = \"replace-partition\"\noverwrite = \"dynamic\"\npartition_by = [\"state\", \"year(seen)\"]",
+    );
+    let merged = Merged {
+        text: &blank,
+        ..merged
+    };
+    merged.input("2", "4,2024-06-01,,2");
+    merged.run().expect_code(1).says(&["'state' is empty"]);
+    assert_eq!(merged.rows(), expected);
+}
+
+#[test]
+fn checks_over_all_rows_know_the_partition_columns() {
+    let text = pipeline(
+        "",
+        "[[step.stage]]\ncheck = { unique = [\"id\", \"state\"] }",
+        "mode = \"append\"\npartition_by = \"state\"",
+    );
+    let merged = Merged::new(&text);
+    merged.input(
+        "1",
+        "1,2024-01-01,NY,1\n1,2024-01-01,NJ,1\n2,2024-01-01,NY,1\n2,2024-01-01,NY,2",
+    );
+    merged.run().expect_code(3);
+    assert_eq!(merged.rows(), ["1,2024-01-01,NJ,1", "1,2024-01-01,NY,1"]);
+}
+
+#[test]
+fn steps_do_not_see_which_run_wrote_a_row() {
+    let mut text = pipeline("", "", "mode = \"append\"");
+    text.push_str(
+        r#"
+[[step]]
+name = "whole"
+read = { table = "raw.visits" }
+write = { table = "raw.whole" }
+[[step]]
+name = "query"
+read = { sql = "select * from raw.visits" }
+write = { table = "raw.query" }
+"#,
+    );
+    let merged = Merged::new(&text);
+    merged.input("1", "1,2024-01-01,NY,1");
+    merged.run().expect_code(0);
+    merged.run().expect_code(0);
+    for table in ["visits", "whole", "query"] {
+        let run = format!("select _weir_run from raw.{table}");
+        assert_eq!(merged.scene.value(&run).len(), 36, "{table}");
+    }
+}
