@@ -167,7 +167,9 @@ fn one_outpatient_row_is_in_quarantine_whole(scene: &Scene, sample: &Path, recor
     let step = find(record, "cleanse-claims[outpatient]");
     let plugin = &step["plugins"].as_array().unwrap()[1];
     assert_eq!(plugin["plugin"], "claim_checks");
-    assert_eq!(row["_weir_plugin"], plugin["digest"]);
+    assert_eq!(row["_weir_plugin"], "claim_checks");
+    assert_eq!(row["_weir_plugin_version"], "0.1.0");
+    assert_eq!(row["_weir_plugin_digest"], plugin["digest"]);
     assert_eq!(plugin["digest"].as_str().unwrap().len(), 64);
 
     let file = &csv::files(sample, "Outpatient_Claims")[0];

@@ -9,6 +9,7 @@
 //! - [`determinism`]: the same input, the same output.
 //! - [`formats`], [`checks`], [`modes`], [`merge`]: what can be read, judged and written.
 //! - [`hostile`]: every guest of `tests/hostile` in a pipeline.
+//! - [`quarantine`]: rejected rows, and what becomes of them.
 //! - [`reviewed`]: faults that a review found, which must not come back.
 //! - [`history`]: run records as tables.
 //! - [`stores`]: lakes and input in an object store.
@@ -39,6 +40,7 @@ mod kills;
 mod merge;
 mod modes;
 mod outside_reader;
+mod quarantine;
 mod reviewed;
 mod stores;
 mod supply;

@@ -51,6 +51,11 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Run what is left of a run that failed, was stopped or was killed
     Retry(RetryArgs),
+    /// Run rejected rows through a mended step
+    Replay(ReplayArgs),
+    /// Look at rejected rows
+    #[command(subcommand)]
+    Quarantine(QuarantineCommand),
     /// Query the tables of a lake
     Sql(SqlArgs),
     /// List the runs of a lake, newest first
@@ -62,6 +67,20 @@ pub(crate) enum Command {
     /// Work with plugins
     #[command(subcommand)]
     Plugin(PluginCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum QuarantineCommand {
+    /// Count rejected rows by table, step, rule and state
+    List(ListArgs),
+    /// Show rejected rows of a table, whole and with the reason
+    Show(ShowRowsArgs),
+    /// Print all of them, for programs
+    Export(ExportArgs),
+    /// Show the rows that a step rejected before it failed because of them
+    Held(HeldArgs),
+    /// Say of rejected rows that they need not be replayed
+    Ack(AckArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -180,6 +199,135 @@ pub(crate) struct RetryArgs {
     /// How the result looks
     #[arg(long, value_enum, default_value_t = Output::Text)]
     pub(crate) output: Output,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ReplayArgs {
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArgs,
+    #[command(flatten)]
+    pub(crate) components: ComponentArgs,
+    /// Use this lake instead of the file's
+    #[arg(long, value_name = "URL")]
+    pub(crate) lake: Option<String>,
+    /// The step that rejected the rows
+    #[arg(long, value_name = "NAME")]
+    pub(crate) step: String,
+    /// Only rows that broke this rule
+    #[arg(long, value_name = "RULE")]
+    pub(crate) rule: Option<String>,
+    /// How the result looks
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ListArgs {
+    #[command(flatten)]
+    pub(crate) lake: LakeArgs,
+    /// How the list looks
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+}
+
+/// Which rejected rows.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct SelectionArgs {
+    /// Only rows that this step rejected
+    #[arg(long, value_name = "NAME")]
+    pub(crate) step: Option<String>,
+    /// Only rows that broke this rule
+    #[arg(long, value_name = "RULE")]
+    pub(crate) rule: Option<String>,
+    /// Only rows that this run rejected: its whole identifier
+    #[arg(long, value_name = "RUN")]
+    pub(crate) run: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ShowRowsArgs {
+    /// The table that the rows were meant for: zone.table
+    #[arg(value_name = "TABLE")]
+    pub(crate) table: String,
+    #[command(flatten)]
+    pub(crate) selection: SelectionArgs,
+    /// Only rows in this state: open, replayed or acknowledged
+    #[arg(long, value_name = "STATE", value_parser = ["open", "replayed", "acknowledged"])]
+    pub(crate) state: Option<String>,
+    /// At most this many
+    #[arg(long, default_value_t = 20, value_name = "ROWS")]
+    pub(crate) limit: usize,
+    #[command(flatten)]
+    pub(crate) lake: LakeArgs,
+    /// How rows look
+    #[arg(long, value_enum, default_value_t = RowsOutput::Text)]
+    pub(crate) output: RowsOutput,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ExportArgs {
+    /// The table that the rows were meant for: zone.table
+    #[arg(value_name = "TABLE")]
+    pub(crate) table: String,
+    #[command(flatten)]
+    pub(crate) selection: SelectionArgs,
+    /// Only rows in this state: open, replayed or acknowledged
+    #[arg(long, value_name = "STATE", value_parser = ["open", "replayed", "acknowledged"])]
+    pub(crate) state: Option<String>,
+    #[command(flatten)]
+    pub(crate) lake: LakeArgs,
+    /// How rows look
+    #[arg(long, value_enum, default_value_t = ExportOutput::Csv)]
+    pub(crate) output: ExportOutput,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportOutput {
+    /// Comma-separated, with a header
+    Csv,
+    /// One JSON object a line
+    Json,
+}
+
+impl From<ExportOutput> for RowsOutput {
+    fn from(output: ExportOutput) -> RowsOutput {
+        match output {
+            ExportOutput::Csv => RowsOutput::Csv,
+            ExportOutput::Json => RowsOutput::Json,
+        }
+    }
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct HeldArgs {
+    /// The run's identifier, the end of it, or `latest`
+    #[arg(value_name = "RUN", default_value = "latest")]
+    pub(crate) run: String,
+    /// The step, where several of the run hold rows
+    #[arg(long, value_name = "NAME")]
+    pub(crate) step: Option<String>,
+    /// At most this many; 0 for all
+    #[arg(long, default_value_t = 20, value_name = "ROWS")]
+    pub(crate) limit: usize,
+    #[command(flatten)]
+    pub(crate) lake: LakeArgs,
+    /// How rows look
+    #[arg(long, value_enum, default_value_t = RowsOutput::Text)]
+    pub(crate) output: RowsOutput,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct AckArgs {
+    /// The table that the rows were meant for: zone.table
+    #[arg(value_name = "TABLE")]
+    pub(crate) table: String,
+    #[command(flatten)]
+    pub(crate) selection: SelectionArgs,
+    /// Why, for whoever looks at the rows later
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) note: String,
+    #[command(flatten)]
+    pub(crate) lake: LakeArgs,
 }
 
 /// Which lake.

@@ -49,8 +49,10 @@ async fn dispatch(command: Command) -> Result<u8, Failure> {
     match command {
         Command::Validate(args) => commands::validate::run(&args),
         Command::Plan(args) => commands::plan::run(&args).await,
-        Command::Run(args) => commands::run::run(&args, None).await,
+        Command::Run(args) => commands::run::run(&args, None, None).await,
         Command::Retry(args) => commands::retry::run(args).await,
+        Command::Replay(args) => commands::replay::run(args).await,
+        Command::Quarantine(command) => commands::quarantine::run(&command).await,
         Command::Sql(args) => commands::sql::run(&args).await,
         Command::Runs(args) => commands::runs::list(&args).await,
         Command::Show(args) => commands::runs::show(&args).await,

@@ -4,15 +4,19 @@
 //! commit here loads one snapshot, asks it for the application's version, stops if that is not
 //! lower, and commits against that same snapshot with no retry; after any error it looks again.
 
+use std::any::Any;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
+use deltalake_core::delta_datafusion::DeltaScanNext;
 use deltalake_core::kernel::engine::arrow_conversion::{TryFromArrow, TryIntoArrow};
 use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties};
-use deltalake_core::kernel::{Action, Add, MetadataExt, StructType, Transaction, new_metadata};
+use deltalake_core::kernel::{
+    Action, Add, LogicalFileView, MetadataExt, StructType, Transaction, new_metadata,
+};
 use deltalake_core::logstore::{
     LogStore, LogStoreFactory, ObjectStoreRef, StorageConfig, default_logstore, logstore_factories,
 };
@@ -57,6 +61,10 @@ pub struct DeltaCommit {
     /// How rows are matched, where they are merged.
     #[serde(default)]
     pub merge: Option<Merging>,
+    /// The files that are rewritten, by their paths: the commit can only be made while the table has
+    /// all of them.
+    #[serde(default)]
+    pub replaces: Vec<String>,
     /// The table's schema, as Delta's log writes it.
     pub schema: serde_json::Value,
     /// The files to add.
@@ -77,6 +85,8 @@ pub enum Mode {
     ReplaceDynamic,
     /// Rows with the keys of the files' rows are replaced, in the files that have some.
     Merge,
+    /// Certain files are rewritten.
+    Rewrite,
 }
 
 impl From<WriteMode> for Mode {
@@ -164,11 +174,7 @@ pub async fn state(root: &Location) -> Result<Option<(u64, u64)>> {
         return Ok(None);
     };
     let state = table.snapshot()?;
-    let views: Vec<_> = state
-        .snapshot()
-        .file_views(&table.log_store(), None)
-        .try_collect()
-        .await?;
+    let views = live_files(&table).await?;
     let rows = views
         .iter()
         .filter_map(|view| view.num_records())
@@ -195,6 +201,28 @@ pub async fn provider_with_file(root: &Location) -> Result<Option<Arc<dyn TableP
     }
 }
 
+/// The files of the table's snapshot.
+pub(crate) async fn live_files(table: &DeltaTable) -> Result<Vec<LogicalFileView>> {
+    Ok(table
+        .snapshot()?
+        .snapshot()
+        .file_views(&table.log_store(), None)
+        .try_collect()
+        .await?)
+}
+
+/// Some files of the table's snapshot, by their paths, for queries: each row with its file.
+pub(crate) async fn provider_of_files(
+    table: &DeltaTable,
+    paths: Vec<String>,
+) -> Result<Arc<dyn TableProvider>> {
+    let provider = table.table_provider().with_file_column(FILE_COLUMN).await?;
+    let scan = (provider.as_ref() as &dyn Any)
+        .downcast_ref::<DeltaScanNext>()
+        .ok_or_else(|| Error::internal("a table is read in another way than expected"))?;
+    Ok(Arc::new(scan.clone().with_file_paths(paths)))
+}
+
 /// What became of a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Applied {
@@ -205,6 +233,8 @@ pub enum Applied {
     /// It had not been made, and cannot be any more: the table or its files were taken away by
     /// somebody. The next batch replaces what they held.
     Gone,
+    /// It had not been made, and cannot be any more: files that it rewrites are not the table's now.
+    Stale,
 }
 
 /// Whether a decision that is rolled forward still has its files.
@@ -262,10 +292,12 @@ impl DeltaCommit {
                             )
                             .with_hint("another run of this step has overtaken this one; nothing needs to be done"));
                         }
+                        _ if self.is_stale(&table).await? => return Ok(Applied::Stale),
                         _ if verified => self.commit(&table, &root, n, applier).await,
                         _ => Ok(None),
                     }
                 }
+                None if self.mode == Mode::Rewrite => return Ok(Applied::Stale),
                 None if verified => self.create(&root, n, applier).await,
                 None => Ok(None),
             };
@@ -277,6 +309,7 @@ impl DeltaCommit {
                             Mode::Replace | Mode::ReplacePartition | Mode::ReplaceDynamic => {
                                 Ok(Applied::Gone)
                             }
+                            Mode::Rewrite => Ok(Applied::Stale),
                         };
                     }
                     verified = true;
@@ -304,6 +337,19 @@ impl DeltaCommit {
             Some(cause) => error.with_source(cause),
             None => error,
         })
+    }
+
+    /// Whether the table lacks files that are to be rewritten.
+    async fn is_stale(&self, table: &DeltaTable) -> Result<bool> {
+        if self.mode != Mode::Rewrite {
+            return Ok(false);
+        }
+        let there: HashSet<String> = live_files(table)
+            .await?
+            .iter()
+            .map(|file| file.path().into_owned())
+            .collect();
+        Ok(!self.replaces.iter().all(|path| there.contains(path)))
     }
 
     async fn adds(&self, root: &Location, files: &[WrittenFile]) -> Result<Vec<Action>> {
@@ -512,26 +558,26 @@ impl DeltaCommit {
             .iter()
             .map(|file| file.partition.as_slice())
             .collect();
-        let inside = |values: &HashMap<String, Option<String>>| match self.mode {
+        let replaces: HashSet<&str> = self.replaces.iter().map(String::as_str).collect();
+        let inside = |file: &LogicalFileView| match self.mode {
             Mode::Append | Mode::Merge => false,
             Mode::Replace => true,
-            Mode::ReplacePartition => self.is_of_scope(values),
-            Mode::ReplaceDynamic => found
-                .iter()
-                .any(|partition| self.is_of_partition(values, partition)),
+            Mode::ReplacePartition => self.is_of_scope(&file.partition_values_map()),
+            Mode::ReplaceDynamic => {
+                let values = file.partition_values_map();
+                found
+                    .iter()
+                    .any(|partition| self.is_of_partition(&values, partition))
+            }
+            Mode::Rewrite => replaces.contains(file.path().as_ref()),
         };
         if matches!(self.mode, Mode::Append | Mode::Merge) {
             return Ok(Vec::new());
         }
-        let files: Vec<_> = table
-            .snapshot()?
-            .snapshot()
-            .file_views(&table.log_store(), None)
-            .try_collect()
-            .await?;
-        Ok(files
+        Ok(live_files(table)
+            .await?
             .iter()
-            .filter(|file| inside(&file.partition_values_map()))
+            .filter(|file| inside(file))
             .map(|file| Action::Remove(file.remove_action(true)))
             .collect())
     }
@@ -554,9 +600,11 @@ impl DeltaCommit {
         DeltaOperation::Write {
             mode: match self.mode {
                 Mode::Append => SaveMode::Append,
-                Mode::Replace | Mode::ReplacePartition | Mode::ReplaceDynamic | Mode::Merge => {
-                    SaveMode::Overwrite
-                }
+                Mode::Replace
+                | Mode::ReplacePartition
+                | Mode::ReplaceDynamic
+                | Mode::Merge
+                | Mode::Rewrite => SaveMode::Overwrite,
             },
             partition_by: Some(
                 self.partition_columns()

@@ -16,6 +16,7 @@
 //! | [`granted`], [`terms`], [`guest_log`] | which columns a plugin is given; what it works under; where its words are kept |
 //! | [`data_file`], [`partition`] | Parquet files with statistics, and rows by partition |
 //! | [`delta`], [`sqlite`], [`commit`] | targets, and the decisions that change them once |
+//! | [`quarantine`] | rejected rows, and what became of them |
 //! | [`run`], [`record`] | running a plan, and what is kept of a run |
 //! | [`session`], [`query`] | DataFusion sessions, and queries for people |
 //!
@@ -63,6 +64,7 @@ pub mod plan;
 pub mod plugins;
 #[cfg(test)]
 mod proof;
+pub mod quarantine;
 pub mod query;
 pub mod record;
 pub mod run;

@@ -7,9 +7,7 @@
 //! Partition columns are part of the key, or come from it, so that no key is in two partitions; memory is
 //! bounded by the keys of one partition's incoming rows, all else spills.
 
-use std::any::Any;
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Int64Type, SchemaRef};
@@ -21,14 +19,13 @@ use datafusion::logical_expr::{Expr, ExprFunctionExt, SortExpr, cast, lit};
 use datafusion::prelude::{DataFrame, ParquetReadOptions};
 use datafusion::scalar::ScalarValue;
 use deltalake_core::DeltaTable;
-use deltalake_core::delta_datafusion::DeltaScanNext;
 use deltalake_core::kernel::{LogicalFileView, Remove};
 use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
 
 use crate::commit::Applier;
 use crate::data_file::DataFileWriter;
-use crate::delta::DeltaCommit;
+use crate::delta::{DeltaCommit, live_files, provider_of_files};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::FILE_COLUMN;
 use crate::lake::Location;
@@ -72,6 +69,10 @@ pub(crate) async fn merge(
     let schema = commit.file_schema()?;
     root.register(&applier.runtime);
     let mut merged = Merged::default();
+    let live = match table {
+        Some(table) => live_files(table).await?,
+        None => Vec::new(),
+    };
     for (values, files) in by_partition(&commit.files) {
         let context = session::session(&applier.runtime, applier.resources);
         let partition = Partition {
@@ -86,10 +87,11 @@ pub(crate) async fn merge(
             schema: &schema,
             root,
         };
-        let there = match table {
-            Some(table) => live_files(commit, table, &values).await?,
-            None => Vec::new(),
-        };
+        let there: Vec<LogicalFileView> = live
+            .iter()
+            .filter(|file| commit.is_of_partition(&file.partition_values_map(), &values))
+            .cloned()
+            .collect();
         let incoming = partition.incoming(&files).await?;
         let touched = match table {
             Some(table) if !there.is_empty() => {
@@ -165,24 +167,6 @@ fn by_partition(files: &[WrittenFile]) -> BTreeMap<Vec<Option<String>>, Vec<Writ
             .push(file.clone());
     }
     all
-}
-
-/// The snapshot's files of the partition with these values of the columns that come from rows.
-async fn live_files(
-    commit: &DeltaCommit,
-    table: &DeltaTable,
-    values: &[Option<String>],
-) -> Result<Vec<LogicalFileView>> {
-    let state = table.snapshot()?;
-    let views: Vec<LogicalFileView> = state
-        .snapshot()
-        .file_views(&table.log_store(), None)
-        .try_collect()
-        .await?;
-    Ok(views
-        .into_iter()
-        .filter(|view| commit.is_of_partition(&view.partition_values_map(), values))
-        .collect())
 }
 
 /// One partition at work.
@@ -309,12 +293,8 @@ impl Partition<'_> {
 
     /// The rows of files of the snapshot, each with its file.
     async fn existing(&self, table: &DeltaTable, files: &[LogicalFileView]) -> Result<DataFrame> {
-        let provider = table.table_provider().with_file_column(FILE_COLUMN).await?;
-        let scan = (provider.as_ref() as &dyn Any)
-            .downcast_ref::<DeltaScanNext>()
-            .ok_or_else(|| Error::internal("a table is read in another way than expected"))?;
-        let paths = files.iter().map(|file| file.path().into_owned());
-        let provider = Arc::new(scan.clone().with_file_paths(paths));
+        let paths = files.iter().map(|file| file.path().into_owned()).collect();
+        let provider = provider_of_files(table, paths).await?;
         Ok(self.context.read_table(provider)?)
     }
 

@@ -13,16 +13,15 @@ use crate::history;
 use crate::lake::Lake;
 use crate::session::{self, Resources};
 
+/// The rows of a query, as they come.
+pub type Rows = SendableRecordBatchStream;
+
 /// Runs a query over the tables of a lake, named as `zone.table`, and over its run records
 /// ([`history`]), and streams its rows.
 ///
 /// # Errors
 /// Usage, if the text is no query, or names a table that is not there.
-pub async fn sql(
-    lake: &Lake,
-    text: &str,
-    resources: Resources,
-) -> Result<SendableRecordBatchStream> {
+pub async fn sql(lake: &Lake, text: &str, resources: Resources) -> Result<Rows> {
     let runtime = session::runtime(resources)?;
     let context = session::session(&runtime, resources);
     let (tables, input) = session::tables_of(&context, text)?;

@@ -56,6 +56,9 @@ pub struct RunRequest {
     pub locked: bool,
     /// The run of which this is the rest.
     pub retry_of: Option<String>,
+    /// Whether it ran rejected rows instead of reading anything.
+    #[serde(default)]
+    pub replay: bool,
 }
 
 /// What became of a run or step.
@@ -123,6 +126,9 @@ pub struct StepRecord {
     pub targets: Vec<TargetRecord>,
     /// The files it read.
     pub files: u64,
+    /// What it rejected before it failed, where that is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<HeldRows>,
     /// Its plugins.
     pub plugins: Vec<PluginRecord>,
     /// How long it took.
@@ -131,6 +137,19 @@ pub struct StepRecord {
     pub error: Option<String>,
     /// What to do about it.
     pub hint: Option<String>,
+}
+
+/// Rows that a step rejected before it failed. No table has them.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct HeldRows {
+    /// The step.
+    pub step: String,
+    /// The folder of the quarantine table, as a URL.
+    pub url: String,
+    /// The files below it.
+    pub files: Vec<String>,
+    /// How many rows they hold.
+    pub rows: u64,
 }
 
 /// Rows by rule.
@@ -210,6 +229,7 @@ impl StepRecord {
             }
         }
         self.files += next.files;
+        self.held = next.held.or(self.held);
         for plugin in next.plugins {
             match self.plugins.iter_mut().find(|p| p.stage == plugin.stage) {
                 Some(before) => {

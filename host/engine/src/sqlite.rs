@@ -98,7 +98,9 @@ impl SqliteCommit {
                 .map_err(|error| Error::internal("a look-up was cancelled").with_source(error))??;
             return match (applied, self.mode) {
                 (true, _) => Ok(Applied::Before),
-                (false, Mode::Append | Mode::Merge) => Err(rows_are_gone(&self.target)),
+                (false, Mode::Append | Mode::Merge | Mode::Rewrite) => {
+                    Err(rows_are_gone(&self.target))
+                }
                 (false, Mode::Replace | Mode::ReplacePartition | Mode::ReplaceDynamic) => {
                     Ok(Applied::Gone)
                 }
@@ -188,7 +190,10 @@ impl SqliteCommit {
             let text = format!("{}: {what}", self.target);
             move |error: rusqlite::Error| load_error(text, error)
         };
-        if matches!(self.mode, Mode::ReplaceDynamic | Mode::Merge) {
+        if matches!(
+            self.mode,
+            Mode::ReplaceDynamic | Mode::Merge | Mode::Rewrite
+        ) {
             return Err(Error::usage(format!(
                 "{}: rows cannot be merged into a SQLite file, nor replace the partitions they are in",
                 self.target
@@ -267,8 +272,8 @@ impl SqliteCommit {
             columns.join(", ")
         ))?;
         match self.mode {
-            // The last two are refused before.
-            Mode::Append | Mode::ReplaceDynamic | Mode::Merge => {}
+            // All but the first are refused before.
+            Mode::Append | Mode::ReplaceDynamic | Mode::Merge | Mode::Rewrite => {}
             Mode::Replace => {
                 transaction.execute(&format!("delete from {table}"), [])?;
             }

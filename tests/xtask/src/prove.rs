@@ -15,23 +15,41 @@ pub(crate) struct Options {
     faults: Option<usize>,
 }
 
-/// Tests of `weir-engine`, by their full names.
-const FAULTS: &str = "proof::faults::every_call_may_fail_in_every_way";
+/// Tests of `weir-engine`: whose calls fail, their full names, and the variables that say how many.
+const FAULTS: [(&str, &str, &str); 3] = [
+    (
+        "a run",
+        "proof::faults::every_call_may_fail_in_every_way",
+        "WEIR_FAULTS",
+    ),
+    (
+        "a first run",
+        "proof::faults::every_call_of_a_first_run_may_fail_in_every_way",
+        "WEIR_FAULTS_FIRST",
+    ),
+    (
+        "a replay",
+        "proof::faults::every_call_of_a_replay_may_fail_in_every_way",
+        "WEIR_FAULTS_REPLAY",
+    ),
+];
 const KILLS: &str = "proof::crashes::kills_on_the_local_disk";
 const KILLS_ON_S3: &str = "proof::crashes::kills_on_s3";
 
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()> {
-    let mut stages = Stages::new("prove", 4);
+    let mut stages = Stages::new("prove", 3 + FAULTS.len());
     let test = |name: &str| {
         let mut command = workspace.cargo(["test", "--workspace", "--lib", "--quiet"]);
         command.args(["--", "--exact", name, "--nocapture"]);
         command
     };
     let faults = options.faults.unwrap_or(usize::MAX);
-    stages.command(
-        "Let every call of a store fail, in six ways",
-        test(FAULTS).env("WEIR_FAULTS", faults.to_string()),
-    )?;
+    for (whose, name, most) in FAULTS {
+        stages.command(
+            &format!("Let every call of {whose} to a store fail, in six ways"),
+            test(name).env(most, faults.to_string()),
+        )?;
+    }
     let on_s3 = options.kills / 4;
     stages.command(
         "Kill processes with a lake on the local disk",
@@ -59,7 +77,8 @@ mod tests {
     #[test]
     fn the_tests_are_there() {
         let workspace = Workspace::find().unwrap();
-        for name in [FAULTS, KILLS, KILLS_ON_S3] {
+        let faults = FAULTS.iter().map(|(_, name, _)| *name);
+        for name in faults.chain([KILLS, KILLS_ON_S3]) {
             let (module, test) = name.rsplit_once("::").unwrap();
             let file = format!("host/engine/src/{}.rs", module.replace("::", "/"));
             let text = std::fs::read_to_string(workspace.root().join(file)).unwrap();

@@ -39,7 +39,14 @@ pub(crate) async fn run(mut args: RetryArgs) -> Result<u8, Failure> {
         limit,
         locked,
         retry_of: _,
+        replay,
     } = request;
+    if replay {
+        return Err(
+            Failure::usage(format!("run {} replayed rejected rows", record.run))
+                .hint("use `weir replay` again: rows that are done are not open any more"),
+        );
+    }
     std::env::set_current_dir(&dir).map_err(|error| {
         Failure::usage(format!("the run was started in '{dir}': {error}"))
             .hint("use `weir run` with the paths as they are now: it goes on from what was decided")
@@ -58,5 +65,5 @@ pub(crate) async fn run(mut args: RetryArgs) -> Result<u8, Failure> {
         dry_run: false,
         output: args.output,
     };
-    run::run(&rest, Some(&record)).await
+    run::run(&rest, Some(&record), None).await
 }

@@ -9,15 +9,20 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use tokio_util::sync::CancellationToken;
 use weir_engine::plan::{Plan, Planner};
 use weir_engine::record::{RunRecord, RunRequest, Status, StepRecord};
-use weir_engine::run::{Outcome, Progress, RunOptions, is_step, run as run_plan};
+use weir_engine::run::{Outcome, Progress, Replay, RunOptions, is_step, run as run_plan};
 
 use crate::args::{Output, RunArgs};
 use crate::commands::{print_json, resources, runs, sandbox};
 use crate::failure::{Failure, causes, code, exit_code};
 use crate::table::thousands;
 
-/// Runs what `args` ask for; of `rest_of`, where it is given, only what that run has not done.
-pub(crate) async fn run(args: &RunArgs, rest_of: Option<&RunRecord>) -> Result<u8, Failure> {
+/// Runs what `args` ask for; of `rest_of`, where it is given, only what that run has not done; with
+/// `replay`, rejected rows instead of what the steps read.
+pub(crate) async fn run(
+    args: &RunArgs,
+    rest_of: Option<&RunRecord>,
+    replay: Option<Replay>,
+) -> Result<u8, Failure> {
     let pipeline = args.pipeline.resolve()?;
     let resources = resources()?;
     let sandbox = sandbox()?;
@@ -55,7 +60,11 @@ pub(crate) async fn run(args: &RunArgs, rest_of: Option<&RunRecord>) -> Result<u
         dry_run: args.dry_run,
         resources,
         stop,
-        request: Some(request(args, only, rest_of)?),
+        request: Some(RunRequest {
+            replay: replay.is_some(),
+            ..request(args, only, rest_of)?
+        }),
+        replay,
     };
     let display = Display::new(args.output);
     let outcome = run_plan(Arc::clone(&plan), options, |progress| {
@@ -112,6 +121,7 @@ fn request(
         limit: args.limit,
         locked: args.components.locked,
         retry_of: rest_of.map(|record| record.run.clone()),
+        replay: false,
     })
 }
 

@@ -18,9 +18,14 @@ const MOST_ROWS: usize = 10_000;
 
 pub(crate) async fn run(args: &SqlArgs) -> Result<u8, Failure> {
     let lake = Lake::at(&args.lake.lake, &Stores::default()).await?;
-    let mut rows = query::sql(&lake, &args.query, resources()?).await?;
+    let rows = query::sql(&lake, &args.query, resources()?).await?;
+    print_rows(rows, args.output).await
+}
+
+/// Prints the rows of a query.
+pub(crate) async fn print_rows(mut rows: query::Rows, output: RowsOutput) -> Result<u8, Failure> {
     let schema = rows.schema();
-    match args.output {
+    match output {
         RowsOutput::Text => {
             let mut batches = vec![RecordBatch::new_empty(schema)];
             let mut count = 0;

@@ -99,7 +99,7 @@ impl Decision {
                 TargetCommit::Sqlite(commit) => commit.mode,
             };
             match mode {
-                Mode::Append | Mode::Merge => true,
+                Mode::Append | Mode::Merge | Mode::Rewrite => true,
                 Mode::Replace | Mode::ReplacePartition | Mode::ReplaceDynamic => false,
             }
         })
@@ -274,6 +274,16 @@ impl Decisions {
             match applied {
                 Applied::Before => {}
                 Applied::Now(_) => rolled = true,
+                Applied::Stale => {
+                    // Files are rewritten before anything else is done: nothing else has been.
+                    tracing::warn!(
+                        target = target.name(),
+                        n = decision.n,
+                        "what was to be replayed has changed before it was, and is left as it is"
+                    );
+                    self.abandon(&decision).await?;
+                    return Ok((next, None));
+                }
                 Applied::Gone => {
                     tracing::warn!(
                         target = target.name(),
@@ -395,10 +405,21 @@ impl Decisions {
 }
 
 /// Applies a decision to all of its targets; harmless to repeat.
+///
+/// # Errors
+/// Conflict, if files that the first of them rewrites are not there any more: then no target has changed,
+/// and none will.
 pub async fn apply(decision: &Decision, applier: &Applier) -> Result<Vec<(String, Applied)>> {
     let mut applied = Vec::with_capacity(decision.targets.len());
     for target in &decision.targets {
         let state = target.apply(applier, decision.n, false).await?;
+        if state == Applied::Stale {
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                format!("{} was changed by another run meanwhile", target.name()),
+            )
+            .with_hint("no target has changed: run the same command again"));
+        }
         applied.push((target.name().to_owned(), state));
     }
     Ok(applied)

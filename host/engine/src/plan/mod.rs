@@ -302,7 +302,7 @@ fn order(steps: &[Step], reads: &[BTreeSet<TableName>]) -> Result<Vec<(usize, BT
         let writers = steps.iter().enumerate().filter(|(_, step)| {
             step.writes.iter().any(|write| match &write.target {
                 Target::Table(name) => {
-                    tables.contains(name) || tables.contains(&targets::quarantine_name(name))
+                    tables.contains(name) || tables.contains(&crate::quarantine::beside(name))
                 }
                 Target::Database { .. } => false,
             })

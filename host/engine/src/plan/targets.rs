@@ -21,6 +21,7 @@ use crate::lake::{Lake, Location, RUN_COLUMN};
 use crate::merge::Merging;
 use crate::partition::{self, PartitionColumn};
 use crate::plugins::LoadedPlugin;
+use crate::quarantine;
 use crate::segment::Quarantine;
 use crate::sqlite;
 use crate::types::{
@@ -108,14 +109,6 @@ pub struct QuarantinePlan {
     pub mode: WriteMode,
     /// Makes its commits this step's and these parameters'.
     pub app_id: String,
-}
-
-/// The quarantine table beside a table.
-pub(super) fn quarantine_name(table: &TableName) -> TableName {
-    TableName {
-        zone: table.zone.clone(),
-        table: format!("{}__quarantine", table.table),
-    }
 }
 
 pub(super) struct StepTargets<'a> {
@@ -481,7 +474,7 @@ impl StepTargets<'_> {
             .hint("write a lake table too, or use on_fail = \"drop\", \"warn\" or \"fail\"")
             .into());
         };
-        let name = quarantine_name(table);
+        let name = quarantine::beside(table);
         let display = format!("{}.{}", name.zone, name.table);
         let mut file_schemas = Vec::with_capacity(segments.len());
         let mut all: Vec<Arc<Field>> = Vec::new();

@@ -58,6 +58,7 @@ impl Table {
             scope: vec![("day".to_owned(), day.to_owned())],
             by: Vec::new(),
             merge: None,
+            replaces: Vec::new(),
             schema: delta::schema_json(&schema).unwrap(),
             files: writer.finish().await.unwrap(),
         }

@@ -45,6 +45,8 @@ pub(super) struct SegmentRun<'a> {
     pub(super) files: &'a [InputFile],
     /// The table to read, for a segment that reads one whole.
     pub(super) table: Option<Arc<dyn TableProvider>>,
+    /// The rows to read instead of what the segment reads.
+    pub(super) replay: Option<DataFrame>,
     /// Where accepted rows go.
     pub(super) outputs: Arc<[SegmentOutput]>,
     /// Where rejected rows go.
@@ -215,6 +217,7 @@ impl SegmentRun<'_> {
         };
         let params = &self.shared.plan.pipeline.params;
         let frame = match (&self.segment.source, &read.source) {
+            _ if let Some(rows) = &self.replay => rows.clone(),
             (SegmentSource::Sql(sql), _) => session::query(self.context, sql, params).await?,
             (SegmentSource::Read, ReadSource::Sql(sql)) => {
                 limited(session::query(self.context, sql, params).await?, limit)?

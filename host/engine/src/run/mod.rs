@@ -35,8 +35,17 @@ pub struct RunOptions {
     /// Stops the run when cancelled: no step is begun any more, and those at work stop at a batch, unless
     /// they have decided. What is decided is finished.
     pub stop: CancellationToken,
+    /// Run rows that the steps have rejected, instead of reading anything.
+    pub replay: Option<Replay>,
     /// What it was asked for, for whoever runs the rest of it again.
     pub request: Option<RunRequest>,
+}
+
+/// Which rejected rows are run again.
+#[derive(Debug, Clone, Default)]
+pub struct Replay {
+    /// Those that broke this rule; all that are open, without one.
+    pub rule: Option<String>,
 }
 
 /// Something a person may want to see while a run goes on.

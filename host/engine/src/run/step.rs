@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex};
 
 use datafusion::execution::runtime_env::RuntimeEnv;
 use uuid::Uuid;
-use weir_pipeline::{OnFail, ReadSource, ScopeValue, Threshold};
+use weir_pipeline::{OnFail, ReadSource, ScopeValue, Threshold, WriteMode};
 
 use super::execute::{SegmentRun, providers, register_input, whole_table};
-use super::{RunOptions, interrupted, now, timed_out};
+use super::{Replay, RunOptions, interrupted, now, timed_out};
 use crate::commit::{self, Applier, Counts, Decision, Decisions, TargetCommit};
-use crate::delta::{self, Applied, DeltaCommit};
+use crate::delta::{self, Applied, DeltaCommit, Mode};
 use crate::envelope::ANY_RULE;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::first_batch;
@@ -21,9 +21,11 @@ use crate::plan::{
     Plan, PlannedSegment, PlannedStep, PlannedTarget, PlannedWork, PlannedWrite, is_incremental,
     sequence,
 };
-use crate::record::{PluginRecord, RuleCount, Status, StepRecord, TargetRecord};
+use crate::quarantine::{self, Found, Selection};
+use crate::record::{HeldRows, PluginRecord, RuleCount, Status, StepRecord, TargetRecord};
 use crate::segment::{
-    FileKind, PluginTally, Quarantine, SegmentOutput, SegmentResult, StageName, WrittenFile,
+    FileKind, PluginName, PluginTally, Quarantine, SegmentOutput, SegmentResult, StageName,
+    WrittenFile,
 };
 use crate::session;
 use crate::sqlite::{self, ScopeText, SqliteCommit};
@@ -77,6 +79,7 @@ pub(super) fn blank_record(planned: &PlannedStep, status: Status) -> StepRecord 
         warned: Vec::new(),
         targets: Vec::new(),
         files: 0,
+        held: None,
         plugins: plugin_records(planned, &BTreeMap::new()),
         seconds: 0.0,
         error: None,
@@ -95,6 +98,9 @@ impl StepRun {
             .steps
             .get(index)
             .ok_or_else(|| Error::internal("a step is not there"))?;
+        if let Some(replay) = &self.options.replay {
+            return self.replay(planned, replay).await;
+        }
         let (mut record, mut more) = self.batch(planned).await?;
         while more {
             match self.batch(planned).await {
@@ -102,29 +108,156 @@ impl StepRun {
                     record = record.and(next);
                     more = still_more;
                 }
-                Err(error) => {
-                    let done = Some(Box::new(record));
-                    return Err(Stopped { error, done });
+                Err(Stopped { error, done }) => {
+                    let done = match done {
+                        Some(failed) => record.and(*failed),
+                        None => record,
+                    };
+                    return Err(Stopped {
+                        error,
+                        done: Some(Box::new(done)),
+                    });
                 }
             }
         }
         Ok(record)
     }
 
-    /// One batch, from its input to its targets; and whether there is more to read.
-    async fn batch(&self, planned: &PlannedStep) -> Result<(StepRecord, bool)> {
-        let decisions = Decisions::of(
+    /// Runs open rows of quarantine through the step, and marks them there under the same decision.
+    async fn replay(&self, planned: &PlannedStep, replay: &Replay) -> Result<StepRecord, Stopped> {
+        let Some(quarantine) = &planned.quarantine else {
+            return Err(Error::usage(format!(
+                "step '{}' keeps no rows in quarantine",
+                planned.step.name
+            ))
+            .with_hint("replay a step that has a check or plugin with on_fail = \"quarantine\"")
+            .into());
+        };
+        let decisions = self.decisions(planned);
+        let applier = self.applier();
+        let n = self.recover(planned, &decisions, &applier).await?;
+        let up_to_date = || blank_record(planned, Status::UpToDate);
+        let Some(table) = delta::open(&quarantine.root).await? else {
+            return Ok(up_to_date());
+        };
+        let context = session::session(&self.runtime, self.options.resources);
+        let selection = Selection::open_of(&planned.step.name, replay.rule.as_deref());
+        let scope = scope_texts(&quarantine.scope);
+        let found = Found::of(&context, &table, &quarantine.root, &selection, &scope).await?;
+        if found.rows == 0 {
+            return Ok(up_to_date());
+        }
+        let written = self.write_files(planned, &[], Some(&found));
+        let mut work = self.in_time(planned, written).await?;
+        if let Err(error) = self.distinct_keys(planned, &work).await {
+            self.abandon(planned, &work).await?;
+            return Err(error.into());
+        }
+        let marked = found
+            .marked(&context, quarantine::REPLAYED, &self.run)
+            .await?;
+        // What is rejected again is open again, in rows of its own.
+        let scope: Vec<Option<String>> = scope.into_iter().map(|(_, value)| Some(value)).collect();
+        let again = work.quarantined.drain(..).map(|file| WrittenFile {
+            partition: scope.clone(),
+            ..file
+        });
+        let files = marked.into_iter().chain(again).collect();
+        let rewrite = found.commit(&quarantine.name, quarantine.app_id.clone(), files)?;
+        let decision = self.decision(planned, n, Vec::new(), &mut work, Some(rewrite))?;
+        self.settle(planned, (&decisions, &applier), decision, work, false)
+            .await
+            .map_err(Stopped::from)
+    }
+
+    fn decisions(&self, planned: &PlannedStep) -> Decisions {
+        Decisions::of(
             &self.plan.lake,
             &self.plan.pipeline.name,
             &planned.step.name,
             sequence(&planned.step, &self.plan.params_hash),
-        );
-        let incremental = is_incremental(&planned.step);
-        let applier = self.applier();
-        let (n, recovered) = decisions.recover(&applier).await?;
+        )
+    }
+
+    /// Finishes what is decided; gives the number of the next decision.
+    async fn recover(
+        &self,
+        planned: &PlannedStep,
+        decisions: &Decisions,
+        applier: &Applier,
+    ) -> Result<u64> {
+        let (n, recovered) = decisions.recover(applier).await?;
         if let Some(decision) = recovered {
             tracing::info!(step = %planned.step.name, n = decision.n, run = %decision.run, "rolled a decision forward");
         }
+        Ok(n)
+    }
+
+    /// The work of a step, unless its time is over or it is asked to stop before it is done. Dropped at
+    /// a batch, it leaves files that nobody knows of.
+    async fn in_time(
+        &self,
+        planned: &PlannedStep,
+        work: impl Future<Output = Result<Work>>,
+    ) -> Result<Work> {
+        // What is decided is finished, however long it takes: only the work before has a limit.
+        let limited = async {
+            match planned.step.timeout {
+                None => work.await,
+                Some(limit) => tokio::time::timeout(limit, work)
+                    .await
+                    .unwrap_or_else(|_| Err(timed_out(planned, limit))),
+            }
+        };
+        tokio::select! {
+            biased;
+            () = self.options.stop.cancelled() => Err(interrupted(planned)),
+            work = limited => work,
+        }
+    }
+
+    /// Decides, applies, and says what was done.
+    async fn settle(
+        &self,
+        planned: &PlannedStep,
+        (decisions, applier): (&Decisions, &Applier),
+        decision: Decision,
+        work: Work,
+        warned: bool,
+    ) -> Result<StepRecord> {
+        decisions.decide(&decision).await?;
+        let applied = commit::apply(&decision, applier)
+            .await
+            .map_err(|error| error.after_decision(decision.n))?;
+        let mut record = self.record(planned, &work, warned);
+        record.n = Some(decision.n);
+        record.files = decision.input.len() as u64;
+        record.targets = decision
+            .targets
+            .iter()
+            .zip(applied)
+            .map(|(target, (name, applied))| TargetRecord {
+                target: name,
+                rows: target.rows(),
+                version: match (target, applied) {
+                    (TargetCommit::Delta(_), Applied::Now(version)) => Some(version),
+                    _ => None,
+                },
+            })
+            .collect();
+        // Staged files have served; what is left of them after a crash is harmless.
+        for folder in &work.staged {
+            folder.remove_folder().await?;
+        }
+        Ok(record)
+    }
+
+    /// One batch, from its input to its targets; and whether there is more to read.
+    async fn batch(&self, planned: &PlannedStep) -> Result<(StepRecord, bool), Stopped> {
+        let decisions = self.decisions(planned);
+        let incremental = is_incremental(&planned.step);
+        let applier = self.applier();
+        let n = self.recover(planned, &decisions, &applier).await?;
         // The input, settled before work starts.
         let mut files = planned.files.clone().unwrap_or_default();
         let mut more = false;
@@ -133,7 +266,8 @@ impl StepRun {
                 "step '{}' adds files whole and once, so it cannot have a limit",
                 planned.step.name
             ))
-            .with_hint("leave out the limit, or leave the step out with --step"));
+            .with_hint("leave out the limit, or leave the step out with --step")
+            .into());
         }
         if incremental {
             let targets: Vec<String> = planned
@@ -154,59 +288,41 @@ impl StepRun {
             more = files.len() < new;
         }
 
-        // What is decided is finished, however long it takes: only the work before has a limit.
-        let written = self.write_files(planned, &files);
-        let limited = async {
-            match planned.step.timeout {
-                None => written.await,
-                Some(limit) => tokio::time::timeout(limit, written)
-                    .await
-                    .unwrap_or_else(|_| Err(timed_out(planned, limit))),
-            }
-        };
-        // Dropped at a batch, it leaves files that nobody knows of.
-        let mut work = tokio::select! {
-            biased;
-            () = self.options.stop.cancelled() => return Err(interrupted(planned)),
-            work = limited => work?,
-        };
-        let warned = match judge(planned, &work) {
+        let written = self.write_files(planned, &files, None);
+        let mut work = self.in_time(planned, written).await?;
+        let warned = match judge(planned, &work, &self.run) {
             Ok(warned) => warned || !work.quarantined.is_empty(),
             Err(error) => {
+                let done = self.hold(planned, &mut work).map(Box::new);
                 self.abandon(planned, &work).await?;
-                return Err(error);
+                return Err(Stopped { error, done });
             }
         };
         if let Err(error) = self.distinct_keys(planned, &work).await {
             self.abandon(planned, &work).await?;
-            return Err(error);
+            return Err(error.into());
         }
-        let decision = self.decision(planned, n, files.clone(), &mut work)?;
-        decisions.decide(&decision).await?;
-        let applied = commit::apply(&decision, &applier)
-            .await
-            .map_err(|error| error.after_decision(n))?;
-        let mut record = self.record(planned, &work, warned);
-        record.n = Some(n);
-        record.files = files.len() as u64;
-        record.targets = decision
-            .targets
-            .iter()
-            .zip(applied)
-            .map(|(target, (name, applied))| TargetRecord {
-                target: name,
-                rows: target.rows(),
-                version: match (target, applied) {
-                    (TargetCommit::Delta(_), Applied::Now(version)) => Some(version),
-                    _ => None,
-                },
-            })
-            .collect();
-        // Staged files have served; what is left of them after a crash is harmless.
-        for folder in &work.staged {
-            folder.remove_folder().await?;
-        }
+        let decision = self.decision(planned, n, files, &mut work, None)?;
+        let record = self
+            .settle(planned, (&decisions, &applier), decision, work, warned)
+            .await?;
         Ok((record, more))
+    }
+
+    /// Keeps the rejected rows of a step that fails because of them, for people to look at.
+    fn hold(&self, planned: &PlannedStep, work: &mut Work) -> Option<StepRecord> {
+        let quarantine = planned.quarantine.as_ref()?;
+        let files = std::mem::take(&mut work.quarantined);
+        let mut record = self.record(planned, work, false);
+        if !files.is_empty() {
+            record.held = Some(HeldRows {
+                step: planned.step.name.clone(),
+                url: quarantine.root.url().to_string(),
+                rows: files.iter().map(|file| file.rows).sum(),
+                files: files.into_iter().map(|file| file.path).collect(),
+            });
+        }
+        Some(record)
     }
 
     fn applier(&self) -> Applier {
@@ -292,6 +408,7 @@ impl StepRun {
         &self,
         planned: &PlannedStep,
         files: &[crate::files::InputFile],
+        replay: Option<&Found>,
     ) -> Result<Work> {
         let context = session::session(&self.runtime, self.options.resources);
         session::register(&context, providers(self, &context, planned).await?)?;
@@ -305,9 +422,17 @@ impl StepRun {
             tallies: BTreeMap::new(),
             staged: Vec::new(),
         };
-        let stages = stage_names(planned);
+        let stages = stage_names(&self.plan, planned);
         let last = planned.segments.len().saturating_sub(1);
         for (index, segment) in planned.segments.iter().enumerate() {
+            let number = i32::try_from(index).unwrap_or(i32::MAX);
+            let replay = match replay {
+                None => None,
+                // What a query makes of rows it makes of all of them: only what comes after is run again.
+                Some(_) if index < last => continue,
+                Some(found) => Some(found.input(&context, &segment.input, number).await?),
+            };
+            let first = index == 0 || replay.is_some();
             let outputs: Arc<[SegmentOutput]> = if index == last {
                 planned
                     .writes
@@ -326,6 +451,8 @@ impl StepRun {
                     folder: plan.folder.clone(),
                     schema: Arc::clone(schema),
                     run: Arc::clone(&self.run),
+                    step: planned.step.name.as_str().into(),
+                    segment: number,
                     stages: Arc::clone(&stages),
                 }))
             });
@@ -341,13 +468,14 @@ impl StepRun {
                 context: &context,
                 files,
                 table: table.clone(),
+                replay,
                 outputs: Arc::clone(&outputs),
                 quarantine,
                 tallies: &work.tallies,
             }
             .execute()
             .await?;
-            let accepted = work.take(result, index == 0, index == last);
+            let accepted = work.take(result, first, index == last);
             if index < last
                 && let Some(output) = outputs.first()
             {
@@ -380,8 +508,24 @@ impl StepRun {
         n: u64,
         input: Vec<crate::files::InputFile>,
         work: &mut Work,
+        replay: Option<DeltaCommit>,
     ) -> Result<Decision> {
         let mut targets = Vec::with_capacity(planned.writes.len() + 1);
+        let replays = replay.is_some();
+        // First: if the rows have changed meanwhile, nothing else must have been done.
+        targets.extend(replay.map(TargetCommit::Delta));
+        // Rows that are replayed come to those that are there.
+        let mode = |mode: WriteMode| match (replays, mode) {
+            (false, mode) => mode.into(),
+            (true, WriteMode::Merge) => Mode::Merge,
+            (
+                true,
+                WriteMode::Append
+                | WriteMode::Replace
+                | WriteMode::ReplacePartition
+                | WriteMode::ReplaceDynamic,
+            ) => Mode::Append,
+        };
         for (write, files) in planned.writes.iter().zip(&work.accepted) {
             if self.options.dry_run && matches!(write.target, PlannedTarget::Sqlite { .. }) {
                 continue;
@@ -391,10 +535,11 @@ impl StepRun {
                     table: write.target.display(),
                     url: write.root.url().to_string(),
                     app_id: write.app_id.clone(),
-                    mode: write.mode.into(),
+                    mode: mode(write.mode),
                     scope: scope_texts(&write.scope),
                     by: write.by.iter().map(|column| column.name.clone()).collect(),
                     merge: write.merge.clone(),
+                    replaces: Vec::new(),
                     schema: delta::schema_json(&write.table_schema)?,
                     files: files.clone(),
                 }),
@@ -405,7 +550,7 @@ impl StepRun {
                     })?,
                     table: table.clone(),
                     app_id: write.app_id.clone(),
-                    mode: write.mode.into(),
+                    mode: mode(write.mode),
                     columns: sqlite::columns(&write.table_schema)?,
                     scope: write
                         .scope
@@ -423,7 +568,7 @@ impl StepRun {
                 }),
             });
         }
-        if let Some(quarantine) = &planned.quarantine {
+        if let Some(quarantine) = planned.quarantine.as_ref().filter(|_| !replays) {
             targets.push(TargetCommit::Delta(DeltaCommit {
                 table: format!("{}.{}", quarantine.name.zone, quarantine.name.table),
                 url: quarantine.root.url().to_string(),
@@ -432,6 +577,7 @@ impl StepRun {
                 scope: scope_texts(&quarantine.scope),
                 by: Vec::new(),
                 merge: None,
+                replaces: Vec::new(),
                 schema: delta::schema_json(&quarantine.table_schema)?,
                 files: work.quarantined.clone(),
             }));
@@ -460,7 +606,7 @@ impl StepRun {
     }
 
     fn record(&self, planned: &PlannedStep, work: &Work, warned: bool) -> StepRecord {
-        let stages = stage_names(planned);
+        let stages = stage_names(&self.plan, planned);
         let rules = |counts: &BTreeMap<(u32, String), u64>| {
             counts
                 .iter()
@@ -527,7 +673,7 @@ impl Work {
 
 /// Thresholds; whether one of those that only warn was passed, or rows were warned of with none
 /// set.
-fn judge(planned: &PlannedStep, work: &Work) -> Result<bool> {
+fn judge(planned: &PlannedStep, work: &Work, run: &str) -> Result<bool> {
     let mut stages: BTreeMap<u32, (&OnFail, &str)> = BTreeMap::new();
     for segment in &planned.segments {
         for stage in &segment.stages {
@@ -567,7 +713,7 @@ fn judge(planned: &PlannedStep, work: &Work) -> Result<bool> {
                     by_rule.join(", ")
                 ),
             )
-            .with_hint("look at the input; no target was changed. To see the rows, run it into another lake (--lake) without `fail_above`: they are in quarantine there"));
+            .with_hint(format!("look at the input; no target was changed. Rows that would have gone to quarantine: weir quarantine held {run}")));
         }
         warned |= match &on_fail.warn_above {
             Some(threshold) => passed(threshold),
@@ -585,13 +731,24 @@ fn scope_texts(scope: &[(String, ScopeValue)]) -> Vec<(String, String)> {
 }
 
 /// The stages of the step.
-fn stage_names(planned: &PlannedStep) -> Arc<[StageName]> {
-    let digests: BTreeMap<u32, Arc<str>> = planned
+fn stage_names(plan: &Plan, planned: &PlannedStep) -> Arc<[StageName]> {
+    let version = |name: &str| {
+        let loaded = plan.plugins.get(name);
+        loaded.map_or("", |loaded| loaded.info.version.as_str())
+    };
+    let plugins: BTreeMap<u32, PluginName> = planned
         .segments
         .iter()
         .flat_map(|segment| &segment.stages)
         .filter_map(|stage| match &stage.work {
-            PlannedWork::Plugin(call) => Some((stage.fate.stage, call.plugin.digest().into())),
+            PlannedWork::Plugin(call) => Some((
+                stage.fate.stage,
+                PluginName {
+                    name: call.plugin.name().into(),
+                    version: version(call.plugin.name()).into(),
+                    digest: call.plugin.digest().into(),
+                },
+            )),
             PlannedWork::Checks(_) => None,
         })
         .collect();
@@ -599,7 +756,7 @@ fn stage_names(planned: &PlannedStep) -> Arc<[StageName]> {
         .zip(&planned.step.stages)
         .map(|(index, stage)| StageName {
             label: stage.label.as_str().into(),
-            plugin: digests.get(&index).cloned(),
+            plugin: plugins.get(&index).cloned(),
         })
         .collect()
 }

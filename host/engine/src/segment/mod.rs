@@ -26,8 +26,8 @@ pub use envelope::EnvelopeExec;
 pub use plugin::{Joining, PluginCall, PluginExec, PluginRole, PluginTally};
 pub(crate) use writer::kept;
 pub use writer::{
-    FileKind, Quarantine, SegmentOutput, SegmentResult, SegmentWriterExec, StageName, WrittenFile,
-    written,
+    FileKind, PluginName, Quarantine, SegmentOutput, SegmentResult, SegmentWriterExec, StageName,
+    WrittenFile, written,
 };
 
 use crate::envelope::{Envelope, EnvelopeLayout, Finding};

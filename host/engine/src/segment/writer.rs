@@ -5,7 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, RecordBatch, StringArray, StringBuilder, UInt32Array, UInt64Array,
+    Array, ArrayRef, AsArray, Int32Array, RecordBatch, StringArray, StringBuilder, UInt32Array,
+    UInt64Array,
 };
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt32Type, UInt64Type};
 use datafusion::common::tree_node::TreeNodeRecursion;
@@ -28,6 +29,7 @@ use crate::envelope::{Envelope, EnvelopeLayout, InputRows};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::Location;
 use crate::partition::{PartitionColumn, PartitionedWriter};
+use crate::quarantine;
 
 /// Where one output's rows are written to, as data files.
 #[derive(Debug, Clone)]
@@ -70,6 +72,10 @@ pub struct Quarantine {
     pub schema: SchemaRef,
     /// The run's identifier.
     pub run: Arc<str>,
+    /// The step's name.
+    pub step: Arc<str>,
+    /// The segment's number in the step, from 0.
+    pub segment: i32,
     /// The stages of the step.
     pub stages: Arc<[StageName]>,
 }
@@ -79,56 +85,85 @@ pub struct Quarantine {
 pub struct StageName {
     /// How people call it.
     pub label: Arc<str>,
-    /// Its plugin's digest, where it has one.
-    pub plugin: Option<Arc<str>>,
+    /// Its plugin, where it has one.
+    pub plugin: Option<PluginName>,
+}
+
+/// A plugin as quarantine names it.
+#[derive(Debug, Clone)]
+pub struct PluginName {
+    /// Its name in the file.
+    pub name: Arc<str>,
+    /// The version that it says it has.
+    pub version: Arc<str>,
+    /// SHA-256 of its component.
+    pub digest: Arc<str>,
 }
 
 impl Quarantine {
     /// The columns of a quarantine table: why, then the input row whole.
     pub fn schema(input: &Schema) -> Schema {
+        let text = |name: &str| Field::new(name, DataType::Utf8, true);
         let mut fields = vec![
-            Field::new("_weir_rule", DataType::Utf8, true),
-            Field::new("_weir_message", DataType::Utf8, true),
-            Field::new("_weir_stage", DataType::Utf8, true),
-            Field::new("_weir_plugin", DataType::Utf8, true),
-            Field::new("_weir_run", DataType::Utf8, true),
-            Field::new("_weir_file", DataType::Utf8, true),
+            text("_weir_rule"),
+            text("_weir_message"),
+            text("_weir_step"),
+            text("_weir_stage"),
+            Field::new("_weir_segment", DataType::Int32, true),
+            text("_weir_plugin"),
+            text("_weir_plugin_version"),
+            text("_weir_plugin_digest"),
+            text("_weir_run"),
+            text("_weir_file"),
             Field::new("_weir_ordinal", DataType::Int64, true),
+            text(quarantine::STATE),
+            text(quarantine::STATE_NOTE),
         ];
         fields.extend(input.fields().iter().map(|field| field.as_ref().clone()));
         Schema::new(fields)
     }
 
     fn rows(&self, found: &InputRows, why: &[(u32, String, String)]) -> Result<RecordBatch> {
-        let mut columns: Vec<ArrayRef> = vec![
-            Arc::new(
-                why.iter()
-                    .map(|entry| Some(entry.1.as_str()))
-                    .collect::<StringArray>(),
-            ),
-            Arc::new(
-                why.iter()
-                    .map(|entry| Some(entry.2.as_str()))
-                    .collect::<StringArray>(),
-            ),
-        ];
+        let rows = why.len();
+        let same = |text: &str| -> ArrayRef {
+            Arc::new(StringArray::from_iter_values(std::iter::repeat_n(
+                text, rows,
+            )))
+        };
         let mut labels = StringBuilder::new();
         let mut plugins = StringBuilder::new();
+        let mut versions = StringBuilder::new();
+        let mut digests = StringBuilder::new();
         for (stage, _, _) in why {
             let name = self
                 .stages
                 .get(*stage as usize)
                 .ok_or_else(|| Error::internal("a rejection names no stage"))?;
+            let plugin = name.plugin.as_ref();
             labels.append_value(&name.label);
-            plugins.append_option(name.plugin.as_ref());
+            plugins.append_option(plugin.map(|plugin| &plugin.name));
+            versions.append_option(plugin.map(|plugin| &plugin.version));
+            digests.append_option(plugin.map(|plugin| &plugin.digest));
         }
-        columns.push(Arc::new(labels.finish()));
-        columns.push(Arc::new(plugins.finish()));
-        columns.push(Arc::new(StringArray::from_iter_values(
-            why.iter().map(|_| self.run.as_ref()),
-        )));
-        columns.push(arrow::compute::cast(&found.file, &DataType::Utf8)?);
-        columns.push(arrow::compute::cast(&found.ordinal, &DataType::Int64)?);
+        let mut columns: Vec<ArrayRef> = vec![
+            Arc::new(StringArray::from_iter_values(
+                why.iter().map(|entry| &entry.1),
+            )),
+            Arc::new(StringArray::from_iter_values(
+                why.iter().map(|entry| &entry.2),
+            )),
+            same(&self.step),
+            Arc::new(labels.finish()),
+            Arc::new(Int32Array::from(vec![self.segment; rows])),
+            Arc::new(plugins.finish()),
+            Arc::new(versions.finish()),
+            Arc::new(digests.finish()),
+            same(&self.run),
+            arrow::compute::cast(&found.file, &DataType::Utf8)?,
+            arrow::compute::cast(&found.ordinal, &DataType::Int64)?,
+            same(quarantine::OPEN),
+            Arc::new(StringArray::new_null(rows)),
+        ];
         columns.extend(found.rows.columns().iter().cloned());
         kept(&self.schema, columns)
     }
