@@ -9,6 +9,7 @@
 //! - [`determinism`]: the same input, the same output.
 //! - [`formats`], [`checks`], [`modes`], [`merge`]: what can be read, judged and written.
 //! - [`hostile`]: every guest of `tests/hostile` in a pipeline.
+//! - [`backfill`]: runs for many values of a parameter, and everything read anew.
 //! - [`quarantine`]: rejected rows, and what becomes of them.
 //! - [`reviewed`]: faults that a review found, which must not come back.
 //! - [`history`]: run records as tables.
@@ -23,6 +24,7 @@
     reason = "a panic is how a test reports"
 )]
 
+mod backfill;
 mod bad_file;
 mod bad_input;
 mod bad_plugin;

@@ -51,6 +51,8 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Run what is left of a run that failed, was stopped or was killed
     Retry(RetryArgs),
+    /// Run a pipeline for each value of a parameter, such as each day of a year
+    Backfill(BackfillArgs),
     /// Run rejected rows through a mended step
     Replay(ReplayArgs),
     /// Look at rejected rows
@@ -181,6 +183,9 @@ pub(crate) struct RunArgs {
     /// Read at most this many rows in each step that reads files
     #[arg(long, value_name = "ROWS")]
     pub(crate) limit: Option<u64>,
+    /// Let steps that read only new files read all of them, and replace what they have added before
+    #[arg(long, conflicts_with = "limit")]
+    pub(crate) full_refresh: bool,
     /// Do everything but change a target: the run works on an empty lake of its own
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -199,6 +204,43 @@ pub(crate) struct RetryArgs {
     /// How the result looks
     #[arg(long, value_enum, default_value_t = Output::Text)]
     pub(crate) output: Output,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct BackfillArgs {
+    /// The pipeline file; the values are given as --param date=2024-01-01..2024-03-31, both included
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArgs,
+    #[command(flatten)]
+    pub(crate) components: ComponentArgs,
+    /// Use this lake instead of the file's
+    #[arg(long, value_name = "URL")]
+    pub(crate) lake: Option<String>,
+    /// Run only this step; may be given several times
+    #[arg(long = "step", value_name = "NAME")]
+    pub(crate) steps: Vec<String>,
+    /// How far dates are apart
+    #[arg(long, value_enum, default_value_t = Every::Day)]
+    pub(crate) every: Every,
+    /// How many runs at once
+    #[arg(long, default_value_t = 1, value_name = "RUNS", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) parallel: u16,
+    /// Also run what has been done before and has not changed since
+    #[arg(long)]
+    pub(crate) again: bool,
+    /// How the summary looks
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Every {
+    /// Each day
+    Day,
+    /// Each seventh day
+    Week,
+    /// The same day of each month
+    Month,
 }
 
 #[derive(Debug, ClapArgs)]

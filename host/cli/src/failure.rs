@@ -76,6 +76,12 @@ impl Failure {
     }
 }
 
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.message.trim_end())
+    }
+}
+
 /// The exit code for an error of the engine.
 pub(crate) fn exit_code(error: &Error) -> u8 {
     match error.kind() {

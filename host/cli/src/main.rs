@@ -51,6 +51,7 @@ async fn dispatch(command: Command) -> Result<u8, Failure> {
         Command::Plan(args) => commands::plan::run(&args).await,
         Command::Run(args) => commands::run::run(&args, None, None).await,
         Command::Retry(args) => commands::retry::run(args).await,
+        Command::Backfill(args) => commands::backfill::run(&args).await,
         Command::Replay(args) => commands::replay::run(args).await,
         Command::Quarantine(command) => commands::quarantine::run(&command).await,
         Command::Sql(args) => commands::sql::run(&args).await,

@@ -469,11 +469,11 @@ impl DeltaCommit {
             let log = table.log_store();
             let mut actions = Vec::new();
             actions.extend(self.metadata(table)?);
-            match &merged {
-                Some(merged) => {
+            match (self.mode, &merged) {
+                (Mode::Merge, Some(merged)) => {
                     actions.extend(merged.removes.iter().cloned().map(Action::Remove));
                 }
-                None => actions.extend(self.removes(table).await?),
+                _ => actions.extend(self.removes(table).await?),
             }
             actions.extend(self.adds(root, self.adding(merged.as_ref())).await?);
             let commit = CommitBuilder::from(self.properties(n))
@@ -493,6 +493,8 @@ impl DeltaCommit {
     ) -> Result<Option<Merged>> {
         match (&self.mode, &self.merge) {
             (Mode::Merge, Some(how)) => merge(self, how, table, root, applier).await.map(Some),
+            // What was merged is merged anew, into nothing.
+            (Mode::Replace, Some(how)) => merge(self, how, None, root, applier).await.map(Some),
             (Mode::Merge, None) => Err(Error::internal("a decision does not say how to merge")),
             _ => Ok(None),
         }

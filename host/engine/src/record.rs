@@ -59,6 +59,9 @@ pub struct RunRequest {
     /// Whether it ran rejected rows instead of reading anything.
     #[serde(default)]
     pub replay: bool,
+    /// Whether steps were to read everything and replace what they had added.
+    #[serde(default)]
+    pub full_refresh: bool,
 }
 
 /// What became of a run or step.

@@ -21,6 +21,7 @@ pub(crate) async fn run(args: ReplayArgs) -> Result<u8, Failure> {
         lake,
         steps: vec![step],
         limit: None,
+        full_refresh: false,
         dry_run: false,
         output,
     };

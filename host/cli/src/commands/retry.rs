@@ -40,6 +40,7 @@ pub(crate) async fn run(mut args: RetryArgs) -> Result<u8, Failure> {
         locked,
         retry_of: _,
         replay,
+        full_refresh,
     } = request;
     if replay {
         return Err(
@@ -62,6 +63,7 @@ pub(crate) async fn run(mut args: RetryArgs) -> Result<u8, Failure> {
         lake: Some(args.lake.lake),
         steps,
         limit,
+        full_refresh,
         dry_run: false,
         output: args.output,
     };

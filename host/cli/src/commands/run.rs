@@ -58,6 +58,7 @@ pub(crate) async fn run(
         only: only.clone(),
         limit: args.limit,
         dry_run: args.dry_run,
+        full_refresh: args.full_refresh,
         resources,
         stop,
         request: Some(RunRequest {
@@ -102,7 +103,7 @@ pub(crate) async fn run(
 }
 
 /// What the run record keeps of the command.
-fn request(
+pub(crate) fn request(
     args: &RunArgs,
     steps: Vec<String>,
     rest_of: Option<&RunRecord>,
@@ -122,12 +123,13 @@ fn request(
         locked: args.components.locked,
         retry_of: rest_of.map(|record| record.run.clone()),
         replay: false,
+        full_refresh: args.full_refresh,
     })
 }
 
 /// The first signal asks the run to stop; the second ends the process, which is safe at any moment
 /// and only leaves files that nobody refers to.
-async fn stop_on_signal(stop: CancellationToken) {
+pub(crate) async fn stop_on_signal(stop: CancellationToken) {
     let signal = interrupted().await;
     eprintln!(
         "interrupted by {signal}: stopping; what is decided is finished first (again: stop at once)"

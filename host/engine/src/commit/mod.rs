@@ -57,6 +57,9 @@ pub struct Decision {
     pub decided_at: String,
     /// The files read, where files were read.
     pub input: Vec<InputFile>,
+    /// Whether it took the place of all that earlier decisions had added.
+    #[serde(default)]
+    pub refresh: bool,
     /// What was counted.
     pub counts: Counts,
     /// The targets, quarantine last.
@@ -310,7 +313,7 @@ impl Decisions {
         place.create_json(&decision.writer).await.map(|_| ())
     }
 
-    /// The files whose rows are in `targets` by a decision.
+    /// The files whose rows are in `targets` by a decision, since the last one that replaced them.
     ///
     /// # Errors
     /// Usage, if a file is in some of them only: adding it would double it there, leaving it out
@@ -319,6 +322,9 @@ impl Decisions {
         let mut loaded: Vec<BTreeSet<InputFile>> = vec![BTreeSet::new(); targets.len()];
         for n in self.numbers().await? {
             let decision = self.get(n).await?;
+            if decision.refresh {
+                loaded.iter_mut().for_each(BTreeSet::clear);
+            }
             for (target, files) in targets.iter().zip(&mut loaded) {
                 if decision
                     .targets

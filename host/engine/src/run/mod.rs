@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::error::{Error, ErrorKind, Result};
 use crate::guest_log::GuestLogFile;
 use crate::lake::FORMAT;
-use crate::plan::{Plan, PlannedStep};
+use crate::plan::{Plan, PlannedStep, is_incremental};
 use crate::record::{RunRecord, RunRequest, Status, StepRecord};
 use crate::session::{self, Resources};
 
@@ -35,6 +35,8 @@ pub struct RunOptions {
     /// Stops the run when cancelled: no step is begun any more, and those at work stop at a batch, unless
     /// they have decided. What is decided is finished.
     pub stop: CancellationToken,
+    /// Steps that read only what is new read everything, and replace what they have added before.
+    pub full_refresh: bool,
     /// Run rows that the steps have rejected, instead of reading anything.
     pub replay: Option<Replay>,
     /// What it was asked for, for whoever runs the rest of it again.
@@ -86,6 +88,9 @@ pub async fn run(
     progress: impl Fn(Progress) + Send + Sync,
 ) -> Result<Outcome> {
     let chosen = chosen(&plan, &options.only)?;
+    if options.full_refresh {
+        alone_on_their_tables(&plan, &chosen)?;
+    }
     let weir = plan.lake.weir();
     plan.lake.root().create_folder().await?;
     let mut record = RunRecord {
@@ -250,6 +255,34 @@ pub async fn run(
         record,
         error: first_error,
     })
+}
+
+/// A step that reads only what is new can be refreshed if nobody else adds to its tables.
+fn alone_on_their_tables(plan: &Plan, chosen: &BTreeSet<usize>) -> Result<()> {
+    let targets = |planned: &PlannedStep| -> BTreeSet<String> {
+        planned
+            .writes
+            .iter()
+            .map(|write| write.target.display())
+            .collect()
+    };
+    for planned in chosen.iter().filter_map(|index| plan.steps.get(*index)) {
+        if !is_incremental(&planned.step) {
+            continue;
+        }
+        let own = targets(planned);
+        for other in &plan.steps {
+            let shared = targets(other).intersection(&own).next().cloned();
+            if let Some(table) = shared.filter(|_| other.step.name != planned.step.name) {
+                return Err(Error::usage(format!(
+                    "step '{}' cannot be refreshed: '{}' adds to {table} too, and its rows would be lost",
+                    planned.step.name, other.step.name
+                ))
+                .with_hint("leave the step out with --step, or write tables of their own"));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// How many tasks work on a step's data at once: files are read whole, tables and queries by all.

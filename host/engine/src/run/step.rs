@@ -54,6 +54,39 @@ struct Work {
     staged: Vec<Location>,
 }
 
+/// What a decision is about.
+enum Kind {
+    /// What the step reads.
+    Run,
+    /// All that the step has ever read, in place of what it has written.
+    Refresh,
+    /// Rows that it has rejected, and how they are marked.
+    Replay(Box<DeltaCommit>),
+}
+
+impl Kind {
+    /// How rows meet what is there, for a target of this mode.
+    fn modes(&self) -> fn(WriteMode) -> Mode {
+        match self {
+            Kind::Run => Mode::from,
+            Kind::Refresh => |mode| match mode {
+                WriteMode::Append | WriteMode::Merge => Mode::Replace,
+                WriteMode::Replace | WriteMode::ReplacePartition | WriteMode::ReplaceDynamic => {
+                    mode.into()
+                }
+            },
+            // They come to those that are there.
+            Kind::Replay(_) => |mode| match mode {
+                WriteMode::Merge => Mode::Merge,
+                WriteMode::Append
+                | WriteMode::Replace
+                | WriteMode::ReplacePartition
+                | WriteMode::ReplaceDynamic => Mode::Append,
+            },
+        }
+    }
+}
+
 /// Why a step ended before its end.
 pub(super) struct Stopped {
     pub(super) error: Error,
@@ -101,9 +134,11 @@ impl StepRun {
         if let Some(replay) = &self.options.replay {
             return self.replay(planned, replay).await;
         }
-        let (mut record, mut more) = self.batch(planned).await?;
+        // Batches after the first add to what it has replaced.
+        let refresh = self.options.full_refresh && is_incremental(&planned.step);
+        let (mut record, mut more) = self.batch(planned, refresh).await?;
         while more {
-            match self.batch(planned).await {
+            match self.batch(planned, false).await {
                 Ok((next, still_more)) => {
                     record = record.and(next);
                     more = still_more;
@@ -164,7 +199,13 @@ impl StepRun {
         });
         let files = marked.into_iter().chain(again).collect();
         let rewrite = found.commit(&quarantine.name, quarantine.app_id.clone(), files)?;
-        let decision = self.decision(planned, n, Vec::new(), &mut work, Some(rewrite))?;
+        let decision = self.decision(
+            planned,
+            n,
+            Vec::new(),
+            &mut work,
+            Kind::Replay(Box::new(rewrite)),
+        )?;
         self.settle(planned, (&decisions, &applier), decision, work, false)
             .await
             .map_err(Stopped::from)
@@ -253,7 +294,11 @@ impl StepRun {
     }
 
     /// One batch, from its input to its targets; and whether there is more to read.
-    async fn batch(&self, planned: &PlannedStep) -> Result<(StepRecord, bool), Stopped> {
+    async fn batch(
+        &self,
+        planned: &PlannedStep,
+        refresh: bool,
+    ) -> Result<(StepRecord, bool), Stopped> {
         let decisions = self.decisions(planned);
         let incremental = is_incremental(&planned.step);
         let applier = self.applier();
@@ -275,9 +320,11 @@ impl StepRun {
                 .iter()
                 .map(|write| write.target.display())
                 .collect();
-            let loaded = decisions.loaded_files(&targets).await?;
-            files.retain(|file| !loaded.contains(file));
-            if files.is_empty() {
+            if !refresh {
+                let loaded = decisions.loaded_files(&targets).await?;
+                files.retain(|file| !loaded.contains(file));
+            }
+            if files.is_empty() && !refresh {
                 return Ok((blank_record(planned, Status::UpToDate), false));
             }
             let new = files.len();
@@ -302,7 +349,11 @@ impl StepRun {
             self.abandon(planned, &work).await?;
             return Err(error.into());
         }
-        let decision = self.decision(planned, n, files, &mut work, None)?;
+        let kind = match refresh {
+            true => Kind::Refresh,
+            false => Kind::Run,
+        };
+        let decision = self.decision(planned, n, files, &mut work, kind)?;
         let record = self
             .settle(planned, (&decisions, &applier), decision, work, warned)
             .await?;
@@ -508,24 +559,17 @@ impl StepRun {
         n: u64,
         input: Vec<crate::files::InputFile>,
         work: &mut Work,
-        replay: Option<DeltaCommit>,
+        kind: Kind,
     ) -> Result<Decision> {
         let mut targets = Vec::with_capacity(planned.writes.len() + 1);
-        let replays = replay.is_some();
-        // First: if the rows have changed meanwhile, nothing else must have been done.
-        targets.extend(replay.map(TargetCommit::Delta));
-        // Rows that are replayed come to those that are there.
-        let mode = |mode: WriteMode| match (replays, mode) {
-            (false, mode) => mode.into(),
-            (true, WriteMode::Merge) => Mode::Merge,
-            (
-                true,
-                WriteMode::Append
-                | WriteMode::Replace
-                | WriteMode::ReplacePartition
-                | WriteMode::ReplaceDynamic,
-            ) => Mode::Append,
-        };
+        let refresh = matches!(kind, Kind::Refresh);
+        let mode = kind.modes();
+        let mut quarantine = planned.quarantine.as_ref();
+        if let Kind::Replay(rewrite) = kind {
+            // First: if the rows have changed meanwhile, nothing else must have been done.
+            targets.push(TargetCommit::Delta(*rewrite));
+            quarantine = None;
+        }
         for (write, files) in planned.writes.iter().zip(&work.accepted) {
             if self.options.dry_run && matches!(write.target, PlannedTarget::Sqlite { .. }) {
                 continue;
@@ -568,12 +612,12 @@ impl StepRun {
                 }),
             });
         }
-        if let Some(quarantine) = planned.quarantine.as_ref().filter(|_| !replays) {
+        if let Some(quarantine) = quarantine {
             targets.push(TargetCommit::Delta(DeltaCommit {
                 table: format!("{}.{}", quarantine.name.zone, quarantine.name.table),
                 url: quarantine.root.url().to_string(),
                 app_id: quarantine.app_id.clone(),
-                mode: quarantine.mode.into(),
+                mode: mode(quarantine.mode),
                 scope: scope_texts(&quarantine.scope),
                 by: Vec::new(),
                 merge: None,
@@ -600,6 +644,7 @@ impl StepRun {
             lake: self.plan.lake.root().url().to_string(),
             decided_at: now(),
             input,
+            refresh,
             counts: work.counts,
             targets,
         })
