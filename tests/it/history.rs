@@ -57,3 +57,42 @@ fn run_records_are_tables_that_join() {
             "weir.runs, weir.steps, weir.checks",
         ]);
 }
+
+#[test]
+fn a_row_is_traced_to_its_run_and_input() {
+    let scene = Scene::new();
+    scene.file("in/1.csv", Visits::rows(0..10));
+    scene.file("in/2.csv", Visits::rows(10..20));
+    let visits = Visits {
+        mode: "append",
+        read: "format = \"csv\", max_files = 1",
+        more: "[[step]]\nname = \"copy\"\nread = { table = \"raw.visits\" }\nwrite = { table = \"raw.copy\" }\n",
+        ..Visits::default()
+    };
+    visits.run(&scene).expect_code(0);
+    let run = scene.latest()["run"].as_str().unwrap().to_owned();
+    let trace = |table: &str, key: &str| {
+        let lake = scene.lake().display().to_string();
+        scene.call(["trace", table, "--key", key, "--lake", &lake])
+    };
+    let found = trace("raw.visits", "id=12").expect_code(0).stdout;
+    assert!(
+        found.starts_with(&format!("1 rows, written by run {run}")),
+        "{found}"
+    );
+    assert!(
+        found.contains("/in/2.csv") && !found.contains("/in/1.csv"),
+        "{found}"
+    );
+    let found = trace("raw.copy", "id=12").expect_code(0).stdout;
+    assert!(found.contains("raw.visits, version 1"), "{found}");
+    trace("raw.visits", "id=99")
+        .expect_code(2)
+        .says(&["has no such row"]);
+    trace("raw.visits", "nr=9")
+        .expect_code(2)
+        .says(&["no column 'nr'", "its columns are"]);
+    trace("raw.nothing", "id=9")
+        .expect_code(2)
+        .says(&["there is no table raw.nothing"]);
+}

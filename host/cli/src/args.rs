@@ -58,6 +58,8 @@ pub(crate) enum Command {
     /// Look at rejected rows
     #[command(subcommand)]
     Quarantine(QuarantineCommand),
+    /// Say where a row comes from: its run, step, plugins and input
+    Trace(TraceArgs),
     /// Query the tables of a lake
     Sql(SqlArgs),
     /// List the runs of a lake, newest first
@@ -258,6 +260,21 @@ pub(crate) struct ReplayArgs {
     /// Only rows that broke this rule
     #[arg(long, value_name = "RULE")]
     pub(crate) rule: Option<String>,
+    /// How the result looks
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct TraceArgs {
+    /// The table: zone.table
+    #[arg(value_name = "TABLE")]
+    pub(crate) table: String,
+    /// A column and its value; may be given several times
+    #[arg(long, value_name = "COLUMN=VALUE", required = true, value_parser = name_value)]
+    pub(crate) key: Vec<(String, String)>,
+    #[command(flatten)]
+    pub(crate) lake: LakeArgs,
     /// How the result looks
     #[arg(long, value_enum, default_value_t = Output::Text)]
     pub(crate) output: Output,

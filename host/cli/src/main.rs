@@ -54,6 +54,7 @@ async fn dispatch(command: Command) -> Result<u8, Failure> {
         Command::Backfill(args) => commands::backfill::run(&args).await,
         Command::Replay(args) => commands::replay::run(args).await,
         Command::Quarantine(command) => commands::quarantine::run(&command).await,
+        Command::Trace(args) => commands::trace::run(&args).await,
         Command::Sql(args) => commands::sql::run(&args).await,
         Command::Runs(args) => commands::runs::list(&args).await,
         Command::Show(args) => commands::runs::show(&args).await,

@@ -185,20 +185,20 @@ pub async fn state(root: &Location) -> Result<Option<(u64, u64)>> {
 /// The table for queries, in its latest version; `None` where there is no table.
 pub async fn provider(root: &Location) -> Result<Option<Arc<dyn TableProvider>>> {
     match open(root).await? {
-        Some(table) => Ok(Some(table.table_provider().await?)),
+        Some(table) => provider_of(&table).await.map(Some),
         None => Ok(None),
     }
 }
 
-/// The table for a step that reads it whole: each row with the data file it lies in, as the hidden
-/// column that a file scan has too.
-pub async fn provider_with_file(root: &Location) -> Result<Option<Arc<dyn TableProvider>>> {
-    match open(root).await? {
-        Some(table) => Ok(Some(
-            table.table_provider().with_file_column(FILE_COLUMN).await?,
-        )),
-        None => Ok(None),
-    }
+/// The table's snapshot for queries.
+pub(crate) async fn provider_of(table: &DeltaTable) -> Result<Arc<dyn TableProvider>> {
+    Ok(table.table_provider().await?)
+}
+
+/// The table's snapshot for a step that reads it whole: each row with the data file it lies in, as the
+/// hidden column that a file scan has too.
+pub(crate) async fn provider_with_file(table: &DeltaTable) -> Result<Arc<dyn TableProvider>> {
+    Ok(table.table_provider().with_file_column(FILE_COLUMN).await?)
 }
 
 /// The files of the table's snapshot.
@@ -216,7 +216,7 @@ pub(crate) async fn provider_of_files(
     table: &DeltaTable,
     paths: Vec<String>,
 ) -> Result<Arc<dyn TableProvider>> {
-    let provider = table.table_provider().with_file_column(FILE_COLUMN).await?;
+    let provider = provider_with_file(table).await?;
     let scan = (provider.as_ref() as &dyn Any)
         .downcast_ref::<DeltaScanNext>()
         .ok_or_else(|| Error::internal("a table is read in another way than expected"))?;

@@ -51,6 +51,8 @@ const TABLES: [Table; 5] = [
             ("accepted", Count),
             ("quarantined", Count),
             ("dropped", Count),
+            ("cpu_seconds", Seconds),
+            ("peak_memory", Count),
         ],
         rows: |run| {
             let sum = |count: fn(&StepRecord) -> u64| run.steps.iter().map(count).sum::<u64>();
@@ -68,6 +70,8 @@ const TABLES: [Table; 5] = [
                 "accepted": sum(|step| step.counts.accepted),
                 "quarantined": sum(|step| step.counts.quarantined),
                 "dropped": sum(|step| step.counts.dropped),
+                "cpu_seconds": run.usage.map(|usage| usage.cpu_seconds),
+                "peak_memory": run.usage.and_then(|usage| usage.peak_memory),
             })]
         },
     },
@@ -84,6 +88,8 @@ const TABLES: [Table; 5] = [
             ("quarantined", Count),
             ("dropped", Count),
             ("files", Count),
+            ("bytes_read", Count),
+            ("tables", Text),
             ("seconds", Seconds),
             ("error", Text),
             ("hint", Text),
@@ -101,6 +107,8 @@ const TABLES: [Table; 5] = [
                     "quarantined": step.counts.quarantined,
                     "dropped": step.counts.dropped,
                     "files": step.files,
+                    "bytes_read": step.bytes_read,
+                    "tables": json!(step.tables).to_string(),
                     "seconds": step.seconds,
                     "error": step.error,
                     "hint": step.hint,
@@ -145,6 +153,7 @@ const TABLES: [Table; 5] = [
             ("step", Text),
             ("target", Text),
             ("rows", Count),
+            ("bytes", Count),
             ("version", Count),
         ],
         rows: |run| {
@@ -156,6 +165,7 @@ const TABLES: [Table; 5] = [
                         "step": step.step,
                         "target": target.target,
                         "rows": target.rows,
+                        "bytes": target.bytes,
                         "version": target.version,
                     })
                 }));

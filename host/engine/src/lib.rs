@@ -16,7 +16,7 @@
 //! | [`granted`], [`terms`], [`guest_log`] | which columns a plugin is given; what it works under; where its words are kept |
 //! | [`data_file`], [`partition`] | Parquet files with statistics, and rows by partition |
 //! | [`delta`], [`sqlite`], [`commit`] | targets, and the decisions that change them once |
-//! | [`quarantine`] | rejected rows, and what became of them |
+//! | [`quarantine`], [`trace`] | rejected rows, and what became of them; where a row comes from |
 //! | [`run`], [`record`] | running a plan, and what is kept of a run |
 //! | [`session`], [`query`] | DataFusion sessions, and queries for people |
 //!
@@ -74,6 +74,7 @@ pub mod session;
 pub mod sqlite;
 pub mod store;
 pub mod terms;
+pub mod trace;
 pub mod types;
 
 pub use error::{Error, ErrorKind, Result};

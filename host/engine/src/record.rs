@@ -33,6 +33,9 @@ pub struct RunRecord {
     /// What it was asked for; absent in records of older versions.
     #[serde(default)]
     pub request: Option<RunRequest>,
+    /// What the process used, once the run has ended.
+    #[serde(default)]
+    pub usage: Option<Usage>,
     /// Its steps, in the order in which they ended.
     pub steps: Vec<StepRecord>,
 }
@@ -62,6 +65,52 @@ pub struct RunRequest {
     /// Whether steps were to read everything and replace what they had added.
     #[serde(default)]
     pub full_refresh: bool,
+}
+
+/// What a process used. Runs at once in one process, as those of a backfill, are not told apart.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Usage {
+    /// Seconds of processor time while the run was under way, of all threads.
+    pub cpu_seconds: f64,
+    /// The most memory that the process has had, in bytes; absent where the system does not say.
+    pub peak_memory: Option<u64>,
+}
+
+/// Measures what a run uses, from its beginning.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    began: f64,
+}
+
+impl Meter {
+    pub(crate) fn start() -> Meter {
+        Meter {
+            began: processor_time(),
+        }
+    }
+
+    pub(crate) fn usage(&self) -> Usage {
+        Usage {
+            cpu_seconds: processor_time() - self.began,
+            peak_memory: peak_memory(),
+        }
+    }
+}
+
+/// Processor time of the process so far, in seconds.
+fn processor_time() -> f64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+}
+
+/// The most memory that the process has had, where the system says it as Linux does.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kib.checked_mul(1024)
 }
 
 /// What became of a run or step.
@@ -129,6 +178,12 @@ pub struct StepRecord {
     pub targets: Vec<TargetRecord>,
     /// The files it read.
     pub files: u64,
+    /// The bytes of those files.
+    #[serde(default)]
+    pub bytes_read: u64,
+    /// The lake tables that it read, with their versions.
+    #[serde(default)]
+    pub tables: BTreeMap<String, u64>,
     /// What it rejected before it failed, where that is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<HeldRows>,
@@ -173,6 +228,9 @@ pub struct TargetRecord {
     pub target: String,
     /// Rows written to it.
     pub rows: u64,
+    /// The bytes of the files that hold them.
+    #[serde(default)]
+    pub bytes: u64,
     /// For a Delta table the version that holds them.
     pub version: Option<u64>,
 }
@@ -226,12 +284,15 @@ impl StepRecord {
             match self.targets.iter_mut().find(|t| t.target == target.target) {
                 Some(before) => {
                     before.rows += target.rows;
+                    before.bytes += target.bytes;
                     before.version = target.version.or(before.version);
                 }
                 None => self.targets.push(target),
             }
         }
         self.files += next.files;
+        self.bytes_read += next.bytes_read;
+        self.tables.extend(next.tables);
         self.held = next.held.or(self.held);
         for plugin in next.plugins {
             match self.plugins.iter_mut().find(|p| p.stage == plugin.stage) {
@@ -301,6 +362,16 @@ impl RunRecord {
                     .with_hint("give more of it"),
             ),
         }
+    }
+
+    /// The record of the run with this whole identifier, if it is there.
+    pub(crate) async fn get(weir: &Location, run: &str) -> Result<Option<RunRecord>> {
+        let place = folder(weir).child(&[&format!("{run}.json")]);
+        place
+            .read_json::<RunRecord>()
+            .await?
+            .map(RunRecord::known)
+            .transpose()
     }
 
     /// The latest records, newest first.

@@ -10,6 +10,7 @@ pub(crate) mod run;
 pub(crate) mod runs;
 pub(crate) mod sql;
 pub(crate) mod terms;
+pub(crate) mod trace;
 pub(crate) mod validate;
 
 use std::collections::BTreeMap;

@@ -25,7 +25,8 @@ pub(crate) async fn run(command: &QuarantineCommand) -> Result<u8, Failure> {
     }
 }
 
-async fn open(url: &str) -> Result<(Lake, Applier), Failure> {
+/// A lake, and what its tables are read with.
+pub(crate) async fn open(url: &str) -> Result<(Lake, Applier), Failure> {
     let stores = Stores::default();
     let resources = resources()?;
     let applier = Applier {
@@ -36,7 +37,8 @@ async fn open(url: &str) -> Result<(Lake, Applier), Failure> {
     Ok((Lake::at(url, &stores).await?, applier))
 }
 
-fn table_name(text: &str) -> Result<TableName, Failure> {
+/// The table that `text` names, or beside which the quarantine table lies that it names.
+pub(crate) fn table_name(text: &str) -> Result<TableName, Failure> {
     let wrong = || {
         Failure::usage(format!("'{text}' names no table"))
             .hint("write zone.table: the table that the rows were meant for")

@@ -17,6 +17,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::files::InputFile;
 use crate::lake::{FORMAT, Lake, Location};
 use crate::plan::hex;
+use crate::segment::WrittenFile;
 use crate::session::Resources;
 use crate::sqlite::SqliteCommit;
 use crate::store::Stores;
@@ -57,6 +58,9 @@ pub struct Decision {
     pub decided_at: String,
     /// The files read, where files were read.
     pub input: Vec<InputFile>,
+    /// The lake tables read, with their versions.
+    #[serde(default)]
+    pub tables: BTreeMap<String, u64>,
     /// Whether it took the place of all that earlier decisions had added.
     #[serde(default)]
     pub refresh: bool,
@@ -153,13 +157,22 @@ impl TargetCommit {
         }
     }
 
-    /// The rows of its files.
-    pub fn rows(&self) -> u64 {
-        let files = match self {
+    /// Its files.
+    pub fn files(&self) -> &[WrittenFile] {
+        match self {
             TargetCommit::Delta(commit) => &commit.files,
             TargetCommit::Sqlite(commit) => &commit.files,
-        };
-        files.iter().map(|file| file.rows).sum()
+        }
+    }
+
+    /// The rows of its files.
+    pub fn rows(&self) -> u64 {
+        self.files().iter().map(|file| file.rows).sum()
+    }
+
+    /// The bytes of its files.
+    pub fn bytes(&self) -> u64 {
+        self.files().iter().map(|file| file.bytes).sum()
     }
 
     async fn apply(&self, applier: &Applier, n: u64, recovering: bool) -> Result<Applied> {
@@ -408,6 +421,48 @@ impl Decisions {
             }
         }
     }
+}
+
+/// The decisions of a step, whatever the parameters, that `run` made: newest first.
+///
+/// # Errors
+/// As the store fails.
+pub(crate) async fn of_run(
+    lake: &Lake,
+    pipeline: &str,
+    step: &str,
+    run: &str,
+) -> Result<Vec<Decision>> {
+    let folder = lake
+        .weir()
+        .child(&["commits", pipeline, &step_folder(step)]);
+    let mut sequences: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    for object in folder.list().await? {
+        let mut parts = object.location.parts().rev();
+        let (Some(name), Some(sequence)) = (parts.next(), parts.next()) else {
+            continue;
+        };
+        let number = name.as_ref().strip_suffix(".json");
+        if let Some(n) = number.and_then(|number| number.parse().ok()) {
+            let sequence = sequence.as_ref().to_owned();
+            sequences.entry(sequence).or_default().push(n);
+        }
+    }
+    let mut found = Vec::new();
+    for (sequence, mut numbers) in sequences {
+        let decisions = Decisions::of(lake, pipeline, step, &sequence);
+        numbers.sort_unstable();
+        for n in numbers.into_iter().rev() {
+            let decision = decisions.get(n).await?;
+            match decision.run == run {
+                true => found.push(decision),
+                // Those of one run follow each other; identifiers of runs sort by time.
+                false if decision.run.as_str() < run => break,
+                false => {}
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// Applies a decision to all of its targets; harmless to repeat.

@@ -436,44 +436,48 @@ fn limited(frame: DataFrame, limit: Option<u64>) -> Result<DataFrame> {
     })
 }
 
-/// The table that a step reads whole, each row with its data file.
-pub(super) async fn whole_table(
-    shared: &StepRun,
-    context: &SessionContext,
-    planned: &PlannedStep,
-) -> Result<Option<Arc<dyn TableProvider>>> {
-    let ReadSource::Table(name) = &planned.step.read.source else {
-        return Ok(None);
-    };
-    match delta::provider_with_file(&shared.plan.lake.table(name)?).await? {
-        Some(provider) => session::read_table(context, name, provider).map(Some),
-        None => Ok(None),
-    }
+/// The tables that a step reads, as they are in the lake now: each one snapshot, for all passes.
+pub(super) struct Tables {
+    /// For queries.
+    pub(super) providers: BTreeMap<weir_pipeline::TableName, Arc<dyn TableProvider>>,
+    /// The one that the step reads whole, each row with its data file.
+    pub(super) whole: Option<Arc<dyn TableProvider>>,
+    /// Their versions.
+    pub(super) versions: BTreeMap<String, u64>,
 }
 
-/// The providers of the tables that a step reads, as they are in the lake now.
-pub(super) async fn providers(
+/// Opens the tables that a step reads.
+pub(super) async fn tables(
     shared: &StepRun,
     context: &SessionContext,
     planned: &PlannedStep,
-) -> Result<BTreeMap<weir_pipeline::TableName, Arc<dyn TableProvider>>> {
-    let mut providers: BTreeMap<_, Arc<dyn TableProvider>> = BTreeMap::new();
+) -> Result<Tables> {
+    let mut tables = Tables {
+        providers: BTreeMap::new(),
+        whole: None,
+        versions: BTreeMap::new(),
+    };
     for name in &planned.tables {
         let root = shared.plan.lake.table(name)?;
-        let provider = match delta::provider(&root).await? {
-            Some(provider) => provider,
-            None => {
-                return Err(Error::input(format!(
-                    "step '{}': {}.{} is not in the lake",
-                    planned.step.name, name.zone, name.table
-                ))
-                .with_hint("run the step that writes it first (leave out --step)"));
-            }
+        let Some(table) = delta::open(&root).await? else {
+            return Err(Error::input(format!(
+                "step '{}': {}.{} is not in the lake",
+                planned.step.name, name.zone, name.table
+            ))
+            .with_hint("run the step that writes it first (leave out --step)"));
         };
+        if let Some(version) = table.version() {
+            tables.versions.insert(name.to_string(), version);
+        }
+        let provider = delta::provider_of(&table).await?;
         let provider = session::read_table(context, name, provider)?;
-        providers.insert(name.clone(), provider);
+        tables.providers.insert(name.clone(), provider);
+        if matches!(&planned.step.read.source, ReadSource::Table(whole) if whole == name) {
+            let provider = delta::provider_with_file(&table).await?;
+            tables.whole = Some(session::read_table(context, name, provider)?);
+        }
     }
-    Ok(providers)
+    Ok(tables)
 }
 
 /// Makes the accepted rows of the segment before known as `input`.

@@ -17,7 +17,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::guest_log::GuestLogFile;
 use crate::lake::FORMAT;
 use crate::plan::{Plan, PlannedStep, is_incremental};
-use crate::record::{RunRecord, RunRequest, Status, StepRecord};
+use crate::record::{Meter, RunRecord, RunRequest, Status, StepRecord};
 use crate::session::{self, Resources};
 
 /// What a run is told.
@@ -91,6 +91,7 @@ pub async fn run(
     if options.full_refresh {
         alone_on_their_tables(&plan, &chosen)?;
     }
+    let meter = Meter::start();
     let weir = plan.lake.weir();
     plan.lake.root().create_folder().await?;
     let mut record = RunRecord {
@@ -109,6 +110,7 @@ pub async fn run(
         finished_at: None,
         weir: env!("CARGO_PKG_VERSION").to_owned(),
         request: options.request.clone(),
+        usage: None,
         steps: Vec::new(),
     };
     record.save(&weir).await?;
@@ -249,6 +251,7 @@ pub async fn run(
     }
     record.status = overall(&record.steps);
     record.finished_at = Some(now());
+    record.usage = Some(meter.usage());
     record.save(&weir).await?;
     tracing::info!(run = %record.run, status = %record.status, "run ended");
     Ok(Outcome {

@@ -7,7 +7,7 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use uuid::Uuid;
 use weir_pipeline::{OnFail, ReadSource, ScopeValue, Threshold, WriteMode};
 
-use super::execute::{SegmentRun, providers, register_input, whole_table};
+use super::execute::{SegmentRun, register_input, tables};
 use super::{Replay, RunOptions, interrupted, now, timed_out};
 use crate::commit::{self, Applier, Counts, Decision, Decisions, TargetCommit};
 use crate::delta::{self, Applied, DeltaCommit, Mode};
@@ -52,6 +52,8 @@ struct Work {
     tallies: BTreeMap<u32, Arc<Mutex<PluginTally>>>,
     /// Folders of files between segments, which nobody needs once the step has ended.
     staged: Vec<Location>,
+    /// The tables read, with their versions.
+    tables: BTreeMap<String, u64>,
 }
 
 /// What a decision is about.
@@ -112,6 +114,8 @@ pub(super) fn blank_record(planned: &PlannedStep, status: Status) -> StepRecord 
         warned: Vec::new(),
         targets: Vec::new(),
         files: 0,
+        bytes_read: 0,
+        tables: BTreeMap::new(),
         held: None,
         plugins: plugin_records(planned, &BTreeMap::new()),
         seconds: 0.0,
@@ -273,6 +277,7 @@ impl StepRun {
         let mut record = self.record(planned, &work, warned);
         record.n = Some(decision.n);
         record.files = decision.input.len() as u64;
+        record.bytes_read = decision.input.iter().map(|file| file.size).sum();
         record.targets = decision
             .targets
             .iter()
@@ -280,6 +285,7 @@ impl StepRun {
             .map(|(target, (name, applied))| TargetRecord {
                 target: name,
                 rows: target.rows(),
+                bytes: target.bytes(),
                 version: match (target, applied) {
                     (TargetCommit::Delta(_), Applied::Now(version)) => Some(version),
                     _ => None,
@@ -462,8 +468,8 @@ impl StepRun {
         replay: Option<&Found>,
     ) -> Result<Work> {
         let context = session::session(&self.runtime, self.options.resources);
-        session::register(&context, providers(self, &context, planned).await?)?;
-        let table = whole_table(self, &context, planned).await?;
+        let read = tables(self, &context, planned).await?;
+        session::register(&context, read.providers)?;
         let mut work = Work {
             counts: Counts::default(),
             accepted: vec![Vec::new(); planned.writes.len()],
@@ -472,6 +478,7 @@ impl StepRun {
             warned_by: BTreeMap::new(),
             tallies: BTreeMap::new(),
             staged: Vec::new(),
+            tables: read.versions,
         };
         let stages = stage_names(&self.plan, planned);
         let last = planned.segments.len().saturating_sub(1);
@@ -518,7 +525,7 @@ impl StepRun {
                 segment,
                 context: &context,
                 files,
-                table: table.clone(),
+                table: read.whole.clone(),
                 replay,
                 outputs: Arc::clone(&outputs),
                 quarantine,
@@ -644,6 +651,7 @@ impl StepRun {
             lake: self.plan.lake.root().url().to_string(),
             decided_at: now(),
             input,
+            tables: work.tables.clone(),
             refresh,
             counts: work.counts,
             targets,
@@ -676,6 +684,7 @@ impl StepRun {
             rejected: rules(&work.rejected_by),
             warned: rules(&work.warned_by),
             plugins: plugin_records(planned, &work.tallies),
+            tables: work.tables.clone(),
             ..blank_record(planned, status)
         }
     }
