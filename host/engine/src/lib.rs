@@ -17,6 +17,7 @@
 //! | [`data_file`] | Parquet files with statistics |
 //! | [`delta`], [`sqlite`], [`commit`] | targets, and the decisions that change them once |
 //! | [`run`], [`record`] | running a plan, and what is kept of a run |
+//! | [`upkeep`] | the commands of `weir lake`: history, optimize, vacuum, restore, check |
 //! | [`session`], [`query`] | DataFusion sessions, and queries for people |
 //!
 //! ```no_run
@@ -71,5 +72,6 @@ pub mod sqlite;
 pub mod store;
 pub mod terms;
 pub mod types;
+pub mod upkeep;
 
 pub use error::{Error, ErrorKind, Result};

@@ -1,5 +1,6 @@
 //! One module a command.
 
+pub(crate) mod lake;
 pub(crate) mod plan;
 pub(crate) mod plugin;
 pub(crate) mod retry;

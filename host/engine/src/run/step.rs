@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use datafusion::execution::runtime_env::RuntimeEnv;
 use uuid::Uuid;
 use weir_pipeline::{OnFail, ReadSource, ScopeValue, Threshold, WriteMode};
 
 use super::execute::{SegmentRun, providers, register_input, whole_table};
-use super::{RunOptions, interrupted, now, timed_out};
+use super::{RunOptions, files_were_taken, interrupted, now, timed_out};
 use crate::commit::{self, Counts, Decision, Decisions, TargetCommit};
 use crate::delta::{self, Applied, DeltaCommit};
 use crate::envelope::ANY_RULE;
@@ -27,6 +28,7 @@ use crate::session;
 use crate::sqlite::{self, ScopeText, SqliteCommit};
 use crate::terms::{self, TermsRecord};
 use crate::types::{lake_schema, scope_text};
+use crate::upkeep::vacuum::LEAST_RETENTION;
 
 /// What all steps of a run share.
 pub(super) struct StepRun {
@@ -154,6 +156,7 @@ impl StepRun {
             more = files.len() < new;
         }
 
+        let began = Instant::now();
         // What is decided is finished, however long it takes: only the work before has a limit.
         let written = self.write_files(planned, &files);
         let limited = async {
@@ -178,8 +181,13 @@ impl StepRun {
             }
         };
         let decision = self.decision(planned, n, files.clone(), &mut work)?;
+        // Younger files no vacuum may take.
+        let stores = self.plan.lake.root().stores();
+        if began.elapsed() >= LEAST_RETENTION && !decision.files_are_there(stores).await? {
+            return Err(files_were_taken(planned));
+        }
         decisions.decide(&decision).await?;
-        let applied = commit::apply(&decision, self.plan.lake.root().stores())
+        let applied = commit::apply(&decision, stores)
             .await
             .map_err(|error| error.after_decision(n))?;
         let mut record = self.record(planned, &work, warned);
