@@ -25,6 +25,7 @@ pub mod vacuum;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use chrono::{DateTime, SecondsFormat, Utc};
 use deltalake_core::DeltaTable;
 use deltalake_core::kernel::Action;
@@ -132,18 +133,19 @@ enum Settled {
     Lost,
 }
 
-/// Commits once what `plan` makes of the table's latest version, whatever the store answers.
-///
-/// `plan` is called again for each version that others committed in between; `None` says that there
-/// is nothing to commit on top of it.
+/// What somebody wants to commit.
+#[async_trait]
+trait Proposal: Send {
+    /// What is to be committed on top of the latest version, which `table` has open; `None` if there
+    /// is nothing left to commit. Asked again after each commit of somebody else.
+    async fn on(&mut self, table: &DeltaTable) -> Result<Option<(Vec<Action>, DeltaOperation)>>;
+}
+
+/// Commits once what `proposal` makes of the table's latest version, whatever the store answers.
 ///
 /// # Errors
 /// Conflict or storage, if it did not go through, or it is not known whether it did.
-async fn settle(
-    place: &Place,
-    command: &str,
-    mut plan: impl AsyncFnMut(&DeltaTable) -> Result<Option<(Vec<Action>, DeltaOperation)>>,
-) -> Result<Settled> {
+async fn settle(place: &Place, command: &str, proposal: &mut dyn Proposal) -> Result<Settled> {
     let made = Made {
         command: command.to_owned(),
         id: Uuid::new_v4(),
@@ -165,7 +167,7 @@ async fn settle(
                 }
             }
             looked_at = Some(version);
-            let Some((actions, operation)) = plan(&table).await? else {
+            let Some((actions, operation)) = proposal.on(&table).await? else {
                 return Ok(Settled::Lost);
             };
             let properties = CommitProperties::default()

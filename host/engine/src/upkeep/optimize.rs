@@ -10,6 +10,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{Schema, SchemaRef};
+use async_trait::async_trait;
 use deltalake_core::DeltaTable;
 use deltalake_core::kernel::{Action, Add, LogicalFileView};
 use deltalake_core::protocol::DeltaOperation;
@@ -17,7 +18,7 @@ use futures::TryStreamExt;
 use serde::Serialize;
 
 use super::log::{FilePath, FileState, views};
-use super::{Place, Settled, open, places, settle};
+use super::{Place, Proposal, Settled, open, places, settle};
 use crate::data_file::DataFileWriter;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::Lake;
@@ -48,6 +49,22 @@ pub struct Optimized {
     pub files_lost: u64,
     /// Why the table was left alone, if it was.
     pub left_alone: Option<String>,
+}
+
+impl Optimized {
+    fn nothing(place: &Place) -> Optimized {
+        Optimized {
+            table: place.name.clone(),
+            version: None,
+            files_removed: 0,
+            files_added: 0,
+            bytes_removed: 0,
+            bytes_added: 0,
+            rows: 0,
+            files_lost: 0,
+            left_alone: None,
+        }
+    }
 }
 
 /// Files of one partition that are to be one file.
@@ -88,39 +105,94 @@ pub async fn optimize(
 }
 
 async fn table(place: &Place, target_bytes: u64, resources: Resources) -> Result<Optimized> {
-    let mut outcome = Optimized {
-        table: place.name.clone(),
-        version: None,
-        files_removed: 0,
-        files_added: 0,
-        bytes_removed: 0,
-        bytes_added: 0,
-        rows: 0,
-        files_lost: 0,
-        left_alone: None,
-    };
     let table = open(place).await?;
-    if let Some(why) = unfit(&table)? {
-        outcome.left_alone = Some(why.to_owned());
-        return Ok(outcome);
+    let mut outcome = Optimized {
+        left_alone: unfit(&table)?.map(str::to_owned),
+        ..Optimized::nothing(place)
+    };
+    if outcome.left_alone.is_none() {
+        let rewritten = rewritten(place, &table, target_bytes, resources).await?;
+        if !rewritten.is_empty() {
+            commit(place, target_bytes, &rewritten, &mut outcome).await?;
+        }
     }
-    let mut rewritten = Vec::new();
-    for bin in bins(&views(&table).await?, target_bytes) {
-        rewritten.push(rewrite(place, &table, bin, target_bytes, resources).await?);
+    Ok(outcome)
+}
+
+/// Writes the files that are to take the place of small ones; nobody knows of them yet.
+async fn rewritten(
+    place: &Place,
+    table: &DeltaTable,
+    target_bytes: u64,
+    resources: Resources,
+) -> Result<Vec<Rewritten>> {
+    let mut all = Vec::new();
+    for bin in bins(&views(table).await?, target_bytes) {
+        all.push(rewrite(place, table, bin, target_bytes, resources).await?);
     }
-    if rewritten.is_empty() {
-        return Ok(outcome);
+    Ok(all)
+}
+
+/// Puts them in the place of the small ones, where these are still in the table.
+async fn commit(
+    place: &Place,
+    target_bytes: u64,
+    rewritten: &[Rewritten],
+    outcome: &mut Optimized,
+) -> Result<()> {
+    let mut replacement = Replacement {
+        lost: vec![false; rewritten.len()],
+        rewritten,
+        target_bytes,
+    };
+    let settled = settle(place, "optimize", &mut replacement).await?;
+    if let Settled::Done(version) = settled {
+        outcome.version = Some(version);
     }
-    // Only those whose files are all still there; what a writer took away stays away.
-    let mut lost: Vec<bool> = vec![false; rewritten.len()];
-    let settled = settle(place, "optimize", async |table| {
+    for (one, lost) in rewritten.iter().zip(replacement.lost) {
+        let read = one.bin.files.len() as u64;
+        if lost {
+            // Somebody else has that version, so these can never be in the table.
+            for file in &one.written {
+                if let Err(error) = place.root.file(&file.path).remove().await {
+                    tracing::warn!(table = %place.name, file = %file.path, error = %error, "a file of no use is left to vacuum");
+                }
+            }
+            outcome.files_lost += read;
+            continue;
+        }
+        outcome.files_removed += read;
+        outcome.files_added += one.written.len() as u64;
+        outcome.bytes_removed += one
+            .bin
+            .files
+            .iter()
+            .map(|(_, state)| state.bytes)
+            .sum::<u64>();
+        outcome.bytes_added += one.written.iter().map(|file| file.bytes).sum::<u64>();
+        outcome.rows += one.written.iter().map(|file| file.rows).sum::<u64>();
+    }
+    Ok(())
+}
+
+/// Large files in the place of small ones.
+struct Replacement<'a> {
+    rewritten: &'a [Rewritten],
+    /// Those of which a writer has taken files away: what it took stays away.
+    lost: Vec<bool>,
+    target_bytes: u64,
+}
+
+#[async_trait]
+impl Proposal for Replacement<'_> {
+    async fn on(&mut self, table: &DeltaTable) -> Result<Option<(Vec<Action>, DeltaOperation)>> {
         let now: HashMap<FilePath, LogicalFileView> = views(table)
             .await?
             .into_iter()
             .map(|view| (FilePath::of(&view), view))
             .collect();
         let mut actions = Vec::new();
-        for (one, lost) in rewritten.iter().zip(&mut lost) {
+        for (one, lost) in self.rewritten.iter().zip(&mut self.lost) {
             let there = |(path, state): &(FilePath, FileState)| {
                 let view = now.get(path)?;
                 // Rows may have been taken out of a file that stays, by another program.
@@ -138,36 +210,10 @@ async fn table(place: &Place, target_bytes: u64, resources: Resources) -> Result
         }
         let operation = DeltaOperation::Optimize {
             predicate: None,
-            target_size: i64::try_from(target_bytes).unwrap_or(i64::MAX),
+            target_size: i64::try_from(self.target_bytes).unwrap_or(i64::MAX),
         };
         Ok((!actions.is_empty()).then_some((actions, operation)))
-    })
-    .await?;
-    if let Settled::Done(version) = settled {
-        outcome.version = Some(version);
     }
-    for (one, lost) in rewritten.iter().zip(lost) {
-        let read = one.bin.files.len() as u64;
-        if lost {
-            // Somebody else has that version, so these can never be in the table.
-            for file in &one.written {
-                place.root.file(&file.path).remove().await?;
-            }
-            outcome.files_lost += read;
-            continue;
-        }
-        outcome.files_removed += read;
-        outcome.files_added += one.written.len() as u64;
-        outcome.bytes_removed += one
-            .bin
-            .files
-            .iter()
-            .map(|(_, state)| state.bytes)
-            .sum::<u64>();
-        outcome.bytes_added += one.written.iter().map(|file| file.bytes).sum::<u64>();
-        outcome.rows += one.written.iter().map(|file| file.rows).sum::<u64>();
-    }
-    Ok(outcome)
 }
 
 /// Why a table cannot be written by this code, if it cannot: another program made it so.
@@ -326,5 +372,27 @@ impl Rewritten {
                 ..Add::default()
             })
         })
+    }
+}
+
+/// The two halves of it, for what happens between them.
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// Files, and what they are to take the place of.
+    pub(in crate::upkeep) struct Written(Vec<Rewritten>);
+
+    pub(in crate::upkeep) async fn rewritten(place: &Place, table: &DeltaTable) -> Written {
+        let resources = Resources::for_partitions(1);
+        let all = super::rewritten(place, table, TARGET_BYTES, resources).await;
+        Written(all.unwrap())
+    }
+
+    pub(in crate::upkeep) async fn commit(place: &Place, written: &Written) -> Optimized {
+        let mut outcome = Optimized::nothing(place);
+        let committed = super::commit(place, TARGET_BYTES, &written.0, &mut outcome).await;
+        committed.unwrap();
+        outcome
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use deltalake_core::DeltaTable;
 use deltalake_core::kernel::{Action, Add, LogicalFileView};
@@ -10,7 +11,7 @@ use serde::Serialize;
 
 use super::history::{Maker, Version, history};
 use super::log::{FilePath, FileState, TableLog, views};
-use super::{Place, Settled, moment, open, place, settle};
+use super::{Place, Proposal, Settled, moment, open, place, settle};
 use crate::delta;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::Lake;
@@ -80,24 +81,20 @@ pub async fn restore(lake: &Lake, name: &str, goal: Goal) -> Result<Restored> {
         steps: Vec::new(),
     };
     let steps = undone(lake, &place, target, before).await?;
-    let mut same = false;
-    let settled = settle(&place, "restore", async |table| {
-        if table.snapshot()?.version() != before {
-            return Ok(None);
-        }
-        let change = Change::between(table, &old, &wanted).await?;
-        same = change.actions.is_empty();
-        restored.files_added = change.added.len() as u64;
-        restored.files_removed = change.removed.len() as u64;
-        restored.rows_added = change.added.iter().map(|state| state.rows).sum();
-        restored.rows_removed = change.removed.iter().map(|state| state.rows).sum();
-        let operation = DeltaOperation::Restore {
-            version: Some(target),
-            datetime: None,
-        };
-        Ok((!same).then_some((change.actions, operation)))
-    })
-    .await?;
+    let mut return_to = Return {
+        target,
+        before,
+        old: &old,
+        wanted: &wanted,
+        added: Vec::new(),
+        removed: Vec::new(),
+        same: false,
+    };
+    let settled = settle(&place, "restore", &mut return_to).await?;
+    restored.files_added = return_to.added.len() as u64;
+    restored.files_removed = return_to.removed.len() as u64;
+    restored.rows_added = return_to.added.iter().map(|state| state.rows).sum();
+    restored.rows_removed = return_to.removed.iter().map(|state| state.rows).sum();
     match settled {
         Settled::Done(version) => {
             restored.version = Some(version);
@@ -111,7 +108,7 @@ pub async fn restore(lake: &Lake, name: &str, goal: Goal) -> Result<Restored> {
             })?;
             Ok(restored)
         }
-        Settled::Lost if same => Ok(restored),
+        Settled::Lost if return_to.same => Ok(restored),
         Settled::Lost => Err(Error::new(
             ErrorKind::Conflict,
             format!("{}: somebody has changed the table meanwhile", place.name),
@@ -122,59 +119,67 @@ pub async fn restore(lake: &Lake, name: &str, goal: Goal) -> Result<Restored> {
     }
 }
 
-/// What turns one version of a table into another.
-struct Change {
-    actions: Vec<Action>,
+/// The way back to an earlier version.
+struct Return<'a> {
+    target: u64,
+    /// The version from which it leads.
+    before: u64,
+    old: &'a DeltaTable,
+    /// The files of the version that it leads to.
+    wanted: &'a [LogicalFileView],
     added: Vec<FileState>,
     removed: Vec<FileState>,
+    /// Whether it leads nowhere: the table is what it was.
+    same: bool,
 }
 
-impl Change {
-    /// From `now` to `old`, which has the files `wanted`.
-    async fn between(
-        now: &DeltaTable,
-        old: &DeltaTable,
-        wanted: &[LogicalFileView],
-    ) -> Result<Change> {
-        let there = views(now).await?;
-        let by_path = |views: &[LogicalFileView]| -> HashMap<FilePath, FileState> {
-            let of = |view| (FilePath::of(view), FileState::of(view));
-            views.iter().map(of).collect()
-        };
-        let (old_files, new_files) = (by_path(wanted), by_path(&there));
-        let mut change = Change {
-            actions: Vec::new(),
-            added: Vec::new(),
-            removed: Vec::new(),
-        };
-        let (was, is) = (old.snapshot()?.metadata(), now.snapshot()?.metadata());
-        if was != is {
-            change.actions.push(Action::Metadata(was.clone()));
+#[async_trait]
+impl Proposal for Return<'_> {
+    async fn on(&mut self, table: &DeltaTable) -> Result<Option<(Vec<Action>, DeltaOperation)>> {
+        if table.snapshot()?.version() != self.before {
+            return Ok(None);
         }
-        let mut put = |views: &[LogicalFileView], others: &HashMap<FilePath, FileState>, add| {
-            for view in views {
-                let state = FileState::of(view);
-                if others.get(&FilePath::of(view)) == Some(&state) {
-                    continue;
-                }
-                if add {
-                    change.added.push(state);
-                    change.actions.push(Action::Add(added(view)));
-                } else {
-                    change.removed.push(state);
-                    let remove = view.remove_action(true);
-                    change.actions.push(Action::Remove(remove));
-                }
-            }
+        let there = views(table).await?;
+        let mut actions = Vec::new();
+        let (was, is) = (
+            self.old.snapshot()?.metadata(),
+            table.snapshot()?.metadata(),
+        );
+        if was != is {
+            actions.push(Action::Metadata(was.clone()));
+        }
+        let removed = only_in(&there, self.wanted);
+        let added = only_in(self.wanted, &there);
+        let removes = removed.iter().map(|view| view.remove_action(true));
+        actions.extend(removes.map(Action::Remove));
+        actions.extend(added.iter().map(|view| Action::Add(again(view))));
+        self.removed = removed.into_iter().map(FileState::of).collect();
+        self.added = added.into_iter().map(FileState::of).collect();
+        self.same = actions.is_empty();
+        let operation = DeltaOperation::Restore {
+            version: Some(self.target),
+            datetime: None,
         };
-        put(&there, &old_files, false);
-        put(wanted, &new_files, true);
-        Ok(change)
+        Ok((!self.same).then_some((actions, operation)))
     }
 }
 
+/// The files of `some` that are not, or not the same, in `others`.
+fn only_in<'a>(
+    some: &'a [LogicalFileView],
+    others: &[LogicalFileView],
+) -> Vec<&'a LogicalFileView> {
+    let others: HashMap<FilePath, FileState> = others
+        .iter()
+        .map(|view| (FilePath::of(view), FileState::of(view)))
+        .collect();
+    let differs =
+        |view: &&LogicalFileView| others.get(&FilePath::of(view)) != Some(&FileState::of(view));
+    some.iter().filter(differs).collect()
+}
+
 /// The file again, with the statistics it had.
-fn added(view: &LogicalFileView) -> Add {
+fn again(view: &LogicalFileView) -> Add {
     Add {
         path: view.path().into_owned(),
         partition_values: view.partition_values_map(),
