@@ -19,9 +19,12 @@ pub(crate) struct Options {
 const FAULTS: &str = "proof::faults::every_call_may_fail_in_every_way";
 const KILLS: &str = "proof::crashes::kills_on_the_local_disk";
 const KILLS_ON_S3: &str = "proof::crashes::kills_on_s3";
+const OPTIMIZE: &str = "proof::upkeep::every_call_of_optimize_may_fail";
+const VACUUM: &str = "proof::upkeep::every_call_of_vacuum_may_fail";
+const RESTORE: &str = "proof::upkeep::every_call_of_restore_may_fail";
 
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()> {
-    let mut stages = Stages::new("prove", 4);
+    let mut stages = Stages::new("prove", 7);
     let test = |name: &str| {
         let mut command = workspace.cargo(["test", "--workspace", "--lib", "--quiet"]);
         command.args(["--", "--exact", name, "--nocapture"]);
@@ -32,6 +35,13 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()
         "Let every call of a store fail, in six ways",
         test(FAULTS).env("WEIR_FAULTS", faults.to_string()),
     )?;
+    for (what, name) in [
+        ("Let every call of optimize fail", OPTIMIZE),
+        ("Let every call of vacuum fail", VACUUM),
+        ("Let every call of restore fail", RESTORE),
+    ] {
+        stages.command(what, test(name).env("WEIR_FAULTS", faults.to_string()))?;
+    }
     let on_s3 = options.kills / 4;
     stages.command(
         "Kill processes with a lake on the local disk",
@@ -59,7 +69,7 @@ mod tests {
     #[test]
     fn the_tests_are_there() {
         let workspace = Workspace::find().unwrap();
-        for name in [FAULTS, KILLS, KILLS_ON_S3] {
+        for name in [FAULTS, KILLS, KILLS_ON_S3, OPTIMIZE, VACUUM, RESTORE] {
             let (module, test) = name.rsplit_once("::").unwrap();
             let file = format!("host/engine/src/{}.rs", module.replace("::", "/"));
             let text = std::fs::read_to_string(workspace.root().join(file)).unwrap();

@@ -166,9 +166,9 @@ async fn optimize(args: &OptimizeArgs) -> Result<u8, Failure> {
         }
         if table.files_lost > 0 {
             eprintln!(
-                "{}: another writer took away {} files meanwhile, which are left to it",
+                "{}: another writer took away {} meanwhile, which stays so",
                 table.table,
-                thousands(table.files_lost)
+                files(table.files_lost)
             );
         }
     }
@@ -219,8 +219,8 @@ fn vacuumed(outcome: &Vacuumed) -> Result<(), Failure> {
         (&outcome.torn, "of writes that were cut off"),
     ] {
         if !removed.files.is_empty() {
-            let count = thousands(removed.files.len() as u64);
-            print(&format!("{count} files {what}, {}\n", bytes(removed.bytes)))?;
+            let count = files(removed.files.len() as u64);
+            print(&format!("{count} {what}, {}\n", bytes(removed.bytes)))?;
         }
     }
     for table in &outcome.tables {
@@ -270,14 +270,14 @@ fn restored_text(restored: &Restored, lake: &str) -> String {
     };
     let mut text = format!(
         "{table} is what it was in version {}, as version {version}\n\
-         \x20 in again: {} files, {} rows\n\
-         \x20 taken out: {} files, {} rows\n\
+         \x20 in again: {}, {} rows\n\
+         \x20 taken out: {}, {} rows\n\
          \n\
          to undo this: weir lake restore {table} --version {}{lake}\n",
         restored.restored,
-        thousands(restored.files_added),
+        files(restored.files_added),
         rows(restored.rows_added),
-        thousands(restored.files_removed),
+        files(restored.files_removed),
         rows(restored.rows_removed),
         restored.before,
     );
@@ -357,7 +357,10 @@ fn word(verdict: Verdict) -> &'static str {
 fn say(finding: &Finding, of: &str, text: &mut String) {
     text.push_str(&format!(
         "\n{}: {of}{}\n",
-        word(finding.verdict),
+        match finding.verdict {
+            Verdict::Well => "note",
+            other => word(other),
+        },
         finding.text
     ));
     for file in finding.files.iter().take(MOST_FILES) {
@@ -370,6 +373,13 @@ fn say(finding: &Finding, of: &str, text: &mut String) {
             "  and {} more; --output json lists them\n",
             thousands(more as u64)
         ));
+    }
+}
+
+fn files(count: u64) -> String {
+    match count {
+        1 => "1 file".to_owned(),
+        _ => format!("{} files", thousands(count)),
     }
 }
 

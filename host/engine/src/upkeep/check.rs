@@ -344,7 +344,7 @@ fn orphans(
     }
     if !paths.is_empty() {
         let text = format!(
-            "{} files of {bytes} bytes that no version names: a run that was cut off left them, or one at work has written them; `weir lake vacuum` removes them when they are old enough",
+            "no version names {} of the files that are there, {bytes} bytes: a run that was cut off left them, or one at work has written them; `weir lake vacuum` removes them when they are old enough",
             paths.len()
         );
         let finding = Finding::new(Verdict::Look, Kind::Orphans, text);

@@ -256,14 +256,13 @@ impl TableLog {
         if first < now {
             named.extend(files(&delta::open_version(&self.root, first).await?).await?);
         }
-        let mut next = first + 1;
-        for entry in entries.iter().filter(|entry| entry.version > first) {
-            if entry.version != next {
-                let what = format!("the entry of version {next} is not there");
+        let since = entries.iter().filter(|entry| entry.version > first);
+        for (version, entry) in (first + 1..).zip(since) {
+            if entry.version != version {
+                let what = format!("the entry of version {version} is not there");
                 return Err(damaged(&self.root, &what));
             }
             named.extend(entry.added.iter().cloned());
-            next += 1;
         }
         Ok(named)
     }
