@@ -22,9 +22,10 @@ const KILLS_ON_S3: &str = "proof::crashes::kills_on_s3";
 const OPTIMIZE: &str = "proof::upkeep::every_call_of_optimize_may_fail";
 const VACUUM: &str = "proof::upkeep::every_call_of_vacuum_may_fail";
 const RESTORE: &str = "proof::upkeep::every_call_of_restore_may_fail";
+const CHECK: &str = "proof::upkeep::every_call_of_check_may_fail";
 
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()> {
-    let mut stages = Stages::new("prove", 7);
+    let mut stages = Stages::new("prove", 8);
     let test = |name: &str| {
         let mut command = workspace.cargo(["test", "--workspace", "--lib", "--quiet"]);
         command.args(["--", "--exact", name, "--nocapture"]);
@@ -39,6 +40,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()
         ("Let every call of optimize fail", OPTIMIZE),
         ("Let every call of vacuum fail", VACUUM),
         ("Let every call of restore fail", RESTORE),
+        ("Let every call of check fail", CHECK),
     ] {
         stages.command(what, test(name).env("WEIR_FAULTS", faults.to_string()))?;
     }
@@ -69,7 +71,7 @@ mod tests {
     #[test]
     fn the_tests_are_there() {
         let workspace = Workspace::find().unwrap();
-        for name in [FAULTS, KILLS, KILLS_ON_S3, OPTIMIZE, VACUUM, RESTORE] {
+        for name in [FAULTS, KILLS, KILLS_ON_S3, OPTIMIZE, VACUUM, RESTORE, CHECK] {
             let (module, test) = name.rsplit_once("::").unwrap();
             let file = format!("host/engine/src/{}.rs", module.replace("::", "/"));
             let text = std::fs::read_to_string(workspace.root().join(file)).unwrap();

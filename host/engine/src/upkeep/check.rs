@@ -12,18 +12,15 @@ use object_store::path::Path as StorePath;
 use parquet::arrow::ParquetRecordBatchStreamBuilder;
 use serde::Serialize;
 
-use super::APPLICATION;
-use super::decided::{Decided, Known};
+use super::decided::{Applied, Decided};
 use super::log::{Entry, FilePath, FileState, TableLog, files};
 use super::vacuum::{Folder, data_files, folders, is_ours};
+use super::{APPLICATION, AT_ONCE, is_damage};
 use crate::commit::{Decision, TargetCommit};
 use crate::delta::{self, Mode};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::lake::{Lake, Location};
 use crate::parquet_io::ObjectReader;
-
-/// Decisions, or data files, that are read at once.
-const AT_ONCE: usize = 8;
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -156,18 +153,21 @@ pub async fn check(lake: &Lake, names: &[String], deep: bool) -> Result<Checked>
         let root = &folder.place.root;
         roots.insert(root.url().to_string());
         let mut checked = blank(&folder);
-        match table(&folder, &decided, &parts, deep, &mut checked).await {
+        let mut looked = table(&folder, &decided, &parts, deep, &mut checked).await;
+        if looked.as_ref().is_err_and(is_damage) {
+            TableLog::probe(root).await?;
+            checked = blank(&folder);
+            looked = table(&folder, &decided, &parts, deep, &mut checked).await;
+        }
+        match looked {
             Ok(Some(table)) => {
-                opened.insert(root.url().to_string(), table);
+                opened.insert(root.url().to_string(), Some(table));
             }
             Ok(None) => {}
             Err(error) if is_damage(&error) => {
-                let mut text = format!("the table cannot be read: {error}");
-                let mut cause = error.source();
-                while let Some(current) = cause {
-                    text.push_str(&format!(": {current}"));
-                    cause = current.source();
-                }
+                let text = format!(
+                    "the table cannot be read ({error}): restore its folder _delta_log from a backup"
+                );
                 checked
                     .findings
                     .push(Finding::new(Verdict::Damaged, Kind::UnreadableTable, text));
@@ -189,7 +189,7 @@ pub async fn check(lake: &Lake, names: &[String], deep: bool) -> Result<Checked>
     let mut findings = Vec::new();
     for known in &decided.sequences {
         if known.latest.as_ref().is_none_or(about) {
-            decisions::look(known, lake, &opened, &mut findings).await?;
+            decisions::look(known, lake, &mut opened, &mut findings).await?;
         }
     }
     let verdict = tables
@@ -217,32 +217,13 @@ fn blank(folder: &Folder) -> TableChecked {
     }
 }
 
-/// Whether an error says that a table is broken, and not that the store failed.
-fn is_damage(error: &Error) -> bool {
-    let mut cause: Option<&(dyn StdError + 'static)> = error.source();
-    while let Some(current) = cause {
-        if let Some(error) = current.downcast_ref::<object_store::Error>() {
-            return matches!(error, object_store::Error::NotFound { .. });
-        }
-        cause = current.source();
-    }
-    match error.kind() {
-        ErrorKind::Storage | ErrorKind::Input | ErrorKind::Internal => true,
-        ErrorKind::Usage
-        | ErrorKind::Plugin
-        | ErrorKind::Check
-        | ErrorKind::Conflict
-        | ErrorKind::Interrupted => false,
-    }
-}
-
 async fn table(
     folder: &Folder,
     decided: &Decided,
     parts: &[Part],
     deep: bool,
     checked: &mut TableChecked,
-) -> Result<Option<DeltaTable>> {
+) -> Result<Option<Applied>> {
     let place = &folder.place;
     let Some(table) = delta::open(&place.root).await? else {
         if folder.table {
@@ -316,6 +297,7 @@ async fn table(
         .keys()
         .filter_map(|path| path.below(&place.root))
         .collect();
+    let latest = Applied::read(latest, &log, &entries).await?;
     let pending = decided.pending(&place.root, Some(&latest)).await?;
     orphans(&place.root, here.into_iter(), &named, &pending, checked);
     origins(&entries, decided, checked);
@@ -555,22 +537,24 @@ struct Part {
 
 /// What all decisions have for tables.
 async fn parts(decided: &Decided) -> Result<Vec<Part>> {
+    let numbers = decided.sequences.iter().flat_map(|known| {
+        let numbers = known.sequence.numbers.iter();
+        numbers.map(|n| (&known.sequence, *n))
+    });
+    let mut decisions = futures::stream::iter(numbers)
+        .map(|(sequence, n)| sequence.get(n))
+        .buffered(AT_ONCE);
     let mut parts = Vec::new();
-    for Known { sequence, .. } in &decided.sequences {
-        let mut decisions = futures::stream::iter(sequence.numbers.iter().copied())
-            .map(|n| sequence.get(n))
-            .buffered(AT_ONCE);
-        while let Some(decision) = decisions.try_next().await? {
-            for target in &decision.targets {
-                if let TargetCommit::Delta(commit) = target {
-                    parts.push(Part {
-                        n: decision.n,
-                        url: commit.url.clone(),
-                        app_id: commit.app_id.clone(),
-                        mode: commit.mode,
-                        rows: target.rows(),
-                    });
-                }
+    while let Some(decision) = decisions.try_next().await? {
+        for target in &decision.targets {
+            if let TargetCommit::Delta(commit) = target {
+                parts.push(Part {
+                    n: decision.n,
+                    url: commit.url.clone(),
+                    app_id: commit.app_id.clone(),
+                    mode: commit.mode,
+                    rows: target.rows(),
+                });
             }
         }
     }

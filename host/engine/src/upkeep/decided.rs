@@ -1,11 +1,12 @@
 //! The latest decisions of a lake, and which of them are not applied yet.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use deltalake_core::DeltaTable;
+use futures::{StreamExt, TryStreamExt};
 
-use super::APPLICATION;
-use super::log::Entry;
+use super::log::{Entry, TableLog};
+use super::{APPLICATION, AT_ONCE};
 use crate::commit::{Decision, Sequence, TargetCommit};
 use crate::error::{Error, Result};
 use crate::lake::{Lake, Location};
@@ -34,14 +35,17 @@ impl Known {
 
 impl Decided {
     pub(super) async fn of(lake: &Lake) -> Result<Decided> {
-        let mut sequences = Vec::new();
-        for sequence in Sequence::all(lake).await? {
-            let latest = match sequence.numbers.last() {
-                Some(n) => Some(sequence.get(*n).await?),
-                None => None,
-            };
-            sequences.push(Known { sequence, latest });
-        }
+        let sequences = futures::stream::iter(Sequence::all(lake).await?)
+            .map(|sequence| async move {
+                let latest = match sequence.numbers.last() {
+                    Some(n) => Some(sequence.get(*n).await?),
+                    None => None,
+                };
+                Ok::<_, Error>(Known { sequence, latest })
+            })
+            .buffered(AT_ONCE)
+            .try_collect()
+            .await?;
         Ok(Decided { sequences })
     }
 
@@ -61,13 +65,12 @@ impl Decided {
             .find(|application| !self.counts(application))
     }
 
-    /// The names of the files that a next run would still put into the table at `root`, which is
-    /// `table` in its latest version. Those for other tables are among them: names are unique, and
+    /// The names of the files that a next run would still put into the table at `root`. Those for other tables are among them: names are unique, and
     /// one folder may have two URLs.
     pub(super) async fn pending(
         &self,
         root: &Location,
-        table: Option<&DeltaTable>,
+        table: Option<&Applied>,
     ) -> Result<HashSet<String>> {
         let mut names = HashSet::new();
         for decision in self.sequences.iter().filter_map(Known::standing) {
@@ -77,7 +80,7 @@ impl Decided {
                 };
                 if commit.url == root.url().as_str()
                     && let Some(table) = table
-                    && is_applied(table, &commit.app_id, decision.n).await?
+                    && table.has(&commit.app_id, decision.n).await?
                 {
                     continue;
                 }
@@ -104,12 +107,50 @@ impl Decided {
     }
 }
 
-/// Whether a table has decision `n` of an application, or a later one.
-pub(super) async fn is_applied(table: &DeltaTable, application: &str, n: u64) -> Result<bool> {
-    let version = table
-        .snapshot()?
-        .transaction_version(&table.log_store(), application)
-        .await?;
-    let n = i64::try_from(n).map_err(|_| Error::internal("a decision's number is too large"))?;
-    Ok(version.is_some_and(|version| version >= n))
+/// A table, and what has been applied to it.
+pub(super) struct Applied {
+    pub(super) table: DeltaTable,
+    /// What is known without asking the table; the rest it is asked for.
+    known: HashMap<String, i64>,
+}
+
+impl Applied {
+    /// Of a table of which only a few questions are asked.
+    pub(super) fn of(table: DeltaTable) -> Applied {
+        Applied {
+            table,
+            known: HashMap::new(),
+        }
+    }
+
+    /// Of a table whose log was read: to ask the table for each of a thousand sequences would read
+    /// its checkpoint as often.
+    pub(super) async fn read(
+        table: DeltaTable,
+        log: &TableLog,
+        entries: &[Entry],
+    ) -> Result<Applied> {
+        // Where transactions are forgotten, what a run is told is not what the log says.
+        let properties = table.snapshot()?.table_config();
+        let known = match properties.set_transaction_retention_duration {
+            Some(_) => HashMap::new(),
+            None => log.applied(entries).await?,
+        };
+        Ok(Applied { table, known })
+    }
+
+    /// Whether the table has decision `n` of an application, or a later one.
+    pub(super) async fn has(&self, application: &str, n: u64) -> Result<bool> {
+        let n =
+            i64::try_from(n).map_err(|_| Error::internal("a decision's number is too large"))?;
+        if self.known.get(application).is_some_and(|known| *known >= n) {
+            return Ok(true);
+        }
+        let version = self
+            .table
+            .snapshot()?
+            .transaction_version(&self.table.log_store(), application)
+            .await?;
+        Ok(version.is_some_and(|version| version >= n))
+    }
 }

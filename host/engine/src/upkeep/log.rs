@@ -2,21 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use arrow::array::AsArray;
+use arrow::datatypes::{DataType, Int64Type};
 use chrono::{DateTime, Utc};
 use deltalake_core::DeltaTable;
 use deltalake_core::kernel::LogicalFileView;
 use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path as StorePath;
+use parquet::arrow::{ParquetRecordBatchStreamBuilder, ProjectionMask};
 use serde::Deserialize;
 use url::Url;
 
-use super::{COMMAND_KEY, Made};
+use super::{AT_ONCE, COMMAND_KEY, Made};
 use crate::delta;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::Location;
-
-/// Entries that are read at once.
-const AT_ONCE: usize = 16;
+use crate::parquet_io::ObjectReader;
 
 /// The log of a table, as its folder lists it.
 #[derive(Debug)]
@@ -59,7 +60,7 @@ pub(super) enum FilePath {
 }
 
 /// What a log says of a data file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct FileState {
     /// Its size.
     pub(super) bytes: u64,
@@ -101,6 +102,28 @@ impl FilePath {
         match self {
             FilePath::Inside(path) => path.to_string(),
             FilePath::Outside(path) => path.clone(),
+        }
+    }
+}
+
+/// A file of a snapshot as the format tells files apart: with the rows that are taken out of it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct FileKey {
+    /// Where it is.
+    pub(super) path: FilePath,
+    /// Which deletion vector it has.
+    vector: Option<(String, Option<i32>)>,
+}
+
+impl FileKey {
+    /// Of a file of a snapshot.
+    pub(super) fn of(view: &LogicalFileView) -> FileKey {
+        FileKey {
+            path: FilePath::of(view),
+            vector: view.deletion_vector_descriptor().map(|vector| {
+                let id = format!("{}{}", vector.storage_type, vector.path_or_inline_dv);
+                (id, vector.offset)
+            }),
         }
     }
 }
@@ -172,6 +195,20 @@ impl TableLog {
             }
         }
         Ok(log)
+    }
+
+    /// Reads all of the log at `root`.
+    ///
+    /// # Errors
+    /// Only if the store fails: not for what is in the log, or is missing in it.
+    pub(super) async fn probe(root: &Location) -> Result<()> {
+        let log = TableLog::list(root).await?;
+        let entries = log.entries.keys().map(|version| log.entry(*version));
+        let checkpoints = log.checkpoints.iter().map(|v| log.checkpoint(*v));
+        for file in entries.chain(checkpoints) {
+            file.read().await?;
+        }
+        Ok(())
     }
 
     fn entry(&self, version: u64) -> Location {
@@ -267,6 +304,53 @@ impl TableLog {
         Ok(named)
     }
 
+    /// What each application has applied, as far as the entries and the latest checkpoint say it.
+    /// A checkpoint in several files is passed over: what it says is not among them.
+    pub(super) async fn applied(&self, entries: &[Entry]) -> Result<HashMap<String, i64>> {
+        let mut applied: HashMap<String, i64> = HashMap::new();
+        let mut put = |application: String, n: i64| {
+            let latest = applied.entry(application).or_insert(n);
+            *latest = n.max(*latest);
+        };
+        if let Some(checkpoint) = self.checkpoints.last() {
+            let broken = |error: parquet::errors::ParquetError| {
+                let what = format!("the checkpoint of version {checkpoint} cannot be read");
+                damaged(&self.root, &what).with_source(error)
+            };
+            let reader = ObjectReader::new(&self.checkpoint(*checkpoint));
+            let builder = ParquetRecordBatchStreamBuilder::new(reader)
+                .await
+                .map_err(broken)?;
+            let mask =
+                ProjectionMask::columns(builder.parquet_schema(), ["txn.appId", "txn.version"]);
+            let mut batches = builder.with_projection(mask).build().map_err(broken)?;
+            while let Some(batch) = batches.try_next().await.map_err(broken)? {
+                let txn = batch
+                    .column_by_name("txn")
+                    .and_then(|txn| txn.as_struct_opt());
+                let Some(txn) = txn else {
+                    break;
+                };
+                let column = |name: &str| txn.column_by_name(name).cloned();
+                let (Some(ids), Some(versions)) = (column("appId"), column("version")) else {
+                    break;
+                };
+                let ids = arrow::compute::cast(&ids, &DataType::Utf8)?;
+                let versions = arrow::compute::cast(&versions, &DataType::Int64)?;
+                let ids = ids.as_string::<i32>().iter();
+                for (id, n) in ids.zip(versions.as_primitive::<Int64Type>()) {
+                    if let (Some(id), Some(n)) = (id, n) {
+                        put(id.to_owned(), n);
+                    }
+                }
+            }
+        }
+        for (application, n) in entries.iter().flat_map(|entry| &entry.transactions) {
+            put(application.clone(), *n);
+        }
+        Ok(applied)
+    }
+
     /// What may be cleaned away without anybody missing it who asks for a version that was the
     /// latest at `since` or later: entries and checkpoints before the last checkpoint that is no
     /// younger. The checkpoint's version, and the files, oldest first.
@@ -314,8 +398,13 @@ pub(super) async fn read(root: &Location, version: u64) -> Result<Option<Entry>>
     };
     for line in serde_json::Deserializer::from_slice(&bytes).into_iter::<Line>() {
         let line = line.map_err(|error| {
-            let what = format!("the entry of version {version} cannot be read");
-            damaged(root, &what).with_source(error)
+            // Without what the parser says: it may quote statistics, which are values of rows.
+            let what = format!(
+                "the entry of version {version} cannot be read at line {}, column {}",
+                error.line(),
+                error.column()
+            );
+            damaged(root, &what)
         })?;
         entry.take(line);
     }

@@ -23,6 +23,7 @@ mod tests;
 pub mod vacuum;
 
 use std::collections::BTreeSet;
+use std::error::Error as StdError;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -42,6 +43,8 @@ use crate::query;
 
 /// How often a commit looks again after an error before it gives up.
 const ATTEMPTS: u32 = 12;
+/// Objects of a store that are read, or removed, at once.
+const AT_ONCE: usize = 16;
 /// Where a commit says which command made it, in Delta's `commitInfo`.
 const COMMAND_KEY: &str = "weir";
 
@@ -211,6 +214,32 @@ async fn settle(place: &Place, command: &str, proposal: &mut dyn Proposal) -> Re
         Some(cause) => error.with_source(cause),
         None => error,
     })
+}
+
+/// Whether an error may say that a table is broken. What the kernel of delta-rs reports of a store
+/// that failed cannot be told from that: [`log::TableLog::probe`] can, and a second attempt.
+fn is_damage(error: &Error) -> bool {
+    match error.kind() {
+        ErrorKind::Storage | ErrorKind::Input | ErrorKind::Internal => {}
+        ErrorKind::Usage
+        | ErrorKind::Plugin
+        | ErrorKind::Check
+        | ErrorKind::Conflict
+        | ErrorKind::Interrupted => return false,
+    }
+    let mut cause: Option<&(dyn StdError + 'static)> = error.source();
+    while let Some(current) = cause {
+        if let Some(error) = current.downcast_ref::<object_store::Error>() {
+            return matches!(error, object_store::Error::NotFound { .. });
+        }
+        cause = current.source();
+    }
+    true
+}
+
+/// Why a table is left alone whose log cannot be read.
+fn unreadable(error: &Error) -> String {
+    format!("it cannot be read ({error}): see `weir lake check`")
 }
 
 /// A moment as Weir writes it everywhere.

@@ -17,8 +17,8 @@ use deltalake_core::protocol::DeltaOperation;
 use futures::TryStreamExt;
 use serde::Serialize;
 
-use super::log::{FilePath, FileState, views};
-use super::{Place, Proposal, Settled, open, places, settle};
+use super::log::{FileKey, FilePath, FileState, TableLog, views};
+use super::{Place, Proposal, Settled, is_damage, open, places, settle, unreadable};
 use crate::data_file::DataFileWriter;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::Lake;
@@ -70,7 +70,7 @@ impl Optimized {
 /// Files of one partition that are to be one file.
 struct Bin {
     partition: HashMap<String, Option<String>>,
-    files: Vec<(FilePath, FileState)>,
+    files: Vec<(FileKey, FileState)>,
 }
 
 /// A bin, and the files that hold its rows.
@@ -97,7 +97,18 @@ pub async fn optimize(
 ) -> Result<Vec<Optimized>> {
     let mut all = Vec::new();
     for place in places(lake, names).await? {
-        let optimized = table(&place, target_bytes, resources).await?;
+        let mut optimized = table(&place, target_bytes, resources).await;
+        if optimized.as_ref().is_err_and(is_damage) {
+            TableLog::probe(&place.root).await?;
+            optimized = table(&place, target_bytes, resources).await;
+        }
+        let optimized = match optimized {
+            Err(error) if is_damage(&error) => Optimized {
+                left_alone: Some(unreadable(&error)),
+                ..Optimized::nothing(&place)
+            },
+            optimized => optimized?,
+        };
         done(&optimized);
         all.push(optimized);
     }
@@ -186,19 +197,15 @@ struct Replacement<'a> {
 #[async_trait]
 impl Proposal for Replacement<'_> {
     async fn on(&mut self, table: &DeltaTable) -> Result<Option<(Vec<Action>, DeltaOperation)>> {
-        let now: HashMap<FilePath, LogicalFileView> = views(table)
+        let now: HashMap<FileKey, LogicalFileView> = views(table)
             .await?
             .into_iter()
-            .map(|view| (FilePath::of(&view), view))
+            .map(|view| (FileKey::of(&view), view))
             .collect();
         let mut actions = Vec::new();
         for (one, lost) in self.rewritten.iter().zip(&mut self.lost) {
-            let there = |(path, state): &(FilePath, FileState)| {
-                let view = now.get(path)?;
-                // Rows may have been taken out of a file that stays, by another program.
-                (FileState::of(view) == *state).then_some(view)
-            };
-            let old: Option<Vec<&LogicalFileView>> = one.bin.files.iter().map(there).collect();
+            let files = one.bin.files.iter();
+            let old: Option<Vec<&LogicalFileView>> = files.map(|(key, _)| now.get(key)).collect();
             match old {
                 Some(old) if !*lost => {
                     let removes = old.iter().map(|view| view.remove_action(false));
@@ -255,7 +262,7 @@ fn bins(views: &[LogicalFileView], target_bytes: u64) -> Vec<Bin> {
                 bytes = 0;
             }
             bytes += state.bytes;
-            bin.push((FilePath::of(view), state));
+            bin.push((FileKey::of(view), state));
         }
         bins.push((partition, bin));
     }
@@ -287,7 +294,11 @@ async fn rewrite(
         .cloned()
         .collect();
     let schema: SchemaRef = Arc::new(Schema::new(fields));
-    let paths: Vec<String> = bin.files.iter().map(|(path, _)| path.display()).collect();
+    let paths: Vec<String> = bin
+        .files
+        .iter()
+        .map(|(key, _)| key.path.display())
+        .collect();
     let provider = table.table_provider().with_file_paths(paths).await?;
     // One task, so that rows stay in the order of their files.
     let resources = Resources {
@@ -351,7 +362,7 @@ fn folder(bin: &Bin) -> String {
         text.chars()
             .all(|c| c.is_ascii_alphanumeric() || "-_.=/".contains(c))
     };
-    let first = bin.files.first().map(|(path, _)| path.display());
+    let first = bin.files.first().map(|(key, _)| key.path.display());
     match first.as_deref().and_then(|path| path.rsplit_once('/')) {
         Some((folder, _)) if plain(folder) => folder.to_owned(),
         _ => String::new(),

@@ -1,6 +1,6 @@
 //! A table becomes what it was in an earlier version, by a new commit.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashSet};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -10,7 +10,7 @@ use deltalake_core::protocol::DeltaOperation;
 use serde::Serialize;
 
 use super::history::{Maker, Version, history};
-use super::log::{FilePath, FileState, TableLog, views};
+use super::log::{FileKey, FilePath, FileState, TableLog, views};
 use super::{Place, Proposal, Settled, moment, open, place, settle};
 use crate::delta;
 use crate::error::{Error, ErrorKind, Result};
@@ -164,18 +164,15 @@ impl Proposal for Return<'_> {
     }
 }
 
-/// The files of `some` that are not, or not the same, in `others`.
+/// The files of `some` that are not, or not with the same rows, in `others`.
 fn only_in<'a>(
     some: &'a [LogicalFileView],
     others: &[LogicalFileView],
 ) -> Vec<&'a LogicalFileView> {
-    let others: HashMap<FilePath, FileState> = others
-        .iter()
-        .map(|view| (FilePath::of(view), FileState::of(view)))
-        .collect();
-    let differs =
-        |view: &&LogicalFileView| others.get(&FilePath::of(view)) != Some(&FileState::of(view));
-    some.iter().filter(differs).collect()
+    let others: HashSet<FileKey> = others.iter().map(FileKey::of).collect();
+    some.iter()
+        .filter(|view| !others.contains(&FileKey::of(view)))
+        .collect()
 }
 
 /// The file again, with the statistics it had.

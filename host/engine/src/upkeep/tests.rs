@@ -1074,6 +1074,12 @@ async fn check_of_a_broken_log() {
     let checked = scene.check().await;
     assert_eq!(checked.verdict, Verdict::Damaged, "{checked:#?}");
     assert_eq!(checked.tables[0].findings[0].kind, Kind::UnreadableTable);
+    // The others are looked after all the same.
+    let left_alone = scene.optimize().await.left_alone;
+    assert!(left_alone.unwrap().contains("weir lake check"));
+    let vacuumed = scene.vacuum_in(8 * DAY, RETENTION).await;
+    assert!(vacuumed.tables[0].left_alone[0].contains("weir lake check"));
+    assert_eq!(scene.there().len(), 3);
     std::fs::write(&entry, text).unwrap();
     scene.expect_well().await;
 }

@@ -19,9 +19,9 @@ use serde::Serialize;
 use uuid::Uuid;
 use weir_pipeline::TableName;
 
-use super::decided::Decided;
+use super::decided::{Applied, Decided};
 use super::log::{Entry, TableLog};
-use super::{Place, display, moment, places};
+use super::{AT_ONCE, Place, display, is_damage, moment, places, unreadable};
 use crate::delta;
 use crate::error::{Error, Result};
 use crate::lake::{Lake, Location};
@@ -31,8 +31,6 @@ use crate::record::RunRecord;
 pub const RETENTION: Duration = Duration::from_secs(7 * 86_400);
 /// A shorter retention than this would reach what runs at work have written.
 pub const LEAST_RETENTION: Duration = Duration::from_secs(3_600);
-/// Objects that are removed at once.
-const AT_ONCE: usize = 16;
 
 /// What vacuum is told.
 #[derive(Debug, Clone)]
@@ -91,6 +89,18 @@ pub struct Removed {
     pub bytes: u64,
 }
 
+impl TableVacuumed {
+    fn nothing(place: &Place) -> TableVacuumed {
+        TableVacuumed {
+            table: place.name.clone(),
+            data: Removed::default(),
+            log: Removed::default(),
+            kept_for_decisions: 0,
+            left_alone: Vec::new(),
+        }
+    }
+}
+
 /// A folder in a zone: a table, or what was to become one.
 pub(super) struct Folder {
     pub(super) place: Place,
@@ -127,9 +137,19 @@ pub async fn vacuum(lake: &Lake, options: &VacuumOptions) -> Result<Vacuumed> {
     // one that is made from now on names files that are younger.
     let decisions = Decided::of(lake).await?;
     for folder in folders(lake, &options.tables).await? {
-        outcome
-            .tables
-            .push(table(&decisions, &folder, cutoff, options).await?);
+        let mut vacuumed = table(&decisions, &folder, cutoff, options).await;
+        if vacuumed.as_ref().is_err_and(is_damage) {
+            TableLog::probe(&folder.place.root).await?;
+            vacuumed = table(&decisions, &folder, cutoff, options).await;
+        }
+        let vacuumed = match vacuumed {
+            Err(error) if is_damage(&error) => TableVacuumed {
+                left_alone: vec![unreadable(&error)],
+                ..TableVacuumed::nothing(&folder.place)
+            },
+            vacuumed => vacuumed?,
+        };
+        outcome.tables.push(vacuumed);
         torn(&folder.place.root, cutoff, options, &mut outcome.torn)?;
     }
     if options.tables.is_empty() {
@@ -188,18 +208,15 @@ async fn table(
     options: &VacuumOptions,
 ) -> Result<TableVacuumed> {
     let place = &folder.place;
-    let mut outcome = TableVacuumed {
-        table: place.name.clone(),
-        data: Removed::default(),
-        log: Removed::default(),
-        kept_for_decisions: 0,
-        left_alone: Vec::new(),
-    };
+    let mut outcome = TableVacuumed::nothing(place);
     let mut old = data_files(&place.root).await?;
     old.retain(|object| object.last_modified < cutoff);
     let log = TableLog::list(&place.root).await?;
     let entries = log.entries().await?;
-    let table = delta::open(&place.root).await?;
+    let table = match delta::open(&place.root).await? {
+        Some(table) => Some(Applied::read(table, &log, &entries).await?),
+        None => None,
+    };
     let mut kept = HashSet::new();
     match &table {
         Some(table) => {
@@ -211,7 +228,11 @@ async fn table(
                 ));
                 return Ok(outcome);
             }
-            for path in log.named_since(cutoff, &entries, table).await?.into_keys() {
+            for path in log
+                .named_since(cutoff, &entries, &table.table)
+                .await?
+                .into_keys()
+            {
                 match path.below(&place.root) {
                     Some(path) => {
                         kept.insert(path);
@@ -239,7 +260,7 @@ async fn table(
     outcome.kept_for_decisions = (all - old.len()) as u64;
     outcome.data = remove(&place.root, old, options.dry_run).await?;
     if let Some(table) = &table {
-        clean(place, &log, &entries, table, options, &mut outcome).await?;
+        clean(place, &log, &entries, &table.table, options, &mut outcome).await?;
     }
     Ok(outcome)
 }

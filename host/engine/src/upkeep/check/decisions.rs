@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use deltalake_core::DeltaTable;
-
-use super::super::decided::{Known, is_applied};
-use super::{Finding, Kind, Verdict, is_damage};
+use super::super::decided::{Applied, Known};
+use super::super::is_damage;
+use super::super::log::TableLog;
+use super::{Finding, Kind, Verdict};
 use crate::commit::{Decision, TargetCommit};
 use crate::delta::{self, Mode};
 use crate::error::{Error, Result};
@@ -22,7 +22,7 @@ fn name(known: &Known) -> String {
 pub(super) async fn look(
     known: &Known,
     lake: &Lake,
-    opened: &HashMap<String, DeltaTable>,
+    opened: &mut HashMap<String, Option<Applied>>,
     findings: &mut Vec<Finding>,
 ) -> Result<()> {
     let name = name(known);
@@ -85,7 +85,7 @@ pub(super) async fn look(
 /// What is to be said of one target of the latest decision of a sequence.
 async fn pending(
     lake: &Lake,
-    opened: &HashMap<String, DeltaTable>,
+    opened: &mut HashMap<String, Option<Applied>>,
     decision: &Decision,
     target: &TargetCommit,
     name: &str,
@@ -99,25 +99,32 @@ async fn pending(
     );
     let (mode, applied) = match target {
         TargetCommit::Delta(commit) => {
-            let applied = match opened.get(&commit.url) {
-                Some(table) => is_applied(table, &commit.app_id, decision.n).await?,
-                None => {
-                    let root = Location::at_url(stores, &commit.url)?;
-                    match delta::open(&root).await {
-                        Ok(Some(table)) => is_applied(&table, &commit.app_id, decision.n).await?,
-                        Ok(None) => false,
-                        // Of a table of this lake it was said already.
-                        Err(error) if is_damage(&error) => {
-                            let text = format!(
-                                "{name}: {} cannot be read, so it is not known whether decision {} is applied",
-                                target.name(),
-                                decision.n
-                            );
-                            return Ok(Some(Finding::new(Verdict::Look, Kind::NotSeen, text)));
-                        }
-                        Err(error) => return Err(error),
-                    }
+            if !opened.contains_key(&commit.url) {
+                let root = Location::at_url(stores, &commit.url)?;
+                let mut table = delta::open(&root).await;
+                if table.as_ref().is_err_and(is_damage) {
+                    TableLog::probe(&root).await?;
+                    table = delta::open(&root).await;
                 }
+                match table {
+                    Ok(table) => {
+                        opened.insert(commit.url.clone(), table.map(Applied::of));
+                    }
+                    // Of a table of this lake it was said already.
+                    Err(error) if is_damage(&error) => {
+                        let text = format!(
+                            "{name}: {} cannot be read, so it is not known whether decision {} is applied",
+                            target.name(),
+                            decision.n
+                        );
+                        return Ok(Some(Finding::new(Verdict::Look, Kind::NotSeen, text)));
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            let applied = match opened.get(&commit.url) {
+                Some(Some(table)) => table.has(&commit.app_id, decision.n).await?,
+                Some(None) | None => false,
             };
             (commit.mode, applied)
         }
