@@ -14,6 +14,7 @@
 //! - [`reviewed`]: faults that a review found, which must not come back.
 //! - [`history`]: run records as tables.
 //! - [`stores`]: lakes and input in an object store.
+//! - [`upkeep`]: `weir lake`, and the format of a lake.
 //! - [`supply`]: where components come from, and whether they may run.
 //! - [`cli`], [`surroundings`]: the commands, and where they are typed.
 //! - [`canary`]: no value of a row is anywhere but in tables.
@@ -48,4 +49,5 @@ mod stores;
 mod supply;
 mod surroundings;
 mod terms;
+mod upkeep;
 mod visits;

@@ -1,8 +1,10 @@
 //! What may stand on the command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use chrono::{DateTime, Utc};
+use clap::{ArgGroup, Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 /// A data-pipeline host with sandboxed plugins.
 #[derive(Debug, Parser)]
@@ -68,6 +70,9 @@ pub(crate) enum Command {
     Show(ShowArgs),
     /// Print what plugins said in a run whose words are kept (text = "guest-log"); it may hold data
     Logs(LogsArgs),
+    /// Look after the tables of a lake
+    #[command(subcommand)]
+    Lake(LakeCommand),
     /// Work with plugins
     #[command(subcommand)]
     Plugin(PluginCommand),
@@ -85,6 +90,20 @@ pub(crate) enum QuarantineCommand {
     Held(HeldArgs),
     /// Say of rejected rows that they need not be replayed
     Ack(AckArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LakeCommand {
+    /// List the versions of a table, newest first, and which run made each
+    History(HistoryArgs),
+    /// Write the small files of tables together
+    Optimize(OptimizeArgs),
+    /// Remove files that no table needs any more, and what crashed runs left
+    Vacuum(VacuumArgs),
+    /// Make a table what it was in an earlier version
+    Restore(RestoreArgs),
+    /// Say whether everything is there that should be: files, rows, decisions
+    Check(CheckArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -395,6 +414,124 @@ pub(crate) struct LakeArgs {
     /// The lake
     #[arg(long, env = "WEIR_LAKE", default_value = "./lake", value_name = "URL")]
     pub(crate) lake: String,
+}
+
+/// Which lake, and which zones.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ZonesArgs {
+    /// The lake, with the zones that lie in it; if not given, WEIR_LAKE, else ./lake
+    #[arg(long, value_name = "URL")]
+    pub(crate) lake: Option<String>,
+    /// The lake of this pipeline file, with the file's zones, wherever they lie
+    #[arg(long, value_name = "FILE", conflicts_with = "lake")]
+    pub(crate) pipeline: Option<PathBuf>,
+    /// A parameter of the pipeline file; may be given several times
+    #[arg(long = "param", short = 'p', value_name = "NAME=VALUE", value_parser = name_value, requires = "pipeline")]
+    pub(crate) params: Vec<(String, String)>,
+    /// A profile of the pipeline file
+    #[arg(long, value_name = "NAME", requires = "pipeline")]
+    pub(crate) profile: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct HistoryArgs {
+    /// The table, as zone.table
+    #[arg(value_name = "TABLE")]
+    pub(crate) table: String,
+    #[command(flatten)]
+    pub(crate) zones: ZonesArgs,
+    /// At most this many
+    #[arg(long, default_value_t = 20)]
+    pub(crate) last: usize,
+    /// How the list looks
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct OptimizeArgs {
+    /// Tables, as zone.table; all if none is named
+    #[arg(value_name = "TABLE")]
+    pub(crate) tables: Vec<String>,
+    #[command(flatten)]
+    pub(crate) zones: ZonesArgs,
+    /// How large files become; those below half of it are written together
+    #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = size)]
+    pub(crate) target_size: u64,
+    /// How the result looks
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct VacuumArgs {
+    /// Tables, as zone.table; all if none is named, and what crashed runs left beside them
+    #[arg(value_name = "TABLE")]
+    pub(crate) tables: Vec<String>,
+    #[command(flatten)]
+    pub(crate) zones: ZonesArgs,
+    /// How long old versions can be read, and files that are in none are kept; longer than any run
+    #[arg(long, value_name = "TIME", default_value = "7d", value_parser = duration)]
+    pub(crate) retention: Duration,
+    /// Remove nothing, say what would be removed
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Accept a retention below 1h, and tables into which runs of other lakes write
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// How the result looks
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(group = ArgGroup::new("goal").required(true))]
+pub(crate) struct RestoreArgs {
+    /// The table, as zone.table
+    #[arg(value_name = "TABLE")]
+    pub(crate) table: String,
+    #[command(flatten)]
+    pub(crate) zones: ZonesArgs,
+    /// The version that it is to be again
+    #[arg(long, value_name = "N", group = "goal")]
+    pub(crate) version: Option<u64>,
+    /// The moment at which it was what it is to be again, such as 2026-01-05T10:00:00Z
+    #[arg(long, value_name = "RFC3339", group = "goal", value_parser = moment)]
+    pub(crate) time: Option<DateTime<Utc>>,
+    /// How the result looks
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct CheckArgs {
+    /// Tables, as zone.table; all if none is named
+    #[arg(value_name = "TABLE")]
+    pub(crate) tables: Vec<String>,
+    #[command(flatten)]
+    pub(crate) zones: ZonesArgs,
+    /// Read every data file whole, and compare its rows with what the log says
+    #[arg(long)]
+    pub(crate) deep: bool,
+    /// How the result looks
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    weir_pipeline::size(text)
+        .filter(|bytes| *bytes > 0)
+        .ok_or_else(|| "write it like 64MiB or 1GiB".to_owned())
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    weir_pipeline::duration(text).ok_or_else(|| "write it like 7d, 36h or 1h30m".to_owned())
+}
+
+fn moment(text: &str) -> Result<DateTime<Utc>, String> {
+    DateTime::parse_from_rfc3339(text)
+        .map(|moment| moment.with_timezone(&Utc))
+        .map_err(|_| "write it like 2026-01-05T10:00:00Z".to_owned())
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -59,6 +59,7 @@ async fn dispatch(command: Command) -> Result<u8, Failure> {
         Command::Runs(args) => commands::runs::list(&args).await,
         Command::Show(args) => commands::runs::show(&args).await,
         Command::Logs(args) => commands::runs::logs(&args).await,
+        Command::Lake(command) => commands::lake::run(&command).await,
         Command::Plugin(command) => commands::plugin::run(&command).await,
     }
 }

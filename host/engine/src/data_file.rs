@@ -33,6 +33,7 @@ pub struct DataFileWriter {
     root: Location,
     folder: String,
     schema: SchemaRef,
+    file_bytes: usize,
     open: Option<OpenFile>,
     done: Vec<WrittenFile>,
 }
@@ -50,8 +51,18 @@ impl DataFileWriter {
             root: root.clone(),
             folder: folder.to_owned(),
             schema: Arc::clone(schema),
+            file_bytes: FILE_BYTES,
             open: None,
             done: Vec::new(),
+        }
+    }
+
+    /// The same, but a file is closed when it is about `bytes` large.
+    #[must_use]
+    pub fn with_file_bytes(self, bytes: usize) -> DataFileWriter {
+        DataFileWriter {
+            file_bytes: bytes,
+            ..self
         }
     }
 
@@ -77,7 +88,7 @@ impl DataFileWriter {
                 .await
                 .map_err(|error| parquet_error(&open.path, error))?;
         }
-        if open.writer.bytes_written() > FILE_BYTES {
+        if open.writer.bytes_written() > self.file_bytes {
             self.close().await?;
         }
         Ok(())

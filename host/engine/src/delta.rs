@@ -150,6 +150,11 @@ pub(crate) async fn open(root: &Location) -> Result<Option<DeltaTable>> {
     }
 }
 
+/// The table at `root` as it was in `version`.
+pub(crate) async fn open_version(root: &Location, version: u64) -> Result<DeltaTable> {
+    Ok(builder(root)?.with_version(version).load().await?)
+}
+
 /// The table's schema; `None` where there is no table.
 pub async fn schema(root: &Location) -> Result<Option<SchemaRef>> {
     match open(root).await? {
@@ -315,7 +320,7 @@ impl DeltaCommit {
                     verified = true;
                 }
                 Ok(Some(version)) => {
-                    self.checkpoint(&root, version).await;
+                    checkpoint(&self.table, &root, version).await;
                     return Ok(Applied::Now(version));
                 }
                 // What the rows or the query are to blame for does not pass.
@@ -617,22 +622,23 @@ impl DeltaCommit {
             predicate,
         }
     }
+}
 
-    /// A checkpoint only spares readers work: that it fails is no failure of the commit.
-    async fn checkpoint(&self, root: &Location, version: u64) {
-        if version == 0 || !version.is_multiple_of(CHECKPOINT_EVERY) {
-            return;
+/// Writes a checkpoint where `version` is one that has one. It only spares readers work: that it
+/// fails is no failure of the commit.
+pub(crate) async fn checkpoint(table: &str, root: &Location, version: u64) {
+    if version == 0 || !version.is_multiple_of(CHECKPOINT_EVERY) {
+        return;
+    }
+    let outcome = async {
+        match open(root).await? {
+            Some(table) => checkpoints::create_checkpoint(&table, None)
+                .await
+                .map_err(Error::from),
+            None => Ok(()),
         }
-        let outcome = async {
-            match open(root).await? {
-                Some(table) => checkpoints::create_checkpoint(&table, None)
-                    .await
-                    .map_err(Error::from),
-                None => Ok(()),
-            }
-        };
-        if let Err(error) = outcome.await {
-            tracing::warn!(table = %self.table, error = %error, "no checkpoint was written");
-        }
+    };
+    if let Err(error) = outcome.await {
+        tracing::warn!(table, error = %error, "no checkpoint was written");
     }
 }

@@ -9,8 +9,8 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use futures::TryStreamExt;
 use object_store::path::Path as StorePath;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use url::Url;
 use weir_pipeline::{Pipeline, TableName};
 
@@ -320,6 +320,20 @@ fn without_percent(root: Location) -> Result<Location> {
     Ok(root)
 }
 
+/// What `_weir/format.json` says.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Format {
+    format: u32,
+}
+
+/// `what` has a format that only a newer weir knows.
+pub(crate) fn newer(what: &str, format: u32) -> Error {
+    Error::usage(format!(
+        "{what} by a newer weir (format {format}, this one knows {FORMAT})"
+    ))
+    .with_hint("use the newer weir")
+}
+
 /// A pipeline's lake: the root, and where each zone lies.
 #[derive(Debug, Clone)]
 pub struct Lake {
@@ -352,6 +366,9 @@ impl Lake {
     }
 
     /// The lake at `url` with whatever zones lie in it.
+    ///
+    /// # Errors
+    /// Usage, if a newer weir wrote it.
     pub async fn at(url: &str, stores: &Stores) -> Result<Lake> {
         let root = without_percent(Location::parse(url, stores)?)?;
         let listing = root.store().list_with_delimiter(Some(root.path())).await?;
@@ -362,7 +379,49 @@ impl Lake {
             .filter(|name| !name.starts_with('_'))
             .map(|name| (name.to_owned(), root.child(&[name])))
             .collect();
-        Ok(Lake { root, zones })
+        let lake = Lake { root, zones };
+        lake.check_format().await?;
+        Ok(lake)
+    }
+
+    fn format(&self) -> Location {
+        self.weir().child(&["format.json"])
+    }
+
+    /// Refuses a lake that a newer weir wrote. One that does not say its format has the first.
+    ///
+    /// # Errors
+    /// Usage, if it is newer.
+    pub async fn check_format(&self) -> Result<()> {
+        self.written_format().await.map(|_| ())
+    }
+
+    /// Says which format the lake has, if nobody has said it yet.
+    ///
+    /// # Errors
+    /// Usage, if it is newer than this weir's.
+    pub async fn claim_format(&self) -> Result<()> {
+        if self.written_format().await?.is_none()
+            && !self
+                .format()
+                .create_json(&Format { format: FORMAT })
+                .await?
+        {
+            // Somebody else's first run was faster, perhaps a newer weir's.
+            self.check_format().await?;
+        }
+        Ok(())
+    }
+
+    async fn written_format(&self) -> Result<Option<Format>> {
+        let written: Option<Format> = self.format().read_json().await?;
+        match written {
+            Some(Format { format }) if format > FORMAT => Err(newer(
+                &format!("the lake '{}' was written", self.root.display()),
+                format,
+            )),
+            written => Ok(written),
+        }
     }
 
     /// Its root.

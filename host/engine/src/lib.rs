@@ -18,6 +18,7 @@
 //! | [`delta`], [`sqlite`], [`commit`] | targets, and the decisions that change them once |
 //! | [`quarantine`], [`trace`] | rejected rows, and what became of them; where a row comes from |
 //! | [`run`], [`record`] | running a plan, and what is kept of a run |
+//! | [`upkeep`] | the commands of `weir lake`: history, optimize, vacuum, restore, check |
 //! | [`session`], [`query`] | DataFusion sessions, and queries for people |
 //!
 //! ```no_run
@@ -76,5 +77,6 @@ pub mod store;
 pub mod terms;
 pub mod trace;
 pub mod types;
+pub mod upkeep;
 
 pub use error::{Error, ErrorKind, Result};

@@ -32,6 +32,18 @@ impl ObjectReader {
         }
     }
 
+    /// The object at `path` of `store`.
+    pub(crate) fn of_object(
+        store: &Arc<dyn ObjectStore>,
+        path: object_store::path::Path,
+    ) -> ObjectReader {
+        ObjectReader {
+            store: Arc::clone(store),
+            path,
+            etag: None,
+        }
+    }
+
     /// The same, refused once its content is another.
     pub(crate) fn of_content(location: &Location, etag: Option<String>) -> ObjectReader {
         ObjectReader {

@@ -11,6 +11,7 @@ mod faults;
 mod faulty;
 mod races;
 mod scene;
+mod upkeep;
 
 /// A number from the environment, for runs that are longer than those of `cargo xtask test`.
 fn from_env(name: &str, default: usize) -> usize {

@@ -45,6 +45,9 @@ pub const REPLAYED: &str = "replayed";
 /// The state of a row of which somebody said that it need not be replayed.
 pub const ACKNOWLEDGED: &str = "acknowledged";
 
+/// How the application identifiers of acknowledgements begin. No pipeline has such a name.
+pub(crate) const ACKNOWLEDGEMENT: &str = "weir/!acknowledged/";
+
 /// The quarantine table beside a table.
 pub fn beside(table: &TableName) -> TableName {
     TableName {
@@ -258,7 +261,7 @@ pub async fn acknowledge(
             return Ok(0);
         }
         let files = found.marked(&context, ACKNOWLEDGED, note).await?;
-        let app_id = format!("weir/acknowledged/{}", Uuid::new_v4());
+        let app_id = format!("{ACKNOWLEDGEMENT}{}", Uuid::new_v4());
         let commit = found.commit(&name, app_id, files)?;
         match commit.apply(applier, 0, false).await? {
             Applied::Now(_) | Applied::Before => return Ok(found.rows),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::commit::Counts;
 use crate::error::{Error, Result};
-use crate::lake::{FORMAT, Location};
+use crate::lake::{FORMAT, Location, newer};
 use crate::terms::TermsRecord;
 
 /// One execution of a pipeline.
@@ -398,8 +398,7 @@ impl RunRecord {
 
     fn known(self) -> Result<RunRecord> {
         if self.format > FORMAT {
-            return Err(Error::usage("the record was written by a newer weir")
-                .with_hint("use the newer weir"));
+            return Err(newer("the record was written", self.format));
         }
         Ok(self)
     }

@@ -127,8 +127,8 @@ impl SqliteCommit {
         Location::at_url(stores, &self.staging)
     }
 
-    /// Whether the ledger has decision `n` or a later one.
-    fn is_loaded(&self, n: u64) -> Result<bool> {
+    /// Whether the ledger has decision `n` or a later one; false where there is no database.
+    pub(crate) fn is_loaded(&self, n: u64) -> Result<bool> {
         if !self.path.exists() {
             return Ok(false);
         }

@@ -81,6 +81,7 @@ mod whole;
 pub use fault::{Fault, Faults};
 pub use file::{LoadOptions, PipelineFile, ReadText};
 pub use json_schema::json_schema;
+pub use literals::{duration, size};
 pub use model::*;
 pub use oci::{OciReference, WrongReference, is_sha256};
 pub use params::{ParamSpec, ParamType};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// `10m`, `1h30m`, `500ms`: whole numbers with a unit, largest first or not. Zero is none.
-pub(crate) fn duration(text: &str) -> Option<Duration> {
+pub fn duration(text: &str) -> Option<Duration> {
     let mut total = Duration::ZERO;
     let mut rest = text;
     while !rest.is_empty() {
@@ -27,7 +27,7 @@ pub(crate) fn duration(text: &str) -> Option<Duration> {
 }
 
 /// `64MiB`: a whole number of KiB, MiB or GiB, in bytes.
-pub(crate) fn size(text: &str) -> Option<u64> {
+pub fn size(text: &str) -> Option<u64> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at_checked(digits)?;
     let factor: u64 = match unit {

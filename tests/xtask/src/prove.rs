@@ -35,9 +35,13 @@ const FAULTS: [(&str, &str, &str); 3] = [
 ];
 const KILLS: &str = "proof::crashes::kills_on_the_local_disk";
 const KILLS_ON_S3: &str = "proof::crashes::kills_on_s3";
+const OPTIMIZE: &str = "proof::upkeep::every_call_of_optimize_may_fail";
+const VACUUM: &str = "proof::upkeep::every_call_of_vacuum_may_fail";
+const RESTORE: &str = "proof::upkeep::every_call_of_restore_may_fail";
+const CHECK: &str = "proof::upkeep::every_call_of_check_may_fail";
 
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()> {
-    let mut stages = Stages::new("prove", 3 + FAULTS.len());
+    let mut stages = Stages::new("prove", 7 + FAULTS.len());
     let test = |name: &str| {
         let mut command = workspace.cargo(["test", "--workspace", "--lib", "--quiet"]);
         command.args(["--", "--exact", name, "--nocapture"]);
@@ -49,6 +53,14 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()
             &format!("Let every call of {whose} to a store fail, in six ways"),
             test(name).env(most, faults.to_string()),
         )?;
+    }
+    for (what, name) in [
+        ("Let every call of optimize fail", OPTIMIZE),
+        ("Let every call of vacuum fail", VACUUM),
+        ("Let every call of restore fail", RESTORE),
+        ("Let every call of check fail", CHECK),
+    ] {
+        stages.command(what, test(name).env("WEIR_FAULTS", faults.to_string()))?;
     }
     let on_s3 = options.kills / 4;
     stages.command(
@@ -78,7 +90,8 @@ mod tests {
     fn the_tests_are_there() {
         let workspace = Workspace::find().unwrap();
         let faults = FAULTS.iter().map(|(_, name, _)| *name);
-        for name in faults.chain([KILLS, KILLS_ON_S3]) {
+        let others = [KILLS, KILLS_ON_S3, OPTIMIZE, VACUUM, RESTORE, CHECK];
+        for name in faults.chain(others) {
             let (module, test) = name.rsplit_once("::").unwrap();
             let file = format!("host/engine/src/{}.rs", module.replace("::", "/"));
             let text = std::fs::read_to_string(workspace.root().join(file)).unwrap();

@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::delta::{Applied, DeltaCommit, Mode};
+use crate::delta::{Applied, DeltaCommit, Mode, files_are_there};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::InputFile;
-use crate::lake::{FORMAT, Lake, Location};
+use crate::lake::{FORMAT, Lake, Location, newer};
 use crate::plan::hex;
 use crate::segment::WrittenFile;
 use crate::session::Resources;
@@ -98,6 +98,16 @@ impl Decision {
         self
     }
 
+    /// Whether all files are there that the decision names.
+    pub(crate) async fn files_are_there(&self, stores: &Stores) -> Result<bool> {
+        for target in &self.targets {
+            if !target.files_are_there(stores).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Whether it adds rows that no later decision will bring.
     fn adds(&self) -> bool {
         self.targets.iter().any(|target| {
@@ -175,6 +185,19 @@ impl TargetCommit {
         self.files().iter().map(|file| file.bytes).sum()
     }
 
+    /// Whether its files are there: in the table's folder, or staged for a database.
+    pub(crate) async fn files_are_there(&self, stores: &Stores) -> Result<bool> {
+        match self {
+            TargetCommit::Delta(commit) => {
+                let root = Location::at_url(stores, &commit.url)?;
+                files_are_there(&root, &commit.files).await
+            }
+            TargetCommit::Sqlite(commit) => {
+                files_are_there(&commit.staging(stores)?, &commit.files).await
+            }
+        }
+    }
+
     async fn apply(&self, applier: &Applier, n: u64, recovering: bool) -> Result<Applied> {
         match self {
             TargetCommit::Delta(commit) => commit.apply(applier, n, recovering).await,
@@ -206,8 +229,11 @@ struct Intent {
 impl Decisions {
     /// Those of `step` of `pipeline` in `lake`; `sequence` names those that count together.
     pub fn of(lake: &Lake, pipeline: &str, step: &str, sequence: &str) -> Decisions {
-        let step = step_folder(step);
-        let place = |kind: &str| lake.weir().child(&[kind, pipeline, &step, sequence]);
+        Decisions::in_folders(lake, pipeline, &step_folder(step), sequence)
+    }
+
+    fn in_folders(lake: &Lake, pipeline: &str, step: &str, sequence: &str) -> Decisions {
+        let place = |kind: &str| lake.weir().child(&[kind, pipeline, step, sequence]);
         Decisions {
             lake: lake.root().clone(),
             commits: place("commits"),
@@ -244,11 +270,7 @@ impl Decisions {
                 .with_hint("somebody removes files below _weir/: stop that, and run again")
         })?;
         if decision.format > FORMAT {
-            return Err(Error::usage(format!(
-                "the lake was written by a newer weir (format {}, this one knows {FORMAT})",
-                decision.format
-            ))
-            .with_hint("use the newer weir"));
+            return Err(newer("a decision was written", decision.format));
         }
         Ok(decision.moved_to(&self.lake))
     }
@@ -465,6 +487,83 @@ pub(crate) async fn of_run(
     Ok(found)
 }
 
+/// The decisions of one sequence, as a lake has them.
+#[derive(Debug, Clone)]
+pub(crate) struct Sequence {
+    /// The pipeline's folder: its name.
+    pub(crate) pipeline: String,
+    /// The step's folder: its name, or the harmless beginning of it, a dot and a digest.
+    pub(crate) step: String,
+    /// The numbers of all decisions, ascending.
+    pub(crate) numbers: Vec<u64>,
+    /// Those that were given up.
+    pub(crate) abandoned: BTreeSet<u64>,
+    decisions: Decisions,
+}
+
+impl Sequence {
+    /// All that `lake` has, in order of their folders.
+    pub(crate) async fn all(lake: &Lake) -> Result<Vec<Sequence>> {
+        let commits = lake.weir().child(&["commits"]);
+        let mut found: BTreeMap<(String, String, String), Sequence> = BTreeMap::new();
+        for object in commits.list().await? {
+            let Some(parts) = object.location.prefix_match(commits.path()) else {
+                continue;
+            };
+            let parts: Vec<_> = parts.collect();
+            let [pipeline, step, sequence, file] = parts.as_slice() else {
+                continue;
+            };
+            let Some((number, kind)) = file.as_ref().split_once('.') else {
+                continue;
+            };
+            let Ok(number) = number.parse() else {
+                continue;
+            };
+            let names = [pipeline, step, sequence].map(|part| part.as_ref().to_owned());
+            let [pipeline, step, sequence] = names;
+            let key = (pipeline.clone(), step.clone(), sequence.clone());
+            let entry = found.entry(key).or_insert_with(|| Sequence {
+                decisions: Decisions::in_folders(lake, &pipeline, &step, &sequence),
+                pipeline,
+                step,
+                numbers: Vec::new(),
+                abandoned: BTreeSet::new(),
+            });
+            match kind {
+                "json" => entry.numbers.push(number),
+                "abandoned" => {
+                    entry.abandoned.insert(number);
+                }
+                _ => {}
+            }
+        }
+        Ok(found.into_values().collect())
+    }
+
+    /// Whether the transactions of `application` are of this step: `weir/<pipeline>/<step>/…`.
+    pub(crate) fn counts(&self, application: &str) -> bool {
+        let (plain, whole) = match self.step.split_once('.') {
+            Some((plain, _)) => (plain, false),
+            None => (self.step.as_str(), true),
+        };
+        let rest = application
+            .strip_prefix("weir/")
+            .and_then(|rest| rest.strip_prefix(&self.pipeline))
+            .and_then(|rest| rest.strip_prefix('/'))
+            .and_then(|rest| rest.strip_prefix(plain));
+        rest.is_some_and(|rest| match whole {
+            true => rest.starts_with('/'),
+            false => !rest.starts_with('/') && !rest.starts_with(harmless),
+        })
+    }
+
+    /// The decision of a number.
+    pub(crate) async fn get(&self, n: u64) -> Result<Decision> {
+        self.decisions.get(n).await
+    }
+}
+
 /// Applies a decision to all of its targets; harmless to repeat.
 ///
 /// # Errors
@@ -489,10 +588,13 @@ pub async fn apply(decision: &Decision, applier: &Applier) -> Result<Vec<(String
 /// A step's name as one harmless path segment: `ingest[2008]` keeps its name before the bracket
 /// and a digest of the whole.
 fn step_folder(step: &str) -> String {
-    let harmless = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if !step.is_empty() && step.chars().all(harmless) {
         return step.to_owned();
     }
     let plain: String = step.chars().take_while(|c| harmless(*c)).collect();
     format!("{plain}.{}", hex(&Sha256::digest(step.as_bytes()), 12))
+}
+
+fn harmless(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '-' || c == '_'
 }

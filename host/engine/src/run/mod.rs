@@ -94,6 +94,7 @@ pub async fn run(
     let meter = Meter::start();
     let weir = plan.lake.weir();
     plan.lake.root().create_folder().await?;
+    plan.lake.claim_format().await?;
     let mut record = RunRecord {
         format: FORMAT,
         run: Uuid::now_v7().to_string(),
@@ -369,4 +370,16 @@ pub(crate) fn timed_out(planned: &PlannedStep, limit: std::time::Duration) -> Er
         format!("step '{}' took longer than {:?}", planned.step.name, limit),
     )
     .with_hint("raise `timeout` of the step, or give it less to do; nothing was written that was not decided before")
+}
+
+/// What becomes of a step whose files are gone before it has decided.
+pub(crate) fn files_were_taken(planned: &PlannedStep) -> Error {
+    Error::new(
+        ErrorKind::Storage,
+        format!(
+            "step '{}': files that it wrote are gone, nothing was decided",
+            planned.step.name
+        ),
+    )
+    .with_hint("the step takes longer than a vacuum keeps files: give `weir lake vacuum` a longer --retention, then run the same command again")
 }

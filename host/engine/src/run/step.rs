@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use datafusion::execution::runtime_env::RuntimeEnv;
 use uuid::Uuid;
 use weir_pipeline::{OnFail, ReadSource, ScopeValue, Threshold, WriteMode};
 
 use super::execute::{SegmentRun, register_input, tables};
-use super::{Replay, RunOptions, interrupted, now, timed_out};
+use super::{Replay, RunOptions, files_were_taken, interrupted, now, timed_out};
 use crate::commit::{self, Applier, Counts, Decision, Decisions, TargetCommit};
 use crate::delta::{self, Applied, DeltaCommit, Mode};
 use crate::envelope::ANY_RULE;
@@ -31,6 +32,7 @@ use crate::session;
 use crate::sqlite::{self, ScopeText, SqliteCommit};
 use crate::terms::{self, TermsRecord};
 use crate::types::{lake_schema, scope_text};
+use crate::upkeep::vacuum::LEAST_RETENTION;
 
 /// What all steps of a run share.
 pub(super) struct StepRun {
@@ -54,6 +56,8 @@ struct Work {
     staged: Vec<Location>,
     /// The tables read, with their versions.
     tables: BTreeMap<String, u64>,
+    /// When it began.
+    began: Instant,
 }
 
 /// What a decision is about.
@@ -270,6 +274,12 @@ impl StepRun {
         work: Work,
         warned: bool,
     ) -> Result<StepRecord> {
+        // Younger files no vacuum may take.
+        if work.began.elapsed() >= LEAST_RETENTION
+            && !decision.files_are_there(&applier.stores).await?
+        {
+            return Err(files_were_taken(planned));
+        }
         decisions.decide(&decision).await?;
         let applied = commit::apply(&decision, applier)
             .await
@@ -479,6 +489,7 @@ impl StepRun {
             tallies: BTreeMap::new(),
             staged: Vec::new(),
             tables: read.versions,
+            began: Instant::now(),
         };
         let stages = stage_names(&self.plan, planned);
         let last = planned.segments.len().saturating_sub(1);
