@@ -8,12 +8,12 @@ use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
 use weir_pipeline::{
-    ConnectionKind, FailAction, Fault, Pipeline, ScopeValue, Step, TableName, Target, Write,
-    WriteMode,
+    ConnectionKind, FailAction, Fault, Pipeline, ReadSource, ScopeValue, Step, TableName, Target,
+    Write, WriteMode,
 };
 
 use super::stages::{at_index, named_output};
-use super::{PlannedSegment, PlannedStep, fingerprint, hex};
+use super::{PlannedSegment, PlannedStep, SegmentSource, fingerprint, hex};
 use crate::delta;
 use crate::error::{Error, Result};
 use crate::files::InputFile;
@@ -420,13 +420,22 @@ impl StepTargets<'_> {
         writes: &[PlannedWrite],
     ) -> Result<Option<QuarantinePlan>> {
         let quarantines = |action: FailAction| action == FailAction::Quarantine;
+        let read_action = match &step.read.source {
+            ReadSource::Files(read) => read.on_fail.action,
+            ReadSource::Table(_) | ReadSource::Sql(_) => FailAction::Fail,
+        };
+        let keeps_records = |segment: &PlannedSegment| match &segment.source {
+            SegmentSource::Read => quarantines(read_action),
+            SegmentSource::Sql(_) => false,
+        };
         let rejecting: Vec<&PlannedSegment> = segments
             .iter()
             .filter(|segment| {
-                segment
-                    .stages
-                    .iter()
-                    .any(|stage| quarantines(stage.fate.action))
+                keeps_records(segment)
+                    || segment
+                        .stages
+                        .iter()
+                        .any(|stage| quarantines(stage.fate.action))
                     || segment
                         .whole
                         .iter()
@@ -453,7 +462,10 @@ impl StepTargets<'_> {
         let mut file_schemas = Vec::with_capacity(segments.len());
         let mut all: Vec<Arc<Field>> = Vec::new();
         for segment in segments {
-            let schema = lake_schema(&Quarantine::schema(&segment.input), &display)?;
+            let schema = lake_schema(
+                &Quarantine::schema(&segment.input, keeps_records(segment)),
+                &display,
+            )?;
             if segments.len() == 1 || rejecting.iter().any(|other| std::ptr::eq(*other, segment)) {
                 for field in schema.fields() {
                     match all.iter().find(|known| known.name() == field.name()) {

@@ -11,7 +11,7 @@ use super::execute::{SegmentRun, providers, register_input, whole_table};
 use super::{RunOptions, interrupted, now, timed_out};
 use crate::commit::{self, Counts, Decision, Decisions, TargetCommit};
 use crate::delta::{self, Applied, DeltaCommit};
-use crate::envelope::ANY_RULE;
+use crate::envelope::{ANY_RULE, READ_STAGE};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::first_batch;
 use crate::guest_log::GuestLogFile;
@@ -21,7 +21,8 @@ use crate::plan::{
 };
 use crate::record::{PluginRecord, RuleCount, Status, StepRecord, TargetRecord};
 use crate::segment::{
-    FileKind, PluginTally, Quarantine, SegmentOutput, SegmentResult, StageName, WrittenFile,
+    FileKind, PluginTally, Quarantine, SegmentOutput, SegmentResult, StageName, StageNames,
+    WrittenFile,
 };
 use crate::session;
 use crate::sqlite::{self, ScopeText, SqliteCommit};
@@ -416,7 +417,7 @@ impl StepRun {
                 .filter(|((_, rule), _)| rule != ANY_RULE)
                 .map(|((stage, rule), rows)| RuleCount {
                     stage: stages
-                        .get(*stage as usize)
+                        .get(*stage)
                         .map(|name| name.label.to_string())
                         .unwrap_or_default(),
                     rule: rule.clone(),
@@ -478,6 +479,10 @@ impl Work {
 /// set.
 fn judge(planned: &PlannedStep, work: &Work) -> Result<bool> {
     let mut stages: BTreeMap<u32, (&OnFail, &str)> = BTreeMap::new();
+    let read = format!("step '{}' read", planned.step.name);
+    if let ReadSource::Files(files) = &planned.step.read.source {
+        stages.insert(READ_STAGE, (&files.on_fail, &read));
+    }
     for segment in &planned.segments {
         for stage in &segment.stages {
             stages.insert(stage.fate.stage, (&stage.on_fail, &stage.fate.label));
@@ -534,7 +539,7 @@ fn scope_texts(scope: &[(String, ScopeValue)]) -> Vec<(String, String)> {
 }
 
 /// The stages of the step.
-fn stage_names(planned: &PlannedStep) -> Arc<[StageName]> {
+fn stage_names(planned: &PlannedStep) -> Arc<StageNames> {
     let digests: BTreeMap<u32, Arc<str>> = planned
         .segments
         .iter()
@@ -544,13 +549,12 @@ fn stage_names(planned: &PlannedStep) -> Arc<[StageName]> {
             PlannedWork::Checks(_) => None,
         })
         .collect();
-    (0_u32..)
-        .zip(&planned.step.stages)
-        .map(|(index, stage)| StageName {
-            label: stage.label.as_str().into(),
-            plugin: digests.get(&index).cloned(),
-        })
-        .collect()
+    let stages = (0_u32..).zip(&planned.step.stages);
+    let names = stages.map(|(index, stage)| StageName {
+        label: stage.label.as_str().into(),
+        plugin: digests.get(&index).cloned(),
+    });
+    Arc::new(StageNames::new(names.collect()))
 }
 
 /// Accepted rows on their way to the next segment's query.

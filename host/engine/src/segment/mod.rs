@@ -25,8 +25,8 @@ pub use check::{CheckExec, CheckRule, FailingKeys};
 pub use envelope::EnvelopeExec;
 pub use plugin::{Joining, PluginCall, PluginExec, PluginRole, PluginTally};
 pub use writer::{
-    FileKind, Quarantine, SegmentOutput, SegmentResult, SegmentWriterExec, StageName, WrittenFile,
-    written,
+    FileKind, Quarantine, SegmentOutput, SegmentResult, SegmentWriterExec, StageName, StageNames,
+    WrittenFile, written,
 };
 
 use crate::envelope::{Envelope, EnvelopeLayout, Finding};

@@ -78,10 +78,8 @@ pub(crate) const COMPRESSIONS: &[(&str, Compression)] = &[
     ("zstd", Compression::Zstd),
 ];
 
-pub(crate) const ENCODINGS: &[(&str, Encoding)] = &[
-    ("utf-8", Encoding::Utf8),
-    ("latin-1", Encoding::Latin1),
-];
+pub(crate) const ENCODINGS: &[(&str, Encoding)] =
+    &[("utf-8", Encoding::Utf8), ("latin-1", Encoding::Latin1)];
 
 /// A record of more bytes is never read: the text of a batch has to stay below 2 GiB.
 const LONGEST_RECORD: u64 = 1 << 30;
