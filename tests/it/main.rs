@@ -5,6 +5,7 @@
 //! - [`outside_reader`]: Python's `deltalake` reads what Weir wrote.
 //! - [`kills`], [`concurrent`]: crashes at any moment, and runs side by side.
 //! - [`bad_input`], [`bad_plugin`], [`bad_file`]: one clear error, and targets as before the run.
+//! - [`dirt`]: records that cannot be read, kept aside.
 //! - [`terms`]: what a stage gives a plugin and holds it to.
 //! - [`determinism`]: the same input, the same output.
 //! - [`formats`], [`checks`], [`modes`], [`merge`]: what can be read, judged and written.
@@ -34,6 +35,7 @@ mod checks;
 mod cli;
 mod concurrent;
 mod determinism;
+mod dirt;
 mod formats;
 mod generated;
 mod golden;

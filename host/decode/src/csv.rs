@@ -1,6 +1,7 @@
 //! Delimiter-separated text.
 
 mod records;
+mod tolerant;
 mod typed;
 
 use std::sync::Arc;
@@ -8,20 +9,19 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch, StringBuilder};
 use arrow::datatypes::SchemaRef;
 use bytes::{Buf, Bytes};
-use weir_pipeline::{Column, CsvOptions};
+use weir_pipeline::{Column, CsvOptions, Encoding};
 
 use crate::Decode;
 use crate::fault::{DecodeError, Fault};
+use crate::latin1;
+use crate::record::{Decoded, FULL_BATCH, LONGEST_RECORD, RecordOptions};
 use crate::types::arrow_schema;
 use records::{Read, Records};
+use tolerant::Watch;
 use typed::typed_column;
 
 /// A header longer than this is no header.
 const LONGEST_HEADER: usize = 1 << 20;
-/// A batch ends early once its text has this many bytes: a column's text must stay below 2 GiB.
-const FULL_BATCH: usize = 64 << 20;
-/// A row of more bytes is refused, for the same reason.
-const LONGEST_ROW: usize = 1 << 30;
 
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 
@@ -44,6 +44,9 @@ pub struct Csv {
     /// The last byte so far; a line's end before there is any.
     last: u8,
     undeclared: Vec<String>,
+    encoding: Encoding,
+    /// Looks at each record, where one that is bad does not simply end the file.
+    watch: Option<Watch>,
 }
 
 enum State {
@@ -77,7 +80,18 @@ impl Csv {
             row: 0,
             last: b'\n',
             undeclared: Vec::new(),
+            encoding: Encoding::Utf8,
+            watch: None,
         }
+    }
+
+    /// The decoder, reading records as `options` say.
+    pub fn with_records(mut self, options: RecordOptions) -> Csv {
+        self.encoding = options.encoding;
+        self.watch = options
+            .one_by_one()
+            .map(|longest| Watch::new(&self.schema, options.tolerant, longest));
+        self
     }
 
     /// The columns of the header that were not declared and are not read. They are told once, as
@@ -86,7 +100,7 @@ impl Csv {
         std::mem::take(&mut self.undeclared)
     }
 
-    fn advance(&mut self) -> Result<Option<RecordBatch>, DecodeError> {
+    fn advance(&mut self) -> Result<Option<Decoded>, DecodeError> {
         loop {
             match &mut self.state {
                 State::Done => return Ok(None),
@@ -110,7 +124,12 @@ impl Csv {
                         return Ok(None);
                     }
                 }
-                State::Rows(_) => return self.rows(),
+                State::Rows(_) if self.watch.is_some() => return self.records_one_by_one(),
+                State::Rows(_) => {
+                    let batch = self.rows()?;
+                    let rejects = Vec::new();
+                    return Ok(batch.map(|batch| Decoded { batch, rejects }));
+                }
             }
         }
     }
@@ -119,6 +138,13 @@ impl Csv {
     fn replay_mark(&mut self) {
         if let State::Mark(met) = self.state {
             let mut input = BOM.get(..met).unwrap_or_default();
+            if self.watch.is_some() && !self.options.header {
+                // The number of columns is known: the first record is one as any other.
+                self.rest = [input, &self.rest].concat().into();
+                let layout = Layout::declared(self.columns.len());
+                self.state = State::Rows(layout);
+                return;
+            }
             if !input.is_empty() {
                 self.records.read(&mut input);
             }
@@ -152,6 +178,9 @@ impl Csv {
                 false => self.records.read(&mut input),
             };
             let used = most - input.len();
+            if let Some(watch) = &mut self.watch {
+                watch.pass(given.get(..used).unwrap_or_default());
+            }
             *met += used;
             self.rest.advance(used);
             if read == Read::More && *met >= LONGEST_HEADER {
@@ -206,7 +235,7 @@ impl Csv {
             if self.is_full() {
                 return self.flush();
             }
-            if self.records.bytes().1 > LONGEST_ROW {
+            if self.records.bytes().1 > LONGEST_RECORD {
                 let row = self.row + self.records.rows() as u64 + 1;
                 return Err(Fault::new(format!("row {row}"), "it is longer than 1 GiB")
                     .hint_at("check `quote` and `escape` of the step's `read`: a quote may never be closed")
@@ -392,10 +421,15 @@ impl Layout {
             )
             .hint_at("columns are matched by position where `header = false`: declare all of them, in order"));
         }
-        Ok(Layout {
-            width: fields,
+        Ok(Layout::declared(columns))
+    }
+
+    /// As the columns are declared.
+    fn declared(columns: usize) -> Layout {
+        Layout {
+            width: columns,
             positions: (0..columns).collect(),
-        })
+        }
     }
 
     fn by_name(names: &[String], columns: &[Column]) -> Result<Layout, Fault> {
@@ -452,14 +486,17 @@ impl Decode for Csv {
     fn push(&mut self, bytes: Bytes) {
         debug_assert!(self.rest.is_empty() && !self.ended);
         self.last = bytes.last().copied().unwrap_or(self.last);
-        self.rest = bytes;
+        self.rest = match self.encoding {
+            Encoding::Utf8 => bytes,
+            Encoding::Latin1 => latin1::to_utf8(bytes),
+        };
     }
 
     fn finish(&mut self) {
         self.ended = true;
     }
 
-    fn batch(&mut self) -> Result<Option<RecordBatch>, DecodeError> {
+    fn batch(&mut self) -> Result<Option<Decoded>, DecodeError> {
         let batch = self.advance();
         if batch.is_err() {
             self.state = State::Done;

@@ -1,33 +1,31 @@
 //! JSON: one object a line, or an array of objects.
 
 mod decimals;
+mod decoders;
+mod frame;
 mod scan;
-
-use std::sync::Arc;
+mod tolerant;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use arrow::error::ArrowError;
-use arrow::json::ReaderBuilder;
-use arrow::json::reader::Decoder;
 use bytes::{Buf, Bytes};
-use weir_pipeline::Column;
+use weir_pipeline::{Column, Encoding};
 
 use crate::Decode;
 use crate::fault::{DecodeError, Fault};
+use crate::latin1;
+use crate::record::{Decoded, RecordOptions};
 use crate::types::arrow_schema;
+use decoders::Decoders;
 use scan::{Bad, DEEPEST, Scan};
+use tolerant::Watch;
 
 const NO_FIT: &str = "a value does not fit the type that is declared for it";
 
 /// Decodes one file of JSON objects. Fields that are not declared are passed over.
 pub struct Json {
-    /// Of the columns in which no decimal is, or of none where all have one.
-    plain: Option<Decoder>,
-    /// Of the columns in which decimals are, with text in their place. It is given the same bytes and
-    /// stops at the same ones: where documents end does not depend on columns.
-    texts: Option<Decoder>,
-    schema: SchemaRef,
+    decoders: Decoders,
+    array: bool,
     scan: Scan,
     batch_rows: usize,
     rest: Bytes,
@@ -37,6 +35,10 @@ pub struct Json {
     done: bool,
     /// Rows in the batches given so far.
     rows: u64,
+    encoding: Encoding,
+    /// Takes the place of `scan` and of what arrow finds, where a bad record does not simply end the
+    /// file.
+    watch: Option<Watch>,
 }
 
 impl Json {
@@ -47,28 +49,9 @@ impl Json {
     /// A column's type is none that JSON values can be turned into.
     pub fn new(array: bool, columns: &[Column], batch_rows: usize) -> Result<Json, DecodeError> {
         let batch_rows = batch_rows.max(1);
-        let schema = arrow_schema(columns);
-        let (mut plain, mut texts) = (Vec::new(), Vec::new());
-        for field in schema.fields() {
-            match decimals::as_text(field.data_type()) {
-                Some(text) => texts.push(Arc::new(field.as_ref().clone().with_data_type(text))),
-                None => plain.push(Arc::clone(field)),
-            }
-        }
-        let decoder = |fields: Vec<FieldRef>, numbers_as_text| {
-            ReaderBuilder::new(Arc::new(Schema::new(fields)))
-                .with_batch_size(batch_rows)
-                .with_coerce_primitive(numbers_as_text)
-                .build_decoder()
-        };
-        // One of them counts the rows, though there be no column.
-        let alone = texts.is_empty();
         Ok(Json {
-            texts: (!alone).then(|| decoder(texts, true)).transpose()?,
-            plain: (alone || !plain.is_empty())
-                .then(|| decoder(plain, false))
-                .transpose()?,
-            schema,
+            decoders: Decoders::new(arrow_schema(columns), batch_rows)?,
+            array,
             scan: match array {
                 true => Scan::of_array(),
                 false => Scan::of_lines(),
@@ -79,25 +62,40 @@ impl Json {
             ended: false,
             done: false,
             rows: 0,
+            encoding: Encoding::Utf8,
+            watch: None,
         })
+    }
+
+    /// The decoder, reading records as `options` say. Looked at one by one, an object has to be on one
+    /// line where there is no array to hold it.
+    ///
+    /// # Errors
+    /// As [`Json::new`].
+    pub fn with_records(mut self, options: RecordOptions) -> Result<Json, DecodeError> {
+        self.encoding = options.encoding;
+        self.watch = match options.one_by_one() {
+            None => None,
+            Some(longest) => Some(Watch::new(
+                self.array,
+                self.decoders.schema(),
+                self.batch_rows,
+                options.tolerant,
+                longest,
+            )?),
+        };
+        Ok(self)
     }
 
     fn advance(&mut self) -> Result<Option<RecordBatch>, Fault> {
         if !self.rest.is_empty() {
-            let used = [&mut self.plain, &mut self.texts]
-                .into_iter()
-                .flatten()
-                .try_fold(0, |_, decoder| decoder.decode(&self.rest));
+            let used = self.decoders.decode(&self.rest);
             let used = used.map_err(|error| self.fault(told(&error)))?;
             self.rest.advance(used.min(self.rest.len()));
         }
         // A full batch is given before anything else is looked at, so that it does not matter where
         // the bytes were split. The decoder stops of itself there.
-        let full = [&self.plain, &self.texts]
-            .into_iter()
-            .flatten()
-            .all(|decoder| decoder.len() >= self.batch_rows && !decoder.has_partial_record());
-        if full || !self.rest.is_empty() {
+        if self.decoders.hold(self.batch_rows) || !self.rest.is_empty() {
             return self.flush();
         }
         match self.bad {
@@ -109,11 +107,8 @@ impl Json {
                 .hint_at("mend the file: it is no JSON array of objects"));
             }
             Some(Bad::Deep) => {
-                return Err(Fault::new(
-                    self.place(),
-                    format!("objects and arrays nest deeper than {DEEPEST} levels"),
-                )
-                .hint_at("mend the file, or flatten it before Weir reads it"));
+                return Err(Fault::new(self.place(), too_deep())
+                    .hint_at("mend the file, or flatten it before Weir reads it"));
             }
             None if !self.ended => return Ok(None),
             None => {}
@@ -130,33 +125,9 @@ impl Json {
     }
 
     fn flush(&mut self) -> Result<Option<RecordBatch>, Fault> {
-        let flush =
-            |decoder: &mut Option<Decoder>| decoder.as_mut().map_or(Ok(None), Decoder::flush);
-        let (plain, texts) = (flush(&mut self.plain), flush(&mut self.texts));
-        let plain = plain.map_err(|error| self.fault(told(&error)))?;
-        let texts = texts.map_err(|error| self.fault(told(&error)))?;
-        let batch = match (plain, texts) {
-            (batch, None) => batch,
-            (plain, Some(texts)) => Some(
-                self.joined(plain.as_ref(), &texts)
-                    .ok_or_else(|| self.fault(NO_FIT))?,
-            ),
-        };
+        let batch = self.decoders.flush().map_err(|what| self.fault(what))?;
         self.rows += batch.as_ref().map_or(0, |batch| batch.num_rows() as u64);
         Ok(batch)
-    }
-
-    /// The columns of both in their order, decimals as such; none if one of these is none.
-    fn joined(&self, plain: Option<&RecordBatch>, texts: &RecordBatch) -> Option<RecordBatch> {
-        let columns = self.schema.fields().iter().map(|field| {
-            let name = field.name();
-            match texts.column_by_name(name) {
-                Some(texts) => decimals::from_text(texts, field.data_type()),
-                None => plain?.column_by_name(name).cloned(),
-            }
-        });
-        let columns = columns.collect::<Option<Vec<_>>>()?;
-        RecordBatch::try_new(Arc::clone(&self.schema), columns).ok()
     }
 
     fn place(&self) -> String {
@@ -167,6 +138,10 @@ impl Json {
         Fault::new(self.place(), what)
             .hint_at("mend the file, or the `schema` of the step's `read`")
     }
+}
+
+fn too_deep() -> String {
+    format!("objects and arrays nest deeper than {DEEPEST} levels")
 }
 
 /// arrow's messages quote the value that did not fit, which must not reach a log: only how they
@@ -196,7 +171,13 @@ fn told(error: &ArrowError) -> &'static str {
 impl Decode for Json {
     fn push(&mut self, bytes: Bytes) {
         debug_assert!(self.rest.is_empty() && !self.ended);
-        if self.bad.is_none() {
+        let bytes = match self.encoding {
+            Encoding::Utf8 => bytes,
+            Encoding::Latin1 => latin1::to_utf8(bytes),
+        };
+        if let Some(watch) = &mut self.watch {
+            watch.push(bytes);
+        } else if self.bad.is_none() {
             (self.rest, self.bad) = self.scan.pass(bytes);
         }
     }
@@ -205,13 +186,19 @@ impl Decode for Json {
         self.ended = true;
     }
 
-    fn batch(&mut self) -> Result<Option<RecordBatch>, DecodeError> {
+    fn batch(&mut self) -> Result<Option<Decoded>, DecodeError> {
         if self.done {
             return Ok(None);
         }
-        let batch = self.advance();
+        let batch = match &mut self.watch {
+            Some(watch) => watch.batch(self.ended),
+            None => self.advance().map_err(DecodeError::from).map(|batch| {
+                let rejects = Vec::new();
+                batch.map(|batch| Decoded { batch, rejects })
+            }),
+        };
         self.done |= batch.is_err();
-        Ok(batch?)
+        batch
     }
 }
 
@@ -241,8 +228,8 @@ mod tests {
         let mut out = Vec::new();
         let mut chunks = text.chunks(size);
         loop {
-            while let Some(batch) = json.batch().map_err(|error| error.to_string())? {
-                out.push(batch);
+            while let Some(decoded) = json.batch().map_err(|error| error.to_string())? {
+                out.push(decoded.batch);
             }
             match chunks.next() {
                 Some(chunk) => json.push(Bytes::copy_from_slice(chunk)),

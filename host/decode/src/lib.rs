@@ -8,6 +8,8 @@
 //! |---|---|
 //! | `csv` | [`Csv`]: the header and where each column is; rows as text, then as declared types |
 //! | `json` | [`Json`]: one object a line, or an array of objects |
+//! | `record` | [`Reject`]: a record that is no row, where reading is tolerant ([`RecordOptions`]) |
+//! | `latin1` | bytes of Windows-1252 as UTF-8 |
 //! | `types` | the Arrow types of declared columns |
 //! | `fault` | [`Fault`]: what is wrong and where, without the value |
 //!
@@ -39,15 +41,17 @@ mod csv;
 mod decimal;
 mod fault;
 mod json;
+mod latin1;
+mod record;
 mod types;
 
-use arrow::array::RecordBatch;
 use bytes::Bytes;
 
 pub use csv::Csv;
 pub use fault::{DecodeError, Fault};
 pub use json::Json;
-pub use types::{arrow_schema, arrow_type};
+pub use record::{Decoded, RAW_KEPT, RecordOptions, Reject, Rule};
+pub use types::{arrow_schema, arrow_type, nullable_schema};
 
 /// A decoder that is given a file's bytes in order and gives its rows in order.
 ///
@@ -64,7 +68,10 @@ pub trait Decode {
 
     /// The next batch, which has at least one row and the declared columns.
     ///
+    /// Where reading is tolerant ([`RecordOptions::tolerant`]) every record is a row, in order, and a
+    /// bad one is a row of nulls that a [`Reject`] speaks of.
+    ///
     /// # Errors
     /// A fault of the file, or a type that text cannot be turned into.
-    fn batch(&mut self) -> Result<Option<RecordBatch>, DecodeError>;
+    fn batch(&mut self) -> Result<Option<Decoded>, DecodeError>;
 }

@@ -38,6 +38,17 @@ pub fn arrow_type(declared: &Declared) -> DataType {
     }
 }
 
+/// The same columns, all of them nullable: a record that cannot be read is a row of nulls.
+pub fn nullable_schema(schema: &Schema) -> SchemaRef {
+    Arc::new(Schema::new(
+        schema
+            .fields()
+            .iter()
+            .map(|field| field.as_ref().clone().with_nullable(true))
+            .collect::<Vec<_>>(),
+    ))
+}
+
 /// The Arrow schema of declared columns.
 pub fn arrow_schema(columns: &[Column]) -> SchemaRef {
     Arc::new(Schema::new(

@@ -9,7 +9,7 @@
 //! input      struct of the segment's input columns
 //! file       dictionary of text, null where the row is not from a file
 //! ordinal    uint64, the row's place in its file
-//! rejection  struct of stage, rule, message, dropped; null while the row is good
+//! rejection  struct of stage, rule, message, dropped, raw; null while the row is good
 //! warnings   list of struct of stage, rule; null while there is none
 //! out:NAME   list of struct of the output's columns: the rows derived from this one
 //! ```
@@ -19,17 +19,22 @@ use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, ListArray, ListBuilder, RecordBatch,
-    RecordBatchOptions, StringBuilder, StructArray, StructBuilder, UInt32Array, UInt32Builder,
-    new_null_array,
+    RecordBatchOptions, StringArray, StringBuilder, StructArray, StructBuilder, UInt32Array,
+    UInt32Builder, new_null_array,
 };
-use arrow::buffer::OffsetBuffer;
+use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::{concat_batches, filter_record_batch, take_record_batch};
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, UInt32Type};
+
+use weir_decode::Reject;
 
 use crate::error::{Error, Result};
 
 /// Stands for all rules of a stage where rows are counted that may break several.
 pub const ANY_RULE: &str = "";
+
+/// Stands for the read where stages are numbered: records that cannot be read are rejected by it.
+pub const READ_STAGE: u32 = u32::MAX;
 
 /// Columns before the outputs.
 const FIXED: usize = 5;
@@ -48,6 +53,8 @@ fn rejection_fields() -> Fields {
         Field::new("rule", DataType::Utf8, false),
         Field::new("message", DataType::Utf8, false),
         Field::new("dropped", DataType::Boolean, false),
+        // The text of a record that could not be read.
+        Field::new("raw", DataType::Utf8, true),
     ])
 }
 
@@ -317,10 +324,32 @@ impl Envelope {
     /// Rejects rows that are not rejected yet, and withdraws what was derived from them. Of
     /// several findings of one row the first counts.
     pub fn reject(&mut self, stage: u32, dropped: bool, findings: &[Finding]) -> Result<()> {
-        let mut fresh: BTreeMap<u32, &Finding> = BTreeMap::new();
-        for finding in findings {
-            if (finding.row as usize) < self.rows && self.rejection.is_null(finding.row as usize) {
-                fresh.entry(finding.row).or_insert(finding);
+        self.put_aside(findings.iter().map(|finding| {
+            let rejection = Rejection {
+                stage,
+                rule: &finding.rule,
+                message: &finding.message,
+                dropped,
+                raw: None,
+            };
+            (finding.row, rejection)
+        }))
+    }
+
+    /// Rejects the rows that stand for records that could not be read.
+    pub fn reject_unread(&mut self, dropped: bool, unread: &Unread) -> Result<()> {
+        let rows = (0_u32..).take(self.rows);
+        self.put_aside(rows.filter_map(|row| Some((row, unread.get(row as usize, dropped)?))))
+    }
+
+    fn put_aside<'a>(
+        &mut self,
+        findings: impl Iterator<Item = (u32, Rejection<'a>)>,
+    ) -> Result<()> {
+        let mut fresh: BTreeMap<u32, Rejection<'a>> = BTreeMap::new();
+        for (row, rejection) in findings {
+            if (row as usize) < self.rows && self.rejection.is_null(row as usize) {
+                fresh.entry(row).or_insert(rejection);
             }
         }
         if fresh.is_empty() {
@@ -328,26 +357,30 @@ impl Envelope {
         }
         let before = self.rejections()?;
         let mut builder = StructBuilder::from_fields(rejection_fields(), self.rows);
-        let mut put = |entry: Option<(u32, &str, &str, bool)>| -> Option<()> {
-            let (stage, rule, message, dropped) = entry.unwrap_or_default();
+        let mut put = |entry: Option<Rejection<'_>>| -> Option<()> {
+            let given = entry.is_some();
+            let entry = entry.unwrap_or_default();
             builder
                 .field_builder::<UInt32Builder>(0)?
-                .append_value(stage);
+                .append_value(entry.stage);
             builder
                 .field_builder::<StringBuilder>(1)?
-                .append_value(rule);
+                .append_value(entry.rule);
             builder
                 .field_builder::<StringBuilder>(2)?
-                .append_value(message);
+                .append_value(entry.message);
             builder
                 .field_builder::<arrow::array::BooleanBuilder>(3)?
-                .append_value(dropped);
-            builder.append(entry.is_some());
+                .append_value(entry.dropped);
+            builder
+                .field_builder::<StringBuilder>(4)?
+                .append_option(entry.raw);
+            builder.append(given);
             Some(())
         };
         for row in (0_u32..).take(self.rows) {
             let entry = match fresh.get(&row) {
-                Some(finding) => Some((stage, &*finding.rule, &*finding.message, dropped)),
+                Some(rejection) => Some(*rejection),
                 None => before.get(row as usize),
             };
             put(entry).ok_or_else(|| Error::internal("a rejection has other fields"))?;
@@ -472,31 +505,110 @@ pub struct InputRows {
     pub ordinal: ArrayRef,
 }
 
+/// Why a row was rejected.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rejection<'a> {
+    /// The stage that rejected it; [`READ_STAGE`] for the read.
+    pub stage: u32,
+    /// The rule that it broke.
+    pub rule: &'a str,
+    /// What a person reads in quarantine.
+    pub message: &'a str,
+    /// Whether it is dropped rather than kept in quarantine.
+    pub dropped: bool,
+    /// The text of a record that could not be read. It is data: for quarantine alone.
+    pub raw: Option<&'a str>,
+}
+
 /// Why rows of an envelope were rejected.
 #[derive(Debug)]
 pub struct Rejections(StructArray);
 
 impl Rejections {
-    /// Stage, rule, message, and whether the row is dropped rather than kept in quarantine;
-    /// `None` for a good row.
-    pub fn get(&self, row: usize) -> Option<(u32, &str, &str, bool)> {
+    /// Why a row was; `None` for a good row.
+    pub fn get(&self, row: usize) -> Option<Rejection<'_>> {
         if row >= self.0.len() || self.0.is_null(row) {
             return None;
         }
-        let [stage, rule, message, dropped] = self.0.columns() else {
+        let [stage, rule, message, dropped, raw] = self.0.columns() else {
             return None;
         };
-        Some((
-            stage.as_primitive_opt::<UInt32Type>()?.value(row),
-            rule.as_string_opt::<i32>()?.value(row),
-            message.as_string_opt::<i32>()?.value(row),
-            dropped.as_boolean_opt()?.value(row),
-        ))
+        let raw = raw.as_string_opt::<i32>()?;
+        Some(Rejection {
+            stage: stage.as_primitive_opt::<UInt32Type>()?.value(row),
+            rule: rule.as_string_opt::<i32>()?.value(row),
+            message: message.as_string_opt::<i32>()?.value(row),
+            dropped: dropped.as_boolean_opt()?.value(row),
+            raw: raw.is_valid(row).then(|| raw.value(row)),
+        })
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.null_count() == self.0.len()
+    }
+}
+
+/// What a scan says of the records of a batch that could not be read.
+#[derive(Debug)]
+pub struct Unread(StructArray);
+
+impl Unread {
+    /// The fields of a scan's hidden column.
+    pub fn fields() -> Fields {
+        Fields::from(vec![
+            Field::new("rule", DataType::Utf8, false),
+            Field::new("message", DataType::Utf8, false),
+            Field::new("raw", DataType::Utf8, false),
+        ])
+    }
+
+    /// That column for `rows` rows, null where a row is one.
+    pub fn column(rejects: &[Reject], rows: usize) -> Result<ArrayRef> {
+        if rejects.is_empty() {
+            return Ok(new_null_array(&DataType::Struct(Self::fields()), rows));
+        }
+        let by_row: BTreeMap<usize, &Reject> =
+            rejects.iter().map(|reject| (reject.row, reject)).collect();
+        let text = |of: fn(&Reject) -> &str| -> ArrayRef {
+            let texts = (0..rows).map(|row| by_row.get(&row).map_or("", |reject| of(reject)));
+            Arc::new(StringArray::from_iter_values(texts))
+        };
+        let columns = vec![
+            text(|reject| reject.rule.name()),
+            text(|reject| &reject.message),
+            text(|reject| &reject.raw),
+        ];
+        let bad: NullBuffer = (0..rows).map(|row| by_row.contains_key(&row)).collect();
+        Ok(Arc::new(StructArray::try_new(
+            Self::fields(),
+            columns,
+            Some(bad),
+        )?))
+    }
+
+    /// Reads that column.
+    pub fn of(column: &ArrayRef) -> Result<Unread> {
+        let found = column.as_struct_opt().cloned();
+        found
+            .map(Unread)
+            .ok_or_else(|| Error::internal("what a scan rejects is no struct"))
+    }
+
+    fn get(&self, row: usize, dropped: bool) -> Option<Rejection<'_>> {
+        if row >= self.0.len() || self.0.is_null(row) {
+            return None;
+        }
+        let [rule, message, raw] = self.0.columns() else {
+            return None;
+        };
+        Some(Rejection {
+            stage: READ_STAGE,
+            rule: rule.as_string_opt::<i32>()?.value(row),
+            message: message.as_string_opt::<i32>()?.value(row),
+            dropped,
+            raw: Some(raw.as_string_opt::<i32>()?.value(row)),
+        })
     }
 }
 
@@ -548,6 +660,16 @@ mod tests {
         }
     }
 
+    fn rejection(stage: u32, dropped: bool) -> Rejection<'static> {
+        Rejection {
+            stage,
+            rule: "r",
+            message: "m",
+            dropped,
+            raw: None,
+        }
+    }
+
     fn values(derived: &Derived) -> Vec<i64> {
         derived
             .rows
@@ -571,7 +693,7 @@ mod tests {
             .unwrap();
         assert_eq!(values(envelope.output(0).unwrap()), [31, 32]);
         let rejections = envelope.rejections().unwrap();
-        assert_eq!(rejections.get(0), Some((1, "r", "m", false)));
+        assert_eq!(rejections.get(0), Some(rejection(1, false)));
         assert_eq!(rejections.get(1), None);
     }
 
@@ -583,8 +705,8 @@ mod tests {
             .reject(3, false, &[finding(1), finding(0)])
             .unwrap();
         let rejections = envelope.rejections().unwrap();
-        assert_eq!(rejections.get(1), Some((0, "r", "m", true)));
-        assert_eq!(rejections.get(0), Some((3, "r", "m", false)));
+        assert_eq!(rejections.get(1), Some(rejection(0, true)));
+        assert_eq!(rejections.get(0), Some(rejection(3, false)));
     }
 
     #[test]

@@ -48,6 +48,9 @@ pub const ACKNOWLEDGED: &str = "acknowledged";
 /// How the application identifiers of acknowledgements begin. No pipeline has such a name.
 pub(crate) const ACKNOWLEDGEMENT: &str = "weir/!acknowledged/";
 
+/// What is written in place of the stage of records that could not be read.
+pub(crate) const READ: &str = "read";
+
 /// The quarantine table beside a table.
 pub fn beside(table: &TableName) -> TableName {
     TableName {
@@ -67,6 +70,8 @@ pub struct Selection {
     pub run: Option<String>,
     /// Those in this state.
     pub state: Option<String>,
+    /// Only those that have the columns of the input: not records that could not be read.
+    pub readable: bool,
 }
 
 fn named(name: &str) -> Expr {
@@ -81,6 +86,7 @@ impl Selection {
             rule: rule.map(str::to_owned),
             run: None,
             state: Some(OPEN.to_owned()),
+            readable: true,
         }
     }
 
@@ -99,7 +105,13 @@ impl Selection {
                 let text = cast(named(column), DataType::Utf8);
                 Some(text.clone().is_not_null().and(text.eq(lit(wanted.clone()))))
             })
-            .fold(lit(true), Expr::and)
+            .fold(
+                match self.readable {
+                    true => cast(named("_weir_stage"), DataType::Utf8).not_eq(lit(READ)),
+                    false => lit(true),
+                },
+                Expr::and,
+            )
     }
 }
 

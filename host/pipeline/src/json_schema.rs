@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::grammar::{plugin_stage, read, sections, stage, write};
+use crate::model::FailAction;
 use crate::params::PARAM_TYPES;
 
 /// A JSON Schema (draft 2020-12) of a pipeline file.
@@ -217,6 +218,12 @@ fn step() -> Value {
 }
 
 fn read_table() -> Value {
+    let may_stay = |action: &FailAction| *action == FailAction::Warn;
+    let read_actions: Vec<(&str, FailAction)> = stage::FAIL_ACTIONS
+        .iter()
+        .filter(|(_, action)| !may_stay(action))
+        .copied()
+        .collect();
     table(
         "What a step reads: files, table or sql",
         &[],
@@ -236,17 +243,24 @@ fn read_table() -> Value {
             "escape": character("Before a quote that is data; doubling if absent"),
             "header": { "type": "boolean", "default": true, "description": "Whether the first row names the columns" },
             "nulls": texts("Texts that mean null; the empty text if absent"),
+            "encoding": one_of("What the bytes of text files stand for; utf-8 if absent", read::ENCODINGS),
+            "max_record": size("The most bytes of one record of a text file; 1GiB if absent"),
+            "on_fail": one_of("What becomes of records that cannot be read; fail if absent", &read_actions),
+            "fail_above": limit(),
+            "warn_above": limit(),
         }),
     )
 }
 
-fn stage_table() -> Value {
-    let limit = || {
-        json!({ "oneOf": [
+/// How many rows may be found wanting.
+fn limit() -> Value {
+    json!({ "oneOf": [
         { "type": "string", "pattern": "^[0-9.]+%$" },
         { "type": "integer", "minimum": 0 },
     ], "description": "A share such as \"1%\" or a number of rows" })
-    };
+}
+
+fn stage_table() -> Value {
     table(
         "One link of a step's chain: transform, check, plugin_check or sql",
         &[],

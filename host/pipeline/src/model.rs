@@ -160,6 +160,33 @@ pub struct FileRead {
     pub max_files: Option<u64>,
     /// The most bytes of files in one batch, where files are added; one file is always read.
     pub max_bytes: Option<u64>,
+    /// What the bytes of text files stand for.
+    pub encoding: Encoding,
+    /// The most bytes that a record of a text file may have; absent: the decoder's own limit.
+    pub max_record: Option<u64>,
+    /// What becomes of records that cannot be read; never [`FailAction::Warn`], since there is no row
+    /// that could stay.
+    pub on_fail: OnFail,
+}
+
+impl FileRead {
+    /// Whether a record that cannot be read is a rejected row rather than the end of the step.
+    pub fn is_tolerant(&self) -> bool {
+        match self.on_fail.action {
+            FailAction::Quarantine | FailAction::Drop => true,
+            FailAction::Warn | FailAction::Fail => false,
+        }
+    }
+}
+
+/// What the bytes of text files stand for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Encoding {
+    /// UTF-8; other bytes are a fault.
+    #[default]
+    Utf8,
+    /// A character each byte, by the table of Windows-1252.
+    Latin1,
 }
 
 /// The layouts of files.

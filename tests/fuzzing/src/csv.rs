@@ -4,11 +4,11 @@
 //! The first 24 bytes of an input are read as options and columns, the rest is the file.
 
 use arbitrary::{Result, Unstructured};
-use weir_decode::Csv;
+use weir_decode::{Csv, RecordOptions};
 use weir_pipeline::{Column, CsvOptions};
 
 use crate::columns::{NAMES, columns};
-use crate::decoding::{HEAD, decode};
+use crate::decoding::{HEAD, decode, same_rows, tolerant};
 use crate::noise;
 
 struct Setting {
@@ -34,7 +34,32 @@ pub fn run(data: &[u8]) {
     } = setting;
     let new = || Csv::new(options.clone(), &columns, batch_rows);
     // Whether it is rows or a fault is the file's; both are checked.
-    let _ = decode(new, &columns, batch_rows, text, splits);
+    let strict = RecordOptions::default();
+    let rows = decode(new, &columns, batch_rows, strict, text, splits);
+    for records in [tolerant(splits), tolerant(1)] {
+        let new = || new().with_records(records);
+        match decode(new, &columns, batch_rows, records, text, splits) {
+            // Tolerant reading is about records; undeclared fields count there too.
+            Ok(found) if records == tolerant(1) && text.is_ascii() => {
+                if let Ok(rows) = &rows {
+                    assert!(same_rows(rows, &found));
+                }
+            }
+            Ok(_) => {}
+            // Only a header can end a file.
+            Err((fault, _)) => {
+                assert!(options.header);
+                let places = ["line 1: ", "after row 0: a quote is never closed"];
+                assert!(
+                    places.iter().any(|place| fault.starts_with(place)),
+                    "{fault}"
+                );
+                if records == tolerant(1) {
+                    assert_eq!(rows.as_ref().unwrap_err().0, fault);
+                }
+            }
+        }
+    }
 }
 
 fn setting(u: &mut Unstructured<'_>) -> Result<Setting> {

@@ -4,11 +4,11 @@
 //! The first 24 bytes of an input are read as columns, the rest is the file.
 
 use arbitrary::{Result, Unstructured};
-use weir_decode::Json;
+use weir_decode::{Json, RecordOptions};
 use weir_pipeline::Column;
 
 use crate::columns::{NAMES, columns};
-use crate::decoding::{HEAD, decode};
+use crate::decoding::{HEAD, decode, same_rows, tolerant};
 use crate::noise;
 
 /// All that a fault may say after its place.
@@ -32,11 +32,25 @@ pub fn run(data: &[u8]) {
         return;
     };
     let new = || Json::new(array, &columns, batch_rows).expect("every declared type");
-    if let Err((fault, _)) = decode(new, &columns, batch_rows, text, splits) {
+    let strict = RecordOptions::default();
+    let rows = decode(new, &columns, batch_rows, strict, text, splits);
+    if let Err((fault, _)) = &rows {
         let (place, what) = fault.split_once(": ").unwrap();
         let row = place.strip_prefix("after row ").unwrap();
         assert!(row.parse::<usize>().unwrap() <= text.len());
         assert!(FAULTS.contains(&what), "{what:?}");
+    }
+    for records in [tolerant(splits), tolerant(1)] {
+        let new = || new().with_records(records).expect("every declared type");
+        let found = decode(new, &columns, batch_rows, records, text, splits);
+        let found = found.expect("no JSON ends a file");
+        // In lines, a record is a line, however many objects are on it.
+        if array && records == tolerant(1) {
+            match &rows {
+                Ok(rows) => assert!(same_rows(rows, &found)),
+                Err(_) => assert!(found.iter().any(|decoded| !decoded.rejects.is_empty())),
+            }
+        }
     }
 }
 

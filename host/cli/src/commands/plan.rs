@@ -56,8 +56,12 @@ fn read(step: &PlannedStep) -> String {
         ReadSource::Files(files) => {
             let found = step.files.as_deref().unwrap_or_default();
             let bytes: u64 = found.iter().map(|file| file.size).sum();
+            let tolerance = match files.is_tolerant() {
+                true => format!("; bad records → {}", action(files.on_fail.action)),
+                false => String::new(),
+            };
             format!(
-                "{} ({} files, {} KiB)",
+                "{} ({} files, {} KiB){tolerance}",
                 files.glob,
                 found.len(),
                 bytes.div_ceil(1024)
@@ -325,6 +329,10 @@ fn json(plan: &Plan) -> Value {
                 "step": step.step.name,
                 "after": after,
                 "read": read(step),
+                "bad_records": match &step.step.read.source {
+                    ReadSource::Files(files) => Some(action(files.on_fail.action)),
+                    ReadSource::Table(_) | ReadSource::Sql(_) => None,
+                },
                 "input": schema_json(&step.input),
                 "grants": grants,
                 "writes": writes,

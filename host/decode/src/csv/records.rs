@@ -30,6 +30,8 @@ pub(super) struct Records {
     used: usize,
     /// Where each field of the whole rows ends in `data`.
     ends: Vec<usize>,
+    /// Where the last whole row begins in `data`.
+    last: usize,
     /// Where the row that is being read begins in `data`.
     start: usize,
     /// The ends of its fields so far, counted from `start`: the first `width`, and one to overwrite.
@@ -52,6 +54,7 @@ impl Records {
             data: Vec::new(),
             used: 0,
             ends: Vec::new(),
+            last: 0,
             start: 0,
             row_ends: Vec::new(),
             fields: 0,
@@ -99,6 +102,7 @@ impl Records {
                     let (start, fields) = (self.start, self.fields);
                     let ends = self.row_ends.iter().take(fields.min(self.width));
                     self.ends.extend(ends.map(|end| start + end));
+                    self.last = start;
                     self.start = self.used;
                     self.fields = 0;
                     self.rows += 1;
@@ -106,6 +110,20 @@ impl Records {
                 }
             }
         }
+    }
+
+    /// Makes the last whole row, which had `fields` fields, one of as many empty ones as are wanted.
+    pub(super) fn blank_last(&mut self, fields: usize) {
+        let kept = self.ends.len().saturating_sub(fields.min(self.width));
+        self.ends.truncate(kept);
+        self.ends.extend(std::iter::repeat_n(self.last, self.width));
+        self.start = self.last;
+        self.used = self.last;
+    }
+
+    /// Forgets the text so far of the row that is being read. What it will have been is useless then.
+    pub(super) fn forget(&mut self) {
+        self.used = self.start;
     }
 
     /// The text of the whole rows, and where each of their fields ends in it. Rows with fewer
@@ -120,6 +138,7 @@ impl Records {
         self.width = width;
         self.used = 0;
         self.start = 0;
+        self.last = 0;
         self.ends.clear();
         self.rows = 0;
     }

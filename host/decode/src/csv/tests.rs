@@ -39,7 +39,7 @@ fn decode(mut csv: Csv, text: &[u8], size: usize) -> Result<Vec<RecordBatch>, St
     let mut chunks = text.chunks(size);
     let mut ended = false;
     loop {
-        while let Some(batch) = csv.batch().map_err(|error| match error {
+        while let Some(Decoded { batch, .. }) = csv.batch().map_err(|error| match error {
             DecodeError::Fault(fault) => format!("{fault} ({})", fault.hint()),
             DecodeError::Arrow(error) => error.to_string(),
         })? {

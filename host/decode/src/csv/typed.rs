@@ -8,6 +8,66 @@ use arrow::datatypes::{DataType, Field};
 
 use crate::decimal::decimal;
 use crate::fault::{DecodeError, Fault};
+use crate::record::{Rule, empty, no_value};
+
+/// Text in a type, null where it is no value of it.
+pub(super) struct Typed {
+    pub(super) array: ArrayRef,
+    /// The text that was parsed; none where every text is a value.
+    parsed: Option<StringArray>,
+}
+
+impl Typed {
+    pub(super) fn new(text: &ArrayRef, data_type: &DataType) -> Result<Typed, DecodeError> {
+        let options = CastOptions::default();
+        let plain = |array| Typed {
+            array,
+            parsed: None,
+        };
+        Ok(match data_type {
+            DataType::Utf8 => plain(Arc::clone(text)),
+            DataType::Binary => plain(cast_with_options(text, &DataType::Binary, &options)?),
+            other => {
+                let trimmed: StringArray = text
+                    .as_string::<i32>()
+                    .iter()
+                    .map(|value| value.map(str::trim))
+                    .collect();
+                // Safe: what does not parse becomes null, and shows as a null that was none before.
+                let array = match other {
+                    DataType::Decimal128(precision, scale) => {
+                        decimals(&trimmed, *precision, *scale)?
+                    }
+                    _ => cast_with_options(&trimmed, other, &options)?,
+                };
+                Typed {
+                    array,
+                    parsed: Some(trimmed),
+                }
+            }
+        })
+    }
+
+    /// The rows whose text the type does not hold in full.
+    pub(super) fn lost(&self) -> impl Iterator<Item = usize> {
+        let data_type = self.array.data_type();
+        self.parsed.iter().flat_map(move |parsed| {
+            (0..parsed.len()).filter(move |index| {
+                !parsed.is_null(*index)
+                    && (self.array.is_null(*index) || !exact(parsed.value(*index), data_type))
+            })
+        })
+    }
+
+    /// The rows without a value.
+    pub(super) fn nulls(&self) -> impl Iterator<Item = usize> {
+        let rows = match self.array.null_count() {
+            0 => 0,
+            _ => self.array.len(),
+        };
+        (0..rows).filter(|index| self.array.is_null(*index))
+    }
+}
 
 /// `text` in the type of `field`. `row` counts the rows before it.
 pub(super) fn typed_column(
@@ -15,53 +75,21 @@ pub(super) fn typed_column(
     field: &Field,
     row: u64,
 ) -> Result<ArrayRef, DecodeError> {
-    let typed = match field.data_type() {
-        DataType::Utf8 => Arc::clone(text),
-        DataType::Binary => {
-            let options = CastOptions::default();
-            cast_with_options(text, &DataType::Binary, &options)?
-        }
-        other => {
-            let trimmed: StringArray = text
-                .as_string::<i32>()
-                .iter()
-                .map(|value| value.map(str::trim))
-                .collect();
-            // Safe: what does not parse becomes null, and shows as a null that was none before.
-            let typed = match other {
-                DataType::Decimal128(precision, scale) => decimals(&trimmed, *precision, *scale)?,
-                _ => cast_with_options(&trimmed, other, &CastOptions::default())?,
-            };
-            let lost = |index: &usize| {
-                !trimmed.is_null(*index)
-                    && (typed.is_null(*index) || !exact(trimmed.value(*index), other))
-            };
-            if let Some(place) = (0..typed.len()).find(lost) {
-                return Err(Fault::new(
-                    format!("row {}", row + place as u64 + 1),
-                    format!("column '{}' is no {other}", field.name()),
-                )
-                .hint_at("mend the file, declare the column as string and type it in a plugin, or add what stands for nothing to `nulls`")
-                .into());
-            }
-            typed
-        }
-    };
-    if !field.is_nullable() && typed.null_count() > 0 {
-        let place = (0..typed.len())
-            .find(|index| typed.is_null(*index))
-            .unwrap_or_default();
-        return Err(Fault::new(
-            format!("row {}", row + place as u64 + 1),
-            format!(
-                "column '{}' is empty, but declared `not null`",
-                field.name()
-            ),
-        )
-        .hint_at("mend the file, or declare the column nullable and check it with `not_null`")
-        .into());
+    let typed = Typed::new(text, field.data_type())?;
+    let place = |index: usize| format!("row {}", row + index as u64 + 1);
+    if let Some(index) = typed.lost().next() {
+        return Err(Fault::new(place(index), no_value(field))
+            .hint_at(Rule::BadValue.hint())
+            .into());
     }
-    Ok(typed)
+    if !field.is_nullable()
+        && let Some(index) = typed.nulls().next()
+    {
+        return Err(Fault::new(place(index), empty(field))
+            .hint_at(Rule::NullValue.hint())
+            .into());
+    }
+    Ok(typed.array)
 }
 
 /// Decimals; null for what is none. Files of text have no exponents: `1e3` there is a code as often.

@@ -29,6 +29,10 @@ pub const FILE_COLUMN: &str = "__weir_file";
 /// The name of the hidden column that holds a row's place in its file, from 1.
 pub const ORDINAL_COLUMN: &str = "__weir_ordinal";
 
+/// The name of the hidden column that says what is wrong with a record that cannot be read; only tolerant
+/// reads have it.
+pub const REJECT_COLUMN: &str = "__weir_reject";
+
 /// One file of a step's input, as it was when the step began.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct InputFile {
@@ -168,7 +172,8 @@ fn expand_braces(glob: &str) -> Vec<String> {
         .collect()
 }
 
-/// The schema of the rows that `read` gives.
+/// The schema of the rows that `read` gives; a tolerant read gives rows of nulls besides, with a
+/// [`REJECT_COLUMN`] each.
 pub async fn schema(read: &FileRead, files: &[InputFile], stores: &Stores) -> Result<SchemaRef> {
     match (&read.schema, &read.format) {
         (FileSchema::Declared(columns), _) => Ok(arrow_schema(columns)),
@@ -263,6 +268,8 @@ fn fault(file: &InputFile, place: &str, what: impl std::fmt::Display) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use weir_pipeline::{Encoding, FailAction, OnFail};
+
     use super::*;
 
     #[test]
@@ -273,6 +280,25 @@ mod tests {
         );
         assert_eq!(expand_braces("plain*"), ["plain*"]);
         assert_eq!(expand_braces("a[{]b{1,2}"), ["a[{]b1", "a[{]b2"]);
+    }
+
+    fn of_parquet(glob: &str, max_files: Option<u64>, max_bytes: Option<u64>) -> FileRead {
+        FileRead {
+            glob: glob.to_owned(),
+            format: FileFormat::Parquet,
+            compression: Compression::Auto,
+            schema: FileSchema::FromFile,
+            allow_missing: true,
+            max_files,
+            max_bytes,
+            encoding: Encoding::Utf8,
+            max_record: None,
+            on_fail: OnFail {
+                action: FailAction::Fail,
+                fail_above: None,
+                warn_above: None,
+            },
+        }
     }
 
     #[test]
@@ -286,15 +312,7 @@ mod tests {
             })
             .collect();
         let taken = |max_files, max_bytes| {
-            let read = FileRead {
-                glob: String::new(),
-                format: FileFormat::Parquet,
-                compression: Compression::Auto,
-                schema: FileSchema::FromFile,
-                allow_missing: true,
-                max_files,
-                max_bytes,
-            };
+            let read = of_parquet("", max_files, max_bytes);
             let (batch, more) = first_batch(files.clone(), &read);
             (batch.len(), more)
         };
@@ -315,15 +333,7 @@ mod tests {
             std::fs::write(path, "1").unwrap();
         }
         let matching = |glob: &str| {
-            let read = FileRead {
-                glob: glob.to_owned(),
-                format: FileFormat::Parquet,
-                compression: Compression::Auto,
-                schema: FileSchema::FromFile,
-                allow_missing: true,
-                max_files: None,
-                max_bytes: None,
-            };
+            let read = of_parquet(glob, None, None);
             let dir = dir.path().to_owned();
             async move {
                 list(&dir, &read, &Stores::default())

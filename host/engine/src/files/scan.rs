@@ -18,21 +18,24 @@ use datafusion::physical_plan::{
 };
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
+use weir_decode::Decoded;
 use weir_pipeline::{Column, FileFormat, FileRead, FileSchema};
 
-use super::{FILE_COLUMN, InputFile, ORDINAL_COLUMN, parquet, text};
+use super::{FILE_COLUMN, InputFile, ORDINAL_COLUMN, REJECT_COLUMN, parquet, text};
+use crate::envelope::Unread;
 use crate::error::Result;
 use crate::store::Stores;
 
 /// Reads files, each whole by one partition, and adds to each row the file and its place in it
-/// (from 1) as the last two columns.
+/// (from 1) as the last two columns. A tolerant read adds a third, which says of a row of nulls why the
+/// record that it stands for cannot be read.
 ///
 /// Files are dealt to partitions by size when the plan is made, never at run time: the same
 /// files give the same partitions.
 #[derive(Debug)]
 pub struct FileScanExec {
     read: Arc<FileRead>,
-    /// Without the two hidden columns.
+    /// Without the hidden columns.
     file_schema: SchemaRef,
     groups: Vec<Vec<InputFile>>,
     stores: Stores,
@@ -55,6 +58,10 @@ impl FileScanExec {
             true,
         )));
         fields.push(Arc::new(Field::new(ORDINAL_COLUMN, DataType::UInt64, true)));
+        if read.is_tolerant() {
+            let reject = DataType::Struct(Unread::fields());
+            fields.push(Arc::new(Field::new(REJECT_COLUMN, reject, true)));
+        }
         let groups = deal(files, partitions);
         let properties = PlanProperties::new(
             EquivalenceProperties::new(Arc::new(Schema::new(fields))),
@@ -98,7 +105,7 @@ async fn read_file(
     file: InputFile,
     batch_rows: usize,
     stores: &Stores,
-) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+) -> Result<BoxStream<'static, Result<Decoded>>> {
     let columns: Arc<[Column]> = match &read.schema {
         FileSchema::Declared(columns) => columns.clone().into(),
         FileSchema::FromFile => Arc::new([]),
@@ -106,13 +113,13 @@ async fn read_file(
     match &read.format {
         FileFormat::Csv(options) => {
             let options = options.clone();
-            text::read_csv(file, read.compression, options, columns, batch_rows, stores).await
+            text::read_csv(&read, file, options, columns, batch_rows, stores).await
         }
         FileFormat::JsonLines => {
-            text::read_json(file, read.compression, false, columns, batch_rows, stores).await
+            text::read_json(&read, file, false, columns, batch_rows, stores).await
         }
         FileFormat::JsonArray => {
-            text::read_json(file, read.compression, true, columns, batch_rows, stores).await
+            text::read_json(&read, file, true, columns, batch_rows, stores).await
         }
         FileFormat::Parquet => {
             let sources = match columns.is_empty() {
@@ -126,18 +133,24 @@ async fn read_file(
                     .map(|column| column.source.clone().unwrap_or_else(|| column.name.clone()))
                     .collect(),
             };
-            parquet::read(file, schema, sources, batch_rows, stores).await
+            let batches = parquet::read(file, schema, sources, batch_rows, stores).await?;
+            let decoded = |batch| Decoded {
+                batch,
+                rejects: Vec::new(),
+            };
+            Ok(batches.map_ok(decoded).boxed())
         }
     }
 }
 
-/// Adds the two hidden columns.
+/// Adds the hidden columns.
 fn with_origin(
-    batch: &RecordBatch,
+    decoded: &Decoded,
     schema: &SchemaRef,
     path: &Arc<StringArray>,
     before: u64,
 ) -> Result<RecordBatch> {
+    let batch = &decoded.batch;
     let rows = batch.num_rows();
     let file = DictionaryArray::<Int32Type>::try_new(
         Int32Array::from(vec![0; rows]),
@@ -147,6 +160,9 @@ fn with_origin(
     let mut columns = batch.columns().to_vec();
     columns.push(Arc::new(file));
     columns.push(Arc::new(ordinal));
+    if columns.len() < schema.fields().len() {
+        columns.push(Unread::column(&decoded.rejects, rows)?);
+    }
     Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
 }
 
@@ -213,9 +229,9 @@ impl ExecutionPlan for FileScanExec {
                 let mut batches =
                     read_file(Arc::clone(&read), Arc::clone(&file_schema), file, batch_rows, &stores).await?;
                 let mut before = 0;
-                while let Some(batch) = batches.try_next().await? {
-                    let rows = batch.num_rows() as u64;
-                    yield with_origin(&batch, &output, &path, before)?;
+                while let Some(decoded) = batches.try_next().await? {
+                    let rows = decoded.batch.num_rows() as u64;
+                    yield with_origin(&decoded, &output, &path, before)?;
                     before += rows;
                 }
             }

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
-use weir_decode::{Csv, Decode, DecodeError, Json};
-use weir_pipeline::{Column, Compression, CsvOptions};
+use weir_decode::{Csv, Decode, DecodeError, Decoded, Json, RecordOptions};
+use weir_pipeline::{Column, CsvOptions, FileRead};
 
 use super::{InputFile, open};
 use crate::error::{Error, Result};
@@ -14,52 +13,62 @@ use crate::store::Stores;
 
 /// The rows of one CSV file, in order.
 pub(super) async fn read_csv(
+    read: &FileRead,
     file: InputFile,
-    compression: Compression,
     options: CsvOptions,
     columns: Arc<[Column]>,
     batch_rows: usize,
     stores: &Stores,
-) -> Result<BoxStream<'static, Result<RecordBatch>>> {
-    let decoder = Csv::new(options, &columns, batch_rows);
+) -> Result<BoxStream<'static, Result<Decoded>>> {
+    let decoder = Csv::new(options, &columns, batch_rows).with_records(record_options(read));
     let warn = |decoder: &mut Csv, file: &InputFile| {
         for column in decoder.take_undeclared() {
             tracing::warn!(file = %file.path, column = %column, "a column is not declared and was not read");
         }
     };
-    read(file, compression, decoder, warn, stores).await
+    decode(read, file, decoder, warn, stores).await
 }
 
 /// The rows of one JSON file, in order. With `array`, the brackets and commas of an outermost array
 /// are passed over.
 pub(super) async fn read_json(
+    read: &FileRead,
     file: InputFile,
-    compression: Compression,
     array: bool,
     columns: Arc<[Column]>,
     batch_rows: usize,
     stores: &Stores,
-) -> Result<BoxStream<'static, Result<RecordBatch>>> {
-    let decoder = Json::new(array, &columns, batch_rows).map_err(|error| located(&file, error))?;
-    read(file, compression, decoder, |_, _| {}, stores).await
+) -> Result<BoxStream<'static, Result<Decoded>>> {
+    let decoder = Json::new(array, &columns, batch_rows)
+        .and_then(|json| json.with_records(record_options(read)))
+        .map_err(|error| located(&file, error))?;
+    decode(read, file, decoder, |_, _| {}, stores).await
+}
+
+fn record_options(read: &FileRead) -> RecordOptions {
+    RecordOptions {
+        tolerant: read.is_tolerant(),
+        longest: read.max_record,
+        encoding: read.encoding,
+    }
 }
 
 /// `note` may tell what the decoder has noticed, each time it has been given bytes.
-async fn read<D: Decode + Send + 'static>(
+async fn decode<D: Decode + Send + 'static>(
+    read: &FileRead,
     file: InputFile,
-    compression: Compression,
     mut decoder: D,
     note: impl Fn(&mut D, &InputFile) + Send + 'static,
     stores: &Stores,
-) -> Result<BoxStream<'static, Result<RecordBatch>>> {
-    let mut bytes = open(&file, compression, stores).await?;
+) -> Result<BoxStream<'static, Result<Decoded>>> {
+    let mut bytes = open(&file, read.compression, stores).await?;
     let stream = async_stream::try_stream! {
         let mut ended = false;
         loop {
-            let batch = decoder.batch();
+            let decoded = decoder.batch();
             note(&mut decoder, &file);
-            match batch.map_err(|error| located(&file, error))? {
-                Some(batch) => yield batch,
+            match decoded.map_err(|error| located(&file, error))? {
+                Some(decoded) => yield decoded,
                 None if ended => break,
                 None => match bytes.try_next().await? {
                     Some(chunk) => decoder.push(chunk),

@@ -73,7 +73,7 @@ pub struct PlannedStep {
 pub struct PlannedSegment {
     /// What it reads.
     pub source: SegmentSource,
-    /// The schema of what it reads.
+    /// The schema of what it reads; in a tolerant read all columns may be null.
     pub input: SchemaRef,
     /// Its row-wise stages.
     pub stages: Vec<PlannedStage>,

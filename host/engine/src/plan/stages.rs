@@ -8,9 +8,10 @@ use datafusion::common::{Column, DFSchema, ScalarValue};
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::execution::context::SessionContext;
 use datafusion::logical_expr::{Expr, Operator, binary_expr, cast, lit};
+use weir_decode::nullable_schema;
 use weir_pipeline::{
-    Check, CheckKind, CheckStage, FailAction, Fault, OnFail, Pipeline, Place, Stage, StageAction,
-    Step, TableName,
+    Check, CheckKind, CheckStage, FailAction, Fault, OnFail, Pipeline, Place, ReadSource, Stage,
+    StageAction, Step, TableName,
 };
 use weir_sandbox::{Sandbox, World};
 
@@ -112,7 +113,13 @@ impl StepPlanner<'_> {
         let mut segments = vec![PlannedSegment {
             source: SegmentSource::Read,
             outputs: vec![("out".to_owned(), Arc::clone(&input))],
-            input: Arc::clone(&input),
+            input: match &step.read.source {
+                // A record that cannot be read is a row of nulls.
+                ReadSource::Files(read) if read.is_tolerant() => nullable_schema(&input),
+                ReadSource::Files(_) | ReadSource::Table(_) | ReadSource::Sql(_) => {
+                    Arc::clone(&input)
+                }
+            },
             stages: Vec::new(),
             whole: Vec::new(),
         }];

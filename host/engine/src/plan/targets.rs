@@ -13,7 +13,7 @@ use weir_pipeline::{
 };
 
 use super::stages::{at_index, named_output};
-use super::{PlannedSegment, PlannedStep, fingerprint, hex};
+use super::{PlannedSegment, PlannedStep, SegmentSource, fingerprint, hex};
 use crate::delta;
 use crate::error::{Error, Result};
 use crate::files::InputFile;
@@ -446,13 +446,22 @@ impl StepTargets<'_> {
         writes: &[PlannedWrite],
     ) -> Result<Option<QuarantinePlan>> {
         let quarantines = |action: FailAction| action == FailAction::Quarantine;
+        let read_action = match &step.read.source {
+            ReadSource::Files(read) => read.on_fail.action,
+            ReadSource::Table(_) | ReadSource::Sql(_) => FailAction::Fail,
+        };
+        let keeps_records = |segment: &PlannedSegment| match &segment.source {
+            SegmentSource::Read => quarantines(read_action),
+            SegmentSource::Sql(_) => false,
+        };
         let rejecting: Vec<&PlannedSegment> = segments
             .iter()
             .filter(|segment| {
-                segment
-                    .stages
-                    .iter()
-                    .any(|stage| quarantines(stage.fate.action))
+                keeps_records(segment)
+                    || segment
+                        .stages
+                        .iter()
+                        .any(|stage| quarantines(stage.fate.action))
                     || segment
                         .whole
                         .iter()
@@ -479,7 +488,10 @@ impl StepTargets<'_> {
         let mut file_schemas = Vec::with_capacity(segments.len());
         let mut all: Vec<Arc<Field>> = Vec::new();
         for segment in segments {
-            let schema = lake_schema(&Quarantine::schema(&segment.input), &display)?;
+            let schema = lake_schema(
+                &Quarantine::schema(&segment.input, keeps_records(segment)),
+                &display,
+            )?;
             if segments.len() == 1 || rejecting.iter().any(|other| std::ptr::eq(*other, segment)) {
                 for field in schema.fields() {
                     match all.iter().find(|known| known.name() == field.name()) {

@@ -153,7 +153,15 @@ impl SegmentRun<'_> {
         failing: &[(&WholeTableCheck, CheckRule)],
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let source = self.source().await?;
-        let envelope = EnvelopeExec::new(source, &self.segment.input);
+        let derived = match &self.segment.source {
+            SegmentSource::Read => &self.planned.input,
+            SegmentSource::Sql(_) => &self.segment.input,
+        };
+        let drops = match &self.planned.step.read.source {
+            ReadSource::Files(read) => read.on_fail.action == FailAction::Drop,
+            ReadSource::Table(_) | ReadSource::Sql(_) => false,
+        };
+        let envelope = EnvelopeExec::new(source, &self.segment.input, derived, drops);
         let mut layout = Arc::clone(envelope.layout());
         let mut plan: Arc<dyn ExecutionPlan> = Arc::new(envelope);
         for stage in &self.segment.stages {

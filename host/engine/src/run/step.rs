@@ -12,7 +12,7 @@ use super::execute::{SegmentRun, register_input, tables};
 use super::{Replay, RunOptions, files_were_taken, interrupted, now, timed_out};
 use crate::commit::{self, Applier, Counts, Decision, Decisions, TargetCommit};
 use crate::delta::{self, Applied, DeltaCommit, Mode};
-use crate::envelope::ANY_RULE;
+use crate::envelope::{ANY_RULE, READ_STAGE};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::first_batch;
 use crate::guest_log::GuestLogFile;
@@ -26,7 +26,7 @@ use crate::quarantine::{self, Found, Selection};
 use crate::record::{HeldRows, PluginRecord, RuleCount, Status, StepRecord, TargetRecord};
 use crate::segment::{
     FileKind, PluginName, PluginTally, Quarantine, SegmentOutput, SegmentResult, StageName,
-    WrittenFile,
+    StageNames, WrittenFile,
 };
 use crate::session;
 use crate::sqlite::{self, ScopeText, SqliteCommit};
@@ -677,7 +677,7 @@ impl StepRun {
                 .filter(|((_, rule), _)| rule != ANY_RULE)
                 .map(|((stage, rule), rows)| RuleCount {
                     stage: stages
-                        .get(*stage as usize)
+                        .get(*stage)
                         .map(|name| name.label.to_string())
                         .unwrap_or_default(),
                     rule: rule.clone(),
@@ -740,6 +740,10 @@ impl Work {
 /// set.
 fn judge(planned: &PlannedStep, work: &Work, run: &str) -> Result<bool> {
     let mut stages: BTreeMap<u32, (&OnFail, &str)> = BTreeMap::new();
+    let read = format!("step '{}' read", planned.step.name);
+    if let ReadSource::Files(files) = &planned.step.read.source {
+        stages.insert(READ_STAGE, (&files.on_fail, &read));
+    }
     for segment in &planned.segments {
         for stage in &segment.stages {
             stages.insert(stage.fate.stage, (&stage.on_fail, &stage.fate.label));
@@ -796,7 +800,7 @@ fn scope_texts(scope: &[(String, ScopeValue)]) -> Vec<(String, String)> {
 }
 
 /// The stages of the step.
-fn stage_names(plan: &Plan, planned: &PlannedStep) -> Arc<[StageName]> {
+fn stage_names(plan: &Plan, planned: &PlannedStep) -> Arc<StageNames> {
     let version = |name: &str| {
         let loaded = plan.plugins.get(name);
         loaded.map_or("", |loaded| loaded.info.version.as_str())
@@ -817,13 +821,12 @@ fn stage_names(plan: &Plan, planned: &PlannedStep) -> Arc<[StageName]> {
             PlannedWork::Checks(_) => None,
         })
         .collect();
-    (0_u32..)
-        .zip(&planned.step.stages)
-        .map(|(index, stage)| StageName {
-            label: stage.label.as_str().into(),
-            plugin: plugins.get(&index).cloned(),
-        })
-        .collect()
+    let stages = (0_u32..).zip(&planned.step.stages);
+    let names = stages.map(|(index, stage)| StageName {
+        label: stage.label.as_str().into(),
+        plugin: plugins.get(&index).cloned(),
+    });
+    Arc::new(StageNames::new(names.collect()))
 }
 
 /// Accepted rows on their way to the next segment's query.

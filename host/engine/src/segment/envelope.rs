@@ -19,26 +19,39 @@ use datafusion::physical_plan::{
 use futures::StreamExt;
 
 use super::properties;
-use crate::envelope::{Envelope, EnvelopeLayout, file_type};
+use crate::envelope::{Envelope, EnvelopeLayout, Unread, file_type};
 use crate::error::Result;
-use crate::files::{FILE_COLUMN, ORDINAL_COLUMN};
+use crate::files::{FILE_COLUMN, ORDINAL_COLUMN, REJECT_COLUMN};
 
-/// Wraps each row of its input; the hidden columns of a scan become the row's origin.
+/// Wraps each row of its input; the hidden columns of a scan become the row's origin, and the rejection
+/// of a record that could not be read.
 #[derive(Debug)]
 pub struct EnvelopeExec {
     input: Arc<dyn ExecutionPlan>,
     layout: Arc<EnvelopeLayout>,
+    /// Whether records that could not be read are dropped.
+    drops: bool,
     properties: Arc<PlanProperties>,
 }
 
 impl EnvelopeExec {
     /// A node above `input`, whose columns but the hidden ones have the names and types of
-    /// `schema`.
-    pub fn new(input: Arc<dyn ExecutionPlan>, schema: &SchemaRef) -> EnvelopeExec {
+    /// `schema`. What is derived from its rows has `derived`, the same columns, of which some may be
+    /// `not null` that are null in a row that stands for no record.
+    pub fn new(
+        input: Arc<dyn ExecutionPlan>,
+        schema: &SchemaRef,
+        derived: &SchemaRef,
+        drops: bool,
+    ) -> EnvelopeExec {
         let layout = Arc::new(EnvelopeLayout::new(
             Arc::clone(schema),
-            vec![("out".to_owned(), Arc::clone(schema))],
+            vec![("out".to_owned(), Arc::clone(derived))],
         ));
+        EnvelopeExec::of(input, layout, drops)
+    }
+
+    fn of(input: Arc<dyn ExecutionPlan>, layout: Arc<EnvelopeLayout>, drops: bool) -> EnvelopeExec {
         EnvelopeExec {
             properties: properties(
                 &input,
@@ -47,6 +60,7 @@ impl EnvelopeExec {
             ),
             input,
             layout,
+            drops,
         }
     }
 
@@ -78,7 +92,7 @@ impl EnvelopeExec {
 
 /// Whether a column is a scan's own, not one of the rows'.
 fn is_hidden(field: &Field) -> bool {
-    [FILE_COLUMN, ORDINAL_COLUMN].contains(&field.name().as_str())
+    [FILE_COLUMN, ORDINAL_COLUMN, REJECT_COLUMN].contains(&field.name().as_str())
 }
 
 fn plain_type(data_type: &DataType) -> DataType {
@@ -103,7 +117,7 @@ fn plain_type(data_type: &DataType) -> DataType {
     }
 }
 
-fn wrap(batch: &RecordBatch, layout: &EnvelopeLayout) -> Result<RecordBatch> {
+fn wrap(batch: &RecordBatch, layout: &EnvelopeLayout, drops: bool) -> Result<RecordBatch> {
     let rows = batch.num_rows();
     let hidden = |name: &str, data_type: &DataType| match batch.column_by_name(name) {
         Some(column) if column.data_type() == data_type => Ok(Arc::clone(column)),
@@ -125,12 +139,15 @@ fn wrap(batch: &RecordBatch, layout: &EnvelopeLayout) -> Result<RecordBatch> {
         });
     }
     let input = RecordBatch::try_new(Arc::clone(layout.input()), columns)?;
-    Envelope::wrap(
+    let mut envelope = Envelope::wrap(
         input,
         hidden(FILE_COLUMN, &file_type())?,
         hidden(ORDINAL_COLUMN, &DataType::UInt64)?,
-    )
-    .close(layout)
+    );
+    if let Some(column) = batch.column_by_name(REJECT_COLUMN) {
+        envelope.reject_unread(drops, &Unread::of(column)?)?;
+    }
+    envelope.close(layout)
 }
 
 impl DisplayAs for EnvelopeExec {
@@ -165,7 +182,10 @@ impl ExecutionPlan for EnvelopeExec {
         _: ReplaceChildrenOptions,
     ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
         Ok(match children.pop() {
-            Some(input) => Arc::new(EnvelopeExec::new(input, self.layout.input())),
+            Some(input) => {
+                let layout = Arc::clone(&self.layout);
+                Arc::new(EnvelopeExec::of(input, layout, self.drops))
+            }
             None => self,
         })
     }
@@ -187,7 +207,8 @@ impl ExecutionPlan for EnvelopeExec {
     ) -> DataFusionResult<SendableRecordBatchStream> {
         let input = self.input.execute(partition, context)?;
         let layout = Arc::clone(&self.layout);
-        let stream = input.map(move |batch| Ok(wrap(&batch?, &layout)?));
+        let drops = self.drops;
+        let stream = input.map(move |batch| Ok(wrap(&batch?, &layout, drops)?));
         Ok(Box::pin(RecordBatchStreamAdapter::new(
             Arc::clone(self.layout.schema()),
             stream,

@@ -27,7 +27,7 @@ pub use plugin::{Joining, PluginCall, PluginExec, PluginRole, PluginTally};
 pub(crate) use writer::kept;
 pub use writer::{
     FileKind, PluginName, Quarantine, SegmentOutput, SegmentResult, SegmentWriterExec, StageName,
-    WrittenFile, written,
+    StageNames, WrittenFile, written,
 };
 
 use crate::envelope::{Envelope, EnvelopeLayout, Finding};

@@ -25,11 +25,14 @@ use serde::{Deserialize, Serialize};
 
 use super::properties;
 use crate::data_file::DataFileWriter;
-use crate::envelope::{Envelope, EnvelopeLayout, InputRows};
+use crate::envelope::{Envelope, EnvelopeLayout, InputRows, READ_STAGE};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::Location;
 use crate::partition::{PartitionColumn, PartitionedWriter};
 use crate::quarantine;
+
+/// The column of a quarantine table that holds the text of records that could not be read.
+const RAW_COLUMN: &str = "_weir_raw";
 
 /// Where one output's rows are written to, as data files.
 #[derive(Debug, Clone)]
@@ -77,7 +80,7 @@ pub struct Quarantine {
     /// The segment's number in the step, from 0.
     pub segment: i32,
     /// The stages of the step.
-    pub stages: Arc<[StageName]>,
+    pub stages: Arc<StageNames>,
 }
 
 /// A stage as quarantine and run records name it.
@@ -100,9 +103,46 @@ pub struct PluginName {
     pub digest: Arc<str>,
 }
 
+/// The stages of a step by their numbers, and the read by its own.
+#[derive(Debug, Clone)]
+pub struct StageNames {
+    stages: Vec<StageName>,
+    read: StageName,
+}
+
+impl StageNames {
+    /// The names of `stages`, in their order.
+    pub fn new(stages: Vec<StageName>) -> StageNames {
+        StageNames {
+            stages,
+            read: StageName {
+                label: quarantine::READ.into(),
+                plugin: None,
+            },
+        }
+    }
+
+    /// What is called by this number.
+    pub fn get(&self, stage: u32) -> Option<&StageName> {
+        match stage {
+            READ_STAGE => Some(&self.read),
+            stage => self.stages.get(stage as usize),
+        }
+    }
+}
+
+/// Why a row is kept in quarantine.
+struct Why {
+    stage: u32,
+    rule: String,
+    message: String,
+    raw: Option<String>,
+}
+
 impl Quarantine {
-    /// The columns of a quarantine table: why, then the input row whole.
-    pub fn schema(input: &Schema) -> Schema {
+    /// The columns of a quarantine table: why, then the input row whole. With `raw`, the text of
+    /// records that could not be read is among the former.
+    pub fn schema(input: &Schema, raw: bool) -> Schema {
         let text = |name: &str| Field::new(name, DataType::Utf8, true);
         let mut fields = vec![
             text("_weir_rule"),
@@ -119,11 +159,14 @@ impl Quarantine {
             text(quarantine::STATE),
             text(quarantine::STATE_NOTE),
         ];
+        if raw {
+            fields.push(Field::new(RAW_COLUMN, DataType::Utf8, true));
+        }
         fields.extend(input.fields().iter().map(|field| field.as_ref().clone()));
         Schema::new(fields)
     }
 
-    fn rows(&self, found: &InputRows, why: &[(u32, String, String)]) -> Result<RecordBatch> {
+    fn rows(&self, found: &InputRows, why: &[Why]) -> Result<RecordBatch> {
         let rows = why.len();
         let same = |text: &str| -> ArrayRef {
             Arc::new(StringArray::from_iter_values(std::iter::repeat_n(
@@ -134,10 +177,10 @@ impl Quarantine {
         let mut plugins = StringBuilder::new();
         let mut versions = StringBuilder::new();
         let mut digests = StringBuilder::new();
-        for (stage, _, _) in why {
+        for entry in why {
             let name = self
                 .stages
-                .get(*stage as usize)
+                .get(entry.stage)
                 .ok_or_else(|| Error::internal("a rejection names no stage"))?;
             let plugin = name.plugin.as_ref();
             labels.append_value(&name.label);
@@ -147,10 +190,10 @@ impl Quarantine {
         }
         let mut columns: Vec<ArrayRef> = vec![
             Arc::new(StringArray::from_iter_values(
-                why.iter().map(|entry| &entry.1),
+                why.iter().map(|entry| &entry.rule),
             )),
             Arc::new(StringArray::from_iter_values(
-                why.iter().map(|entry| &entry.2),
+                why.iter().map(|entry| &entry.message),
             )),
             same(&self.step),
             Arc::new(labels.finish()),
@@ -164,6 +207,10 @@ impl Quarantine {
             same(quarantine::OPEN),
             Arc::new(StringArray::new_null(rows)),
         ];
+        if self.schema.index_of(RAW_COLUMN).is_ok() {
+            let raw = why.iter().map(|entry| entry.raw.as_deref());
+            columns.push(Arc::new(raw.collect::<StringArray>()));
+        }
         columns.extend(found.rows.columns().iter().cloned());
         kept(&self.schema, columns)
     }
@@ -402,18 +449,23 @@ impl Partition {
         let mut rejected = 0;
         if !rejections.is_empty() {
             for row in (0_u32..).take(envelope.rows()) {
-                let Some((stage, rule, message, dropped)) = rejections.get(row as usize) else {
+                let Some(found) = rejections.get(row as usize) else {
                     continue;
                 };
                 rejected += 1;
-                let by = (stage, rule.to_owned());
+                let by = (found.stage, found.rule.to_owned());
                 *self.result.rejected_by.entry(by).or_default() += 1;
-                if dropped {
+                if found.dropped {
                     self.result.dropped += 1;
                 } else {
                     self.result.quarantined += 1;
                     kept_rows.push(row);
-                    why.push((stage, rule.to_owned(), message.to_owned()));
+                    why.push(Why {
+                        stage: found.stage,
+                        rule: found.rule.to_owned(),
+                        message: found.message.to_owned(),
+                        raw: found.raw.map(str::to_owned),
+                    });
                 }
             }
         }

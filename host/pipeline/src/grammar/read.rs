@@ -1,9 +1,12 @@
 //! `read`: files, a table or a query.
 
 use crate::fields::{Fields, Keys, Text};
-use crate::grammar::{Context, schema};
+use crate::grammar::{Context, schema, stage};
 use crate::literals;
-use crate::model::{Compression, CsvOptions, FileFormat, FileRead, FileSchema, Read, ReadSource};
+use crate::model::{
+    Compression, CsvOptions, Encoding, FailAction, FileFormat, FileRead, FileSchema, OnFail, Read,
+    ReadSource,
+};
 use crate::tree::Node;
 
 pub(crate) const READ: Keys = Keys {
@@ -25,6 +28,11 @@ pub(crate) const READ: Keys = Keys {
         "escape",
         "header",
         "nulls",
+        "encoding",
+        "max_record",
+        "on_fail",
+        "fail_above",
+        "warn_above",
     ],
 };
 
@@ -36,6 +44,14 @@ const FILE_KEYS: &[&str] = &[
     "allow_missing",
     "max_files",
     "max_bytes",
+];
+/// Keys that belong to files of text.
+const TEXT_KEYS: &[&str] = &[
+    "encoding",
+    "max_record",
+    "on_fail",
+    "fail_above",
+    "warn_above",
 ];
 /// Keys that belong to CSV.
 const CSV_KEYS: &[&str] = &["delimiter", "quote", "escape", "header", "nulls"];
@@ -62,6 +78,12 @@ pub(crate) const COMPRESSIONS: &[(&str, Compression)] = &[
     ("zstd", Compression::Zstd),
 ];
 
+pub(crate) const ENCODINGS: &[(&str, Encoding)] =
+    &[("utf-8", Encoding::Utf8), ("latin-1", Encoding::Latin1)];
+
+/// A record of more bytes is never read: the text of a batch has to stay below 2 GiB.
+const LONGEST_RECORD: u64 = 1 << 30;
+
 pub(crate) fn read(node: &Node, context: &Context<'_>) -> Option<Read> {
     let fields = Fields::open(node, &READ, context.sink)?;
     let limit = fields.count("limit");
@@ -71,7 +93,7 @@ pub(crate) fn read(node: &Node, context: &Context<'_>) -> Option<Read> {
     let source = if key == "files" {
         files(&fields, text, context).map(ReadSource::Files)
     } else {
-        for keys in [FILE_KEYS, CSV_KEYS] {
+        for keys in [FILE_KEYS, TEXT_KEYS, CSV_KEYS] {
             fields.refuse(
                 keys,
                 "belongs to `files`",
@@ -100,12 +122,22 @@ fn files(fields: &Fields<'_>, glob: Option<Text<'_>>, context: &Context<'_>) -> 
     let compression = fields.choice("compression", COMPRESSIONS);
     let allow_missing = fields.flag("allow_missing").unwrap_or(false);
     let max_files = fields.count("max_files");
-    let max_bytes = max_bytes(fields);
+    let max_bytes = size(fields, "max_bytes");
+    let encoding = fields.choice("encoding", ENCODINGS);
+    let max_record = max_record(fields);
+    let on_fail = on_fail(fields);
     if format.is_some_and(|format| format != Format::Csv) {
         fields.refuse(
             CSV_KEYS,
             "belongs to CSV",
             "leave it out, or write format = \"csv\"",
+        );
+    }
+    if format == Some(Format::Parquet) {
+        fields.refuse(
+            TEXT_KEYS,
+            "belongs to CSV and JSON",
+            "leave it out: Parquet has no records that could be read one by one",
         );
     }
     if format == Some(Format::Parquet)
@@ -146,16 +178,62 @@ fn files(fields: &Fields<'_>, glob: Option<Text<'_>>, context: &Context<'_>) -> 
         allow_missing,
         max_files,
         max_bytes,
+        encoding: encoding.unwrap_or_default(),
+        max_record,
+        on_fail,
     })
 }
 
-fn max_bytes(fields: &Fields<'_>) -> Option<u64> {
-    let text = fields.text("max_bytes")?;
+/// What becomes of records that cannot be read. They end the step unless the file says otherwise:
+/// a step's input is what its author takes it for until then.
+fn on_fail(fields: &Fields<'_>) -> OnFail {
+    let action = fields.choice("on_fail", stage::FAIL_ACTIONS);
+    if let Some(FailAction::Warn) = action
+        && let Some(node) = fields.node("on_fail")
+    {
+        fields.fault(
+            &node.place,
+            "a record that cannot be read cannot stay",
+            "use on_fail = \"quarantine\", \"drop\" or \"fail\"",
+        );
+    }
+    let read = OnFail {
+        action: action.unwrap_or(FailAction::Fail),
+        fail_above: stage::threshold(fields, "fail_above"),
+        warn_above: stage::threshold(fields, "warn_above"),
+    };
+    if action == Some(FailAction::Fail) || fields.node("on_fail").is_none() {
+        fields.refuse(
+            &["fail_above", "warn_above"],
+            "counts records that are kept aside",
+            "write on_fail = \"quarantine\" or \"drop\" too, or leave it out: the first bad record ends the step",
+        );
+    }
+    read
+}
+
+fn max_record(fields: &Fields<'_>) -> Option<u64> {
+    let size = size(fields, "max_record")?;
+    if size > LONGEST_RECORD
+        && let Some(node) = fields.node("max_record")
+    {
+        fields.fault(
+            &node.place,
+            "`max_record` is more than 1GiB",
+            "leave it out: records are never longer than 1GiB",
+        );
+    }
+    Some(size)
+}
+
+/// A key that holds a size, of one byte at least.
+fn size(fields: &Fields<'_>, key: &str) -> Option<u64> {
+    let text = fields.text(key)?;
     let size = literals::size(text.text).filter(|size| *size > 0);
     if !text.guess && size.is_none() {
         fields.fault(
             text.place,
-            format!("max_bytes cannot be '{}'", text.text),
+            format!("{key} cannot be '{}'", text.text),
             "write a number of KiB, MiB or GiB, such as 1GiB",
         );
     }

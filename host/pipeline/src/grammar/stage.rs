@@ -100,7 +100,7 @@ fn on_fail(fields: &Fields<'_>) -> OnFail {
     }
 }
 
-fn threshold(fields: &Fields<'_>, key: &str) -> Option<Threshold> {
+pub(crate) fn threshold(fields: &Fields<'_>, key: &str) -> Option<Threshold> {
     let node = fields.node(key)?;
     let threshold = match &node.value {
         Value::Int(rows) => u64::try_from(*rows).ok().map(Threshold::Rows),
