@@ -56,10 +56,11 @@ struct Open {
 }
 
 impl Open {
-    /// Takes a byte, or what there is of a string; how many bytes. There is one.
-    fn pass(&mut self, text: &[u8], in_lines: bool) -> usize {
+    /// Takes a byte, or what there is of a string (`by_line`: in its line); how many bytes. There is
+    /// one.
+    fn pass(&mut self, text: &[u8], by_line: bool) -> usize {
         if self.in_string {
-            return self.string(text, in_lines);
+            return self.string(text, by_line);
         }
         match text.first() {
             Some(b'"') => {
@@ -84,12 +85,12 @@ impl Open {
         1
     }
 
-    fn string(&mut self, text: &[u8], in_lines: bool) -> usize {
+    fn string(&mut self, text: &[u8], by_line: bool) -> usize {
         if self.escaped {
             self.escaped = false;
             return 1;
         }
-        let found = match in_lines {
+        let found = match by_line {
             true => memchr3(b'"', b'\\', b'\n', text),
             false => memchr2(b'"', b'\\', text),
         };
@@ -298,7 +299,12 @@ impl Frame {
             if ends {
                 break;
             }
-            at += open.pass(text.get(at..).unwrap_or_default(), place == Place::Lines);
+            let by_line = match place {
+                Place::Lines => true,
+                Place::Bare => open.depth == 0,
+                Place::Start | Place::First | Place::Element | Place::Beyond | Place::End => false,
+            };
+            at += open.pass(text.get(at..).unwrap_or_default(), by_line);
         }
         let (bytes, rest) = text.split_at_checked(at).unwrap_or((text, &[]));
         if !bytes.is_empty() {
