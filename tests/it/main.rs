@@ -41,6 +41,7 @@ mod generated;
 mod golden;
 mod history;
 mod hostile;
+mod incremental;
 mod kills;
 mod merge;
 mod modes;

@@ -29,6 +29,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 use weir_pipeline::WriteMode;
 
+use crate::changes::Changes;
 use crate::commit::Applier;
 use crate::data_file::statistics_of;
 use crate::error::{Error, ErrorKind, Result};
@@ -41,6 +42,10 @@ use crate::segment::WrittenFile;
 const ATTEMPTS: u32 = 12;
 /// A checkpoint is written after each so many commits, so that readers need not replay them all.
 const CHECKPOINT_EVERY: u64 = 10;
+/// The key of a commit's information under which the run stands whose rows it adds.
+pub(crate) const RUN_KEY: &str = "weirRun";
+/// The key under which it stands how they meet what was there.
+pub(crate) const MODE_KEY: &str = "weirMode";
 
 /// What a decision says of one Delta table.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -49,6 +54,9 @@ pub struct DeltaCommit {
     pub table: String,
     /// Its folder: an absolute URL.
     pub url: String,
+    /// The run whose rows the files hold.
+    #[serde(default)]
+    pub run: String,
     /// Whose commits are counted.
     pub app_id: String,
     /// How the files meet what is there.
@@ -65,10 +73,21 @@ pub struct DeltaCommit {
     /// all of them.
     #[serde(default)]
     pub replaces: Vec<String>,
+    /// The state of the table from which its new rows were made: the commit can only be made while its
+    /// rows are the same.
+    #[serde(default)]
+    pub since: Option<Since>,
     /// The table's schema, as Delta's log writes it.
     pub schema: serde_json::Value,
     /// The files to add.
     pub files: Vec<WrittenFile>,
+}
+
+/// A state of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Since {
+    /// The version; absent where there was no table.
+    pub version: Option<u64>,
 }
 
 /// A write mode as decisions keep it.
@@ -238,21 +257,28 @@ pub enum Applied {
     /// It had not been made, and cannot be any more: the table or its files were taken away by
     /// somebody. The next batch replaces what they held.
     Gone,
-    /// It had not been made, and cannot be any more: files that it rewrites are not the table's now.
+    /// It had not been made, and cannot be any more: files that it rewrites are not the table's now, or
+    /// rows that it was made from are not.
     Stale,
 }
 
 /// Whether a decision that is rolled forward still has its files.
 pub(crate) async fn files_are_there(root: &Location, files: &[WrittenFile]) -> Result<bool> {
     for file in files {
-        let location = root.file(&file.path);
-        match location.store().head(location.path()).await {
-            Ok(_) => {}
-            Err(object_store::Error::NotFound { .. }) => return Ok(false),
-            Err(error) => return Err(error.into()),
+        if !is_there(&root.file(&file.path)).await? {
+            return Ok(false);
         }
     }
     Ok(true)
+}
+
+/// Whether a file is there.
+pub(crate) async fn is_there(file: &Location) -> Result<bool> {
+    match file.store().head(file.path()).await {
+        Ok(_) => Ok(true),
+        Err(object_store::Error::NotFound { .. }) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// What to say where rows that were to be added are gone.
@@ -297,12 +323,14 @@ impl DeltaCommit {
                             )
                             .with_hint("another run of this step has overtaken this one; nothing needs to be done"));
                         }
-                        _ if self.is_stale(&table).await? => return Ok(Applied::Stale),
+                        _ if self.is_stale(&table, &root).await? => return Ok(Applied::Stale),
                         _ if verified => self.commit(&table, &root, n, applier).await,
                         _ => Ok(None),
                     }
                 }
-                None if self.mode == Mode::Rewrite => return Ok(Applied::Stale),
+                None if self.mode == Mode::Rewrite || self.was_there() => {
+                    return Ok(Applied::Stale);
+                }
                 None if verified => self.create(&root, n, applier).await,
                 None => Ok(None),
             };
@@ -344,8 +372,27 @@ impl DeltaCommit {
         })
     }
 
-    /// Whether the table lacks files that are to be rewritten.
-    async fn is_stale(&self, table: &DeltaTable) -> Result<bool> {
+    /// Whether it cannot be made any more once others have changed the table.
+    pub(crate) fn may_be_stale(&self) -> bool {
+        self.mode == Mode::Rewrite || self.since.is_some()
+    }
+
+    /// Whether new rows were made from the table.
+    fn was_there(&self) -> bool {
+        self.since.is_some_and(|since| since.version.is_some())
+    }
+
+    /// Whether the table lacks files that are to be rewritten, or has not the rows from which new ones
+    /// were made.
+    async fn is_stale(&self, table: &DeltaTable, root: &Location) -> Result<bool> {
+        if let Some(since) = self.since {
+            let now = table.snapshot()?.version();
+            let Some(version) = since.version.filter(|version| *version <= now) else {
+                return Ok(true);
+            };
+            let changes = Changes::between(root, version, now).await?;
+            return Ok(changes.is_none_or(|changes| changes.any()));
+        }
         if self.mode != Mode::Rewrite {
             return Ok(false);
         }
@@ -384,7 +431,12 @@ impl DeltaCommit {
     }
 
     fn properties(&self, n: i64) -> CommitProperties {
+        let mode = serde_json::to_value(self.mode).unwrap_or_default();
         CommitProperties::default()
+            .with_metadata([
+                (RUN_KEY.to_owned(), self.run.as_str().into()),
+                (MODE_KEY.to_owned(), mode),
+            ])
             .with_max_retries(0)
             .with_create_checkpoint(false)
             .with_cleanup_expired_logs(Some(false))

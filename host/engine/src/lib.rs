@@ -48,6 +48,7 @@
 //! # }
 //! ```
 
+mod changes;
 pub mod commit;
 pub mod data_file;
 pub mod delta;

@@ -42,6 +42,8 @@ pub const STATE_NOTE: &str = "_weir_state_note";
 pub const OPEN: &str = "open";
 /// The state of a row that a run has taken up again.
 pub const REPLAYED: &str = "replayed";
+/// The state of a row that a run has read again, since its cursor was within `lag`.
+pub const READ_AGAIN: &str = "read-again";
 /// The state of a row of which somebody said that it need not be replayed.
 pub const ACKNOWLEDGED: &str = "acknowledged";
 
@@ -72,6 +74,8 @@ pub struct Selection {
     pub state: Option<String>,
     /// Only those that have the columns of the input: not records that could not be read.
     pub readable: bool,
+    /// Only those of which this is true.
+    pub condition: Option<Expr>,
 }
 
 fn named(name: &str) -> Expr {
@@ -87,6 +91,7 @@ impl Selection {
             run: None,
             state: Some(OPEN.to_owned()),
             readable: true,
+            condition: None,
         }
     }
 
@@ -105,6 +110,7 @@ impl Selection {
                 let text = cast(named(column), DataType::Utf8);
                 Some(text.clone().is_not_null().and(text.eq(lit(wanted.clone()))))
             })
+            .chain(self.condition.clone().map(Expr::is_true))
             .fold(
                 match self.readable {
                     true => cast(named("_weir_stage"), DataType::Utf8).not_eq(lit(READ)),
@@ -274,7 +280,7 @@ pub async fn acknowledge(
         }
         let files = found.marked(&context, ACKNOWLEDGED, note).await?;
         let app_id = format!("{ACKNOWLEDGEMENT}{}", Uuid::new_v4());
-        let commit = found.commit(&name, app_id, files)?;
+        let commit = found.commit(&name, app_id, "", files)?;
         match commit.apply(applier, 0, false).await? {
             Applied::Now(_) | Applied::Before => return Ok(found.rows),
             // Somebody was faster: look again.
@@ -485,17 +491,20 @@ impl Found {
         &self,
         name: &TableName,
         app_id: String,
+        run: &str,
         files: Vec<WrittenFile>,
     ) -> Result<DeltaCommit> {
         Ok(DeltaCommit {
             table: name.to_string(),
             url: self.root.url().to_string(),
+            run: run.to_owned(),
             app_id,
             mode: Mode::Rewrite,
             scope: Vec::new(),
             by: self.partition_columns.clone(),
             merge: None,
             replaces: self.files.values().flatten().cloned().collect(),
+            since: None,
             schema: delta::schema_json(&self.table.snapshot()?.snapshot().arrow_schema())?,
             files,
         })

@@ -127,6 +127,12 @@ pub(crate) fn read_table(
     Ok(context.read_table(provider)?.select(columns)?.into_view())
 }
 
+/// The schema of the table `name` of a session.
+pub(crate) async fn schema_of(context: &SessionContext, name: &TableName) -> Result<SchemaRef> {
+    let reference = TableReference::partial(name.zone.as_str(), name.table.as_str());
+    Ok(context.table_provider(reference).await?.schema())
+}
+
 /// The tables of the lake that a query names, and whether it names `input`.
 ///
 /// # Errors

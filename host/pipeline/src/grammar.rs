@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 pub(crate) mod data_type;
+pub(crate) mod incremental;
 pub(crate) mod plugin_stage;
 pub(crate) mod plugins;
 pub(crate) mod read;
@@ -95,6 +96,7 @@ pub(crate) const TABLES: &[&Keys] = &[
     &plugins::TRUST,
     &step::STEP,
     &read::READ,
+    &incremental::INCREMENTAL,
     &schema::SCHEMA_FILE,
     &schema::COLUMN,
     &stage::STAGE,

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::grammar::{plugin_stage, read, sections, stage, write};
+use crate::grammar::{incremental, plugin_stage, read, sections, stage, write};
 use crate::model::FailAction;
 use crate::params::PARAM_TYPES;
 
@@ -60,6 +60,13 @@ pub fn json_schema() -> Value {
             })),
             "step": step(),
             "read": read_table(),
+            "incremental": table("How new rows of a table are told", &["by"], json!({
+                "by": one_of("By what", incremental::BY),
+                "of": text("The table of which a query sees new rows only"),
+                "removed": one_of("What becomes of commits that take rows away; fail if absent", incremental::REMOVED),
+                "column": text("The cursor: a column that grows with each new or changed row"),
+                "lag": { "oneOf": [duration("How long rows may come late"), { "type": "integer", "minimum": 1 }] },
+            })),
             "schema_file": table("A schema file", &["columns"], json!({
                 "columns": reference("columns"),
                 "description": text("What the files hold"),
@@ -232,6 +239,8 @@ fn read_table() -> Value {
             "table": text("zone.table"),
             "sql": text("A query over tables; parameters as $name"),
             "limit": { "type": "integer", "minimum": 1, "description": "At most this many rows" },
+            "incremental": reference("incremental"),
+            "as_of": one_of("Which state of the table that the step writes itself", read::AS_OF),
             "format": one_of("How the files are laid out", read::FORMATS),
             "compression": one_of("How the files are compressed; auto if absent", read::COMPRESSIONS),
             "schema": { "oneOf": [text("A schema file"), reference("columns"), reference("schema_file")] },

@@ -128,8 +128,75 @@ pub struct Read {
     pub source: ReadSource,
     /// At most this many rows.
     pub limit: Option<u64>,
+    /// How it tells the rows of a table that it has not read yet; absent: it reads all of them.
+    pub incremental: Option<Incremental>,
+    /// How it reads the table that the step writes itself; absent: it must not.
+    pub own: Option<OwnTable>,
     /// The glob, table or query in the file.
     pub place: Place,
+}
+
+/// How a step tells the rows of a table that it has not read yet.
+#[derive(Debug, Clone)]
+pub struct Incremental {
+    /// The table.
+    pub table: TableName,
+    /// By what.
+    pub by: Progress,
+    /// Where the file says so.
+    pub place: Place,
+}
+
+/// How far a table has been read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Progress {
+    /// By its version: what commits have added since is new.
+    Version {
+        /// What becomes of commits that have also taken rows away.
+        removed: Removed,
+    },
+    /// By the highest value of a column: rows with a higher one are new.
+    Cursor {
+        /// The column.
+        column: String,
+        /// How far below the highest value rows are read again.
+        lag: Option<Lag>,
+    },
+}
+
+/// What becomes of commits that take rows away from a table that is read by version.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Removed {
+    /// They are an error: what they took away would stay in the targets.
+    #[default]
+    Fail,
+    /// What they add is read, and what they took away stays in the targets.
+    Ignore,
+}
+
+/// How far below a cursor's highest value rows may still come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lag {
+    /// For dates and timestamps.
+    Time(Duration),
+    /// For integers.
+    Number(u64),
+}
+
+/// How a step reads a table that it writes itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnTable {
+    /// Which state of it.
+    pub as_of: AsOf,
+    /// Its columns while it is not there yet.
+    pub columns: Option<Vec<Column>>,
+}
+
+/// A state of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AsOf {
+    /// As it was before the step wrote to it.
+    BeforeRun,
 }
 
 /// From where a step reads.

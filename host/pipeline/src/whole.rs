@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::fault::{Fault, Sink};
 use crate::model::{
-    CheckKind, ReadSource, ScopeValue, StageAction, Step, TableName, Target, Write, WriteMode,
+    CheckKind, Progress, ReadSource, ScopeValue, StageAction, Step, TableName, Target, Write,
+    WriteMode,
 };
 
 /// Checks the steps of a file against each other.
 pub(crate) fn check(steps: &[Step], sink: &Sink) {
     distinct_names(steps, sink);
-    append_needs_files(steps, sink);
+    append_needs_new_rows(steps, sink);
+    new_rows_are_added(steps, sink);
     batches_belong_to_append(steps, sink);
     one_writer_each(steps, sink);
     no_cycle(steps, sink);
@@ -32,9 +34,9 @@ fn distinct_names(steps: &[Step], sink: &Sink) {
     }
 }
 
-fn append_needs_files(steps: &[Step], sink: &Sink) {
+fn append_needs_new_rows(steps: &[Step], sink: &Sink) {
     for step in steps {
-        if matches!(step.read.source, ReadSource::Files(_)) {
+        if matches!(step.read.source, ReadSource::Files(_)) || step.read.incremental.is_some() {
             continue;
         }
         for write in step
@@ -43,9 +45,42 @@ fn append_needs_files(steps: &[Step], sink: &Sink) {
             .filter(|write| write.mode == WriteMode::Append)
         {
             sink.push(
-                Fault::new("mode 'append' needs a step that reads `files`, else a rerun would double the rows")
+                Fault::new("mode 'append' needs a step that reads `files`, or a table with `incremental`, else a rerun would double the rows")
                     .at(&write.place)
-                    .hint("use mode = \"replace\" or \"replace-partition\""),
+                    .hint("use mode = \"replace\" or \"replace-partition\", or read = { …, incremental = { by = \"version\" } }"),
+            );
+        }
+    }
+}
+
+/// Whether a write leaves rows of earlier batches where they are.
+fn adds(write: &Write) -> bool {
+    matches!(write.mode, WriteMode::Append | WriteMode::Merge)
+}
+
+fn new_rows_are_added(steps: &[Step], sink: &Sink) {
+    for step in steps {
+        let Some(incremental) = &step.read.incremental else {
+            continue;
+        };
+        if let Some(write) = step.writes.iter().find(|write| !adds(write)) {
+            sink.push(
+                Fault::new(
+                    "a step that reads new rows only cannot replace those that it wrote before",
+                )
+                .at(&write.place)
+                .hint("write with mode = \"append\" or \"merge\", or leave out `incremental`"),
+            );
+        }
+        let appended = step
+            .writes
+            .iter()
+            .find(|write| write.mode == WriteMode::Append);
+        if let (Progress::Cursor { lag: Some(_), .. }, Some(write)) = (&incremental.by, appended) {
+            sink.push(
+                Fault::new("with `lag` rows are read again, and 'append' would double them")
+                    .at(&write.place)
+                    .hint("write with mode = \"merge\" and a `key`, or leave out `lag`"),
             );
         }
     }
@@ -57,7 +92,6 @@ fn batches_belong_to_append(steps: &[Step], sink: &Sink) {
             continue;
         };
         let capped = files.max_files.is_some() || files.max_bytes.is_some();
-        let adds = |write: &Write| matches!(write.mode, WriteMode::Append | WriteMode::Merge);
         if capped && !step.writes.iter().all(adds) {
             sink.push(
                 Fault::new("`max_files` and `max_bytes` belong to a step that only appends or merges: a batch that replaces would remove the one before")
@@ -214,10 +248,12 @@ fn no_cycle(steps: &[Step], sink: &Sink) {
         .iter()
         .enumerate()
         .map(|(index, step)| {
+            let own = step.read.own.is_some();
             let waits_for = reads(step)
                 .filter_map(|table| writers.get(table))
                 .flatten()
                 .copied()
+                .filter(|writer| !(own && *writer == index))
                 .collect();
             (index, waits_for)
         })
@@ -248,7 +284,10 @@ fn no_cycle(steps: &[Step], sink: &Sink) {
     sink.push(
         fault
             .at(&first.place)
-            .hint("each step waits for those that write what it reads; let one of them read or write another table"),
+            .hint(match cycle.len() {
+                1 => "read another table, or this one as it was before: as_of = \"before-run\"",
+                _ => "each step waits for those that write what it reads; let one of them read or write another table",
+            }),
     );
 }
 

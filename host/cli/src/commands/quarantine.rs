@@ -61,7 +61,7 @@ fn selection(args: &SelectionArgs, state: Option<&str>) -> Selection {
         rule: args.rule.clone(),
         run: args.run.clone(),
         state: state.map(str::to_owned),
-        readable: false,
+        ..Selection::default()
     }
 }
 

@@ -61,6 +61,9 @@ pub struct Decision {
     /// The lake tables read, with their versions.
     #[serde(default)]
     pub tables: BTreeMap<String, u64>,
+    /// How far it has read the table of which it reads new rows.
+    #[serde(default)]
+    pub position: Option<Position>,
     /// Whether it took the place of all that earlier decisions had added.
     #[serde(default)]
     pub refresh: bool,
@@ -121,6 +124,32 @@ impl Decision {
             }
         })
     }
+}
+
+/// How far a step has read a table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "by", rename_all = "kebab-case")]
+pub enum Position {
+    /// All that is in this version.
+    Version {
+        /// The table, as people call it.
+        table: String,
+        /// Delta's identifier of the table: one that is made anew has another.
+        id: String,
+        /// The version.
+        version: u64,
+    },
+    /// All rows up to a value of a column.
+    Cursor {
+        /// The table, as people call it.
+        table: String,
+        /// The column.
+        column: String,
+        /// The value, as Arrow writes it.
+        value: String,
+        /// The version of the table.
+        version: u64,
+    },
 }
 
 /// Rows of a step, by input row: `read = accepted + quarantined + dropped`.
@@ -317,7 +346,7 @@ impl Decisions {
                     tracing::warn!(
                         target = target.name(),
                         n = decision.n,
-                        "what was to be replayed has changed before it was, and is left as it is"
+                        "the rows that a decision was made from have changed before it was applied: it is given up"
                     );
                     self.abandon(&decision).await?;
                     return Ok((next, None));
@@ -378,6 +407,32 @@ impl Decisions {
             .with_hint("append to the new table in a step of its own"));
         }
         Ok(loaded.into_iter().next().unwrap_or_default())
+    }
+
+    /// How far the table has been read whose new rows are in `targets`; none where all of it is new.
+    ///
+    /// # Errors
+    /// Usage, if one of the targets has not been given what was read before.
+    pub async fn position(&self, targets: &[String]) -> Result<Option<Position>> {
+        for n in self.numbers().await?.into_iter().rev() {
+            let decision = self.get(n).await?;
+            // What was given up was read by nobody; rows that are replayed say nothing of the table.
+            let Some(position) = decision.position else {
+                continue;
+            };
+            if self.is_abandoned(n).await? {
+                continue;
+            }
+            let given = |target: &String| decision.targets.iter().any(|to| to.name() == target);
+            if let Some(new) = targets.iter().find(|target| !given(target)) {
+                return Err(Error::usage(format!(
+                    "{new} has not been given the rows that the step has read before"
+                ))
+                .with_hint("write it in a step of its own, or run the step with --full-refresh"));
+            }
+            return Ok(Some(position));
+        }
+        Ok(None)
     }
 
     /// Settles which files batch `n` reads: `files`, unless an earlier attempt has settled it and

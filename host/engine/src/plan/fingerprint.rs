@@ -91,6 +91,8 @@ pub(super) fn of(
         .collect();
     let text = json!({
         "limit": step.read.limit,
+        "incremental": step.read.incremental.as_ref().map(|new| format!("{} {:?}", new.table, new.by)),
+        "as_of": step.read.own.as_ref().map(|own| format!("{:?}", own.as_of)),
         "read": read,
         "stages": stages,
         "writes": writes,

@@ -2,6 +2,7 @@
 //! their schemas, before data moves.
 
 mod fingerprint;
+mod incremental;
 mod plugin_stage;
 mod stages;
 mod targets;
@@ -16,7 +17,7 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use sha2::{Digest, Sha256};
 use weir_pipeline::{
     CheckKind, Fault, FileFormat, Pipeline, ReadSource, StageAction, Step, TableName, Target,
-    find_cycle,
+    Write, find_cycle,
 };
 use weir_sandbox::Sandbox;
 
@@ -32,6 +33,7 @@ use crate::plugins::{self, LoadedPlugin};
 use crate::segment::EnvelopeExec;
 use crate::session::{self, Resources};
 use crate::store::Stores;
+use crate::types::arrow_schema;
 
 /// A pipeline that can run: names resolved, plugins bound, all schemas known.
 pub struct Plan {
@@ -57,6 +59,8 @@ pub struct PlannedStep {
     pub tables: BTreeSet<TableName>,
     /// The files it reads, where it reads files.
     pub files: Option<Vec<InputFile>>,
+    /// The table that it writes and reads as it was before, with the columns it reads.
+    pub own: Option<(TableName, SchemaRef)>,
     /// The schema of what it reads.
     pub input: SchemaRef,
     /// Its segments; at least one.
@@ -139,7 +143,14 @@ impl Planner<'_> {
                 .iter()
                 .filter_map(|original| position.get(original).copied())
                 .collect();
-            let context = self.context(&runtime, &lake, step, tables, &known).await?;
+            let own = own_table(step, tables)?;
+            let context = self
+                .context(&runtime, &lake, step, (tables, own), &known)
+                .await?;
+            let own = match own {
+                Some(name) => Some((name.clone(), session::schema_of(&context, name).await?)),
+                None => None,
+            };
             let planned = stages::StepPlanner {
                 pipeline: &pipeline,
                 sandbox: self.sandbox,
@@ -150,7 +161,7 @@ impl Planner<'_> {
                 known: &known,
                 params_hash: &params_hash,
             }
-            .plan(step.clone(), depends_on, tables.clone())
+            .plan(step.clone(), depends_on, tables.clone(), own)
             .await?;
             for write in &planned.writes {
                 if let PlannedTarget::Table { name, .. } = &write.target {
@@ -201,18 +212,36 @@ impl Planner<'_> {
                     tables.extend(named);
                 }
             }
+            if let Some(incremental) = &step.read.incremental
+                && !tables.contains(&incremental.table)
+            {
+                return Err(Fault::new(format!(
+                    "the query does not read {}, whose new rows it is to see",
+                    incremental.table
+                ))
+                .at(&incremental.place)
+                .hint("name a table of the query in `of`")
+                .into());
+            }
             for stage in &step.stages {
                 match &stage.action {
                     StageAction::Sql(sql) => {
                         let (named, _) = session::tables_of(&context, sql)
                             .map_err(|error| at(error, &stage.place))?;
+                        only_in_the_read(step, &named, &stage.place)?;
                         tables.extend(named);
                     }
-                    StageAction::Checks(stage) => {
-                        tables.extend(stage.checks.iter().filter_map(|check| match &check.kind {
-                            CheckKind::References { table, .. } => Some(table.clone()),
-                            _ => None,
-                        }));
+                    StageAction::Checks(checks) => {
+                        let named: Vec<TableName> = checks
+                            .checks
+                            .iter()
+                            .filter_map(|check| match &check.kind {
+                                CheckKind::References { table, .. } => Some(table.clone()),
+                                _ => None,
+                            })
+                            .collect();
+                        only_in_the_read(step, &named, &stage.place)?;
+                        tables.extend(named);
                     }
                     StageAction::Transform(_) | StageAction::PluginCheck(_) => {}
                 }
@@ -229,7 +258,7 @@ impl Planner<'_> {
         runtime: &Arc<RuntimeEnv>,
         lake: &Lake,
         step: &Step,
-        tables: &BTreeSet<TableName>,
+        (tables, own): (&BTreeSet<TableName>, Option<&TableName>),
         known: &BTreeMap<TableName, SchemaRef>,
     ) -> Result<SessionContext> {
         let context = session::session(runtime, self.resources);
@@ -239,6 +268,7 @@ impl Planner<'_> {
                 Some(schema) => session::read_schema(name, schema),
                 None => match delta::schema(&lake.table(name)?).await? {
                     Some(schema) => session::read_schema(name, &EnvelopeExec::visible(&schema)),
+                    None if own == Some(name) => declared(step, name)?,
                     None => {
                         return Err(Fault::new(format!(
                             "step '{}' reads {}.{}, which is not in the lake and which no step writes",
@@ -254,6 +284,77 @@ impl Planner<'_> {
         }
         session::register(&context, providers)?;
         Ok(context)
+    }
+}
+
+/// The table that the step writes and reads as it was before.
+fn own_table<'a>(step: &Step, tables: &'a BTreeSet<TableName>) -> Result<Option<&'a TableName>> {
+    if step.read.own.is_none() {
+        return Ok(None);
+    }
+    let fault = |what: String, hint: &str| -> Result<Option<&'a TableName>> {
+        Err(Fault::new(what).at(&step.read.place).hint(hint).into())
+    };
+    let writes = |name: &TableName| {
+        let to = |write: &&Write| matches!(&write.target, Target::Table(to) if to == name);
+        step.writes.iter().filter(to).count()
+    };
+    let own: Vec<&TableName> = tables.iter().filter(|name| writes(name) > 0).collect();
+    match own.as_slice() {
+        [one] if writes(one) > 1 => fault(
+            format!("the step reads {one} as it was, and writes it more than once"),
+            "write it once, or in several steps",
+        ),
+        [one]
+            if step
+                .read
+                .incremental
+                .as_ref()
+                .is_some_and(|new| new.table == **one) =>
+        {
+            fault(
+                format!("the step would read only new rows of {one}, which it writes itself"),
+                "leave out `incremental`, or say another table in it",
+            )
+        }
+        [one] => Ok(Some(one)),
+        [] => fault(
+            "the step reads no table that it writes itself, so `as_of` means nothing".to_owned(),
+            "leave out `as_of`: other tables are read as they are when the steps that write them are done",
+        ),
+        [..] => fault(
+            "the step reads several of the tables that it writes itself".to_owned(),
+            "read and write them in steps of their own",
+        ),
+    }
+}
+
+/// The columns of the step's own table while it is not there.
+fn declared(step: &Step, name: &TableName) -> Result<SchemaRef> {
+    let columns = step.read.own.as_ref().and_then(|own| own.columns.as_ref());
+    match columns {
+        Some(columns) => Ok(arrow_schema(columns)),
+        None => Err(Fault::new(format!(
+            "step '{}' reads {name} as it was before, and it is not in the lake yet",
+            step.name
+        ))
+        .at(&step.read.place)
+        .hint("say in `schema` which columns it has while there is no row, as `files` do")
+        .into()),
+    }
+}
+
+/// That a stage does not name the table of which the step's read sees new rows only.
+fn only_in_the_read(step: &Step, named: &[TableName], place: &weir_pipeline::Place) -> Result<()> {
+    match &step.read.incremental {
+        Some(incremental) if named.contains(&incremental.table) => Err(Fault::new(format!(
+            "{} is named here, and the step reads only new rows of it",
+            incremental.table
+        ))
+        .at(place)
+        .hint("read it in the step's `read` only, or leave out `incremental`")
+        .into()),
+        _ => Ok(()),
     }
 }
 
@@ -299,7 +400,14 @@ pub(crate) fn hex(digest: &[u8], digits: usize) -> String {
 fn order(steps: &[Step], reads: &[BTreeSet<TableName>]) -> Result<Vec<(usize, BTreeSet<usize>)>> {
     let mut edges: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
     for (reader, tables) in reads.iter().enumerate() {
-        let writers = steps.iter().enumerate().filter(|(_, step)| {
+        let own = steps
+            .get(reader)
+            .is_some_and(|step| step.read.own.is_some());
+        let others = steps
+            .iter()
+            .enumerate()
+            .filter(|(writer, _)| !(own && *writer == reader));
+        let writers = others.filter(|(_, step)| {
             step.writes.iter().any(|write| match &write.target {
                 Target::Table(name) => {
                     tables.contains(name) || tables.contains(&crate::quarantine::beside(name))
@@ -315,13 +423,21 @@ fn order(steps: &[Step], reads: &[BTreeSet<TableName>]) -> Result<Vec<(usize, BT
             .filter_map(|index| steps.get(*index))
             .map(|step| step.name.as_str())
             .collect();
-        let mut fault = Fault::new(format!("steps wait for each other: {}", names.join(" → ")));
+        let (what, hint) = match names.as_slice() {
+            [one] => (
+                format!("step '{one}' reads a table that it writes itself"),
+                "read another table, or this one as it was before: as_of = \"before-run\"",
+            ),
+            _ => (
+                format!("steps wait for each other: {}", names.join(" → ")),
+                "a step may read only what steps before it write",
+            ),
+        };
+        let mut fault = Fault::new(what);
         if let Some(step) = cycle.first().and_then(|index| steps.get(*index)) {
             fault = fault.at(&step.place);
         }
-        return Err(fault
-            .hint("a step may read only what steps before it write")
-            .into());
+        return Err(fault.hint(hint).into());
     }
     let mut done = BTreeSet::new();
     let mut ordered = Vec::with_capacity(steps.len());

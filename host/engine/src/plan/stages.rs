@@ -15,7 +15,7 @@ use weir_pipeline::{
 };
 use weir_sandbox::{Sandbox, World};
 
-use super::{PlannedSegment, PlannedStep, SegmentSource, at, read_schema, targets};
+use super::{PlannedSegment, PlannedStep, SegmentSource, at, incremental, read_schema, targets};
 use crate::error::{Error, Result};
 use crate::lake::Lake;
 use crate::plugins::LoadedPlugin;
@@ -102,7 +102,12 @@ impl StepPlanner<'_> {
         step: Step,
         depends_on: BTreeSet<usize>,
         tables: BTreeSet<TableName>,
+        own: Option<(TableName, SchemaRef)>,
     ) -> Result<PlannedStep> {
+        if let Some(new) = &step.read.incremental {
+            let schema = session::schema_of(self.context, &new.table).await?;
+            incremental::check(new, &schema)?;
+        }
         let (input, files) = read_schema(
             self.pipeline,
             self.context,
@@ -176,7 +181,7 @@ impl StepPlanner<'_> {
             plugins: self.plugins,
             params_hash: self.params_hash,
         }
-        .plan(step, depends_on, tables, input, files, segments)
+        .plan(step, depends_on, (tables, own), input, files, segments)
         .await
     }
 

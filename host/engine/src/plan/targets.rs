@@ -13,7 +13,7 @@ use weir_pipeline::{
 };
 
 use super::stages::{at_index, named_output};
-use super::{PlannedSegment, PlannedStep, SegmentSource, fingerprint, hex};
+use super::{PlannedSegment, PlannedStep, SegmentSource, fingerprint, hex, incremental};
 use crate::delta;
 use crate::error::{Error, Result};
 use crate::files::InputFile;
@@ -124,7 +124,7 @@ impl StepTargets<'_> {
         &self,
         step: Step,
         depends_on: BTreeSet<usize>,
-        tables: BTreeSet<TableName>,
+        (tables, own): (BTreeSet<TableName>, Option<(TableName, SchemaRef)>),
         input: SchemaRef,
         files: Option<Vec<InputFile>>,
         segments: Vec<PlannedSegment>,
@@ -158,6 +158,7 @@ impl StepTargets<'_> {
             depends_on,
             tables,
             files,
+            own,
             input,
             segments,
             writes,
@@ -471,6 +472,7 @@ impl StepTargets<'_> {
         if rejecting.is_empty() {
             return Ok(None);
         }
+        incremental::keeps_cursor(step, rejecting.iter().copied())?;
         let beside = writes.iter().find_map(|write| match &write.target {
             PlannedTarget::Table { name, .. } => Some((write, name)),
             PlannedTarget::Sqlite { .. } => None,
@@ -591,7 +593,8 @@ pub(crate) fn is_incremental(step: &Step) -> bool {
         WriteMode::Append | WriteMode::Merge => true,
         WriteMode::Replace | WriteMode::ReplacePartition | WriteMode::ReplaceDynamic => false,
     };
-    matches!(step.read.source, ReadSource::Files(_)) && step.writes.iter().any(adds)
+    let files = matches!(step.read.source, ReadSource::Files(_)) && step.writes.iter().any(adds);
+    files || step.read.incremental.is_some()
 }
 
 /// The schema with the partition columns behind.

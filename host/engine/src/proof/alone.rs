@@ -53,6 +53,8 @@ impl Table {
         DeltaCommit {
             table: "raw.visits".to_owned(),
             url: self.root().url().to_string(),
+            run: "r".to_owned(),
+            since: None,
             app_id: app.to_owned(),
             mode,
             scope: vec![("day".to_owned(), day.to_owned())],

@@ -4,20 +4,24 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use arrow::array::{AsArray, RecordBatch};
-use arrow::datatypes::{Fields, Int64Type, Schema, SchemaRef};
+use arrow::datatypes::{FieldRef, Fields, Int64Type, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
 use datafusion::common::{Column, JoinType, TableReference};
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::execution::context::SessionContext;
 use datafusion::functions_aggregate::expr_fn::{count, sum};
 use datafusion::logical_expr::{Expr, cast, lit};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::{CastExpr, Column as PhysicalColumn};
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::limit::GlobalLimitExec;
+use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, collect_partitioned};
 use datafusion::prelude::{DataFrame, ParquetReadOptions};
 use datafusion::scalar::ScalarValue;
 use weir_pipeline::{FailAction, ReadSource};
 
+use super::incremental::NewRows;
 use super::step::StepRun;
 use crate::delta;
 use crate::envelope::{ANY_RULE, EnvelopeLayout};
@@ -33,6 +37,7 @@ use crate::segment::{
     Quarantine, SegmentOutput, SegmentResult, SegmentWriterExec, StageFate, WrittenFile, written,
 };
 use crate::session;
+use crate::types::type_text;
 use datafusion::physical_plan::displayable;
 
 /// What one segment is executed with.
@@ -261,30 +266,67 @@ impl SegmentRun<'_> {
                 });
             }
         };
+        self.as_planned(frame.schema().as_arrow())?;
         let plan = frame.create_physical_plan().await?;
-        // A lake table's schema at run time must be what was planned with.
-        let now = EnvelopeExec::visible(&plan.schema());
-        let same = now
-            .fields()
-            .iter()
-            .map(|field| (field.name(), field.data_type()))
-            .eq(self
-                .segment
-                .input
-                .fields()
-                .iter()
-                .map(|field| (field.name(), field.data_type())));
-        if !same {
-            return Err(Error::new(
-                crate::ErrorKind::Conflict,
-                format!(
-                    "step '{}': its input has other columns than when the run was planned",
-                    self.planned.step.name
-                ),
-            )
-            .with_hint("another run has changed the table: run the same command again"));
+        self.in_planned_types(plan)
+    }
+
+    /// That what a query gives now is what the step was planned with: a lake table may have changed since.
+    fn as_planned(&self, now: &Schema) -> Result<()> {
+        let now = EnvelopeExec::visible(now);
+        let planned = self.segment.input.fields();
+        let lacks = |among: &Fields, field: &FieldRef| {
+            let same = |other: &FieldRef| {
+                other.name() == field.name() && other.data_type() == field.data_type()
+            };
+            !among.iter().any(same)
+        };
+        let text = |field: &FieldRef| format!("{} {}", field.name(), type_text(field.data_type()));
+        let new = now.fields().iter().filter(|field| lacks(planned, field));
+        let old = planned.iter().filter(|field| lacks(now.fields(), field));
+        let differing: Vec<String> = new
+            .map(text)
+            .chain(old.map(|field| format!("no {}", text(field))))
+            .collect();
+        let names = |fields: &Fields| -> Vec<String> {
+            fields.iter().map(|field| field.name().clone()).collect()
+        };
+        if differing.is_empty() && names(now.fields()) == names(planned) {
+            return Ok(());
         }
-        Ok(plan)
+        Err(Error::new(
+            crate::ErrorKind::Conflict,
+            format!(
+                "step '{}': its input has other columns than when the run was planned: {}",
+                self.planned.step.name,
+                differing.join(", ")
+            ),
+        )
+        .with_hint("another run has changed the table: run the same command again"))
+    }
+
+    /// Casts where DataFusion's optimizer has changed a type, as it does of sums of decimals.
+    fn in_planned_types(&self, plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+        let schema = plan.schema();
+        let visible = EnvelopeExec::visible(&schema);
+        let wanted = |field: &FieldRef| {
+            let planned = self.segment.input.field_with_name(field.name()).ok()?;
+            let now = visible.field_with_name(field.name()).ok()?;
+            (planned.data_type() != now.data_type()).then(|| planned.data_type().clone())
+        };
+        if schema.fields().iter().all(|field| wanted(field).is_none()) {
+            return Ok(plan);
+        }
+        let columns = schema.fields().iter().enumerate().map(|(index, field)| {
+            let column: Arc<dyn PhysicalExpr> = Arc::new(PhysicalColumn::new(field.name(), index));
+            let column = match wanted(field) {
+                Some(data_type) => Arc::new(CastExpr::new(column, data_type, None)),
+                None => column,
+            };
+            (column, field.name().clone())
+        });
+        let columns: Vec<_> = columns.collect();
+        Ok(Arc::new(ProjectionExec::try_new(columns, plan)?))
     }
 
     /// The rows of files of one output, with those of its partition columns that are among `names` and
@@ -459,6 +501,7 @@ pub(super) async fn tables(
     shared: &StepRun,
     context: &SessionContext,
     planned: &PlannedStep,
+    new: Option<&NewRows>,
 ) -> Result<Tables> {
     let mut tables = Tables {
         providers: BTreeMap::new(),
@@ -466,8 +509,28 @@ pub(super) async fn tables(
         versions: BTreeMap::new(),
     };
     for name in &planned.tables {
+        let whole = matches!(&planned.step.read.source, ReadSource::Table(whole) if whole == name);
+        if let Some(new) = new.filter(|new| new.name == *name) {
+            tables.versions.insert(name.to_string(), new.version);
+            tables.providers.insert(name.clone(), Arc::clone(&new.rows));
+            if whole {
+                tables.whole = Some(Arc::clone(&new.with_file));
+            }
+            continue;
+        }
         let root = shared.plan.lake.table(name)?;
-        let Some(table) = delta::open(&root).await? else {
+        let opened = delta::open(&root).await?;
+        if let (None, Some((own, schema))) = (&opened, &planned.own)
+            && own == name
+        {
+            let empty: Arc<dyn TableProvider> = Arc::new(EmptyTable::new(Arc::clone(schema)));
+            tables.providers.insert(name.clone(), Arc::clone(&empty));
+            if whole {
+                tables.whole = Some(empty);
+            }
+            continue;
+        }
+        let Some(table) = opened else {
             return Err(Error::input(format!(
                 "step '{}': {}.{} is not in the lake",
                 planned.step.name, name.zone, name.table
@@ -480,7 +543,7 @@ pub(super) async fn tables(
         let provider = delta::provider_of(&table).await?;
         let provider = session::read_table(context, name, provider)?;
         tables.providers.insert(name.clone(), provider);
-        if matches!(&planned.step.read.source, ReadSource::Table(whole) if whole == name) {
+        if whole {
             let provider = delta::provider_with_file(&table).await?;
             tables.whole = Some(session::read_table(context, name, provider)?);
         }

@@ -2,6 +2,7 @@
 //! its decision, then its targets.
 
 mod execute;
+mod incremental;
 mod step;
 
 use std::collections::{BTreeMap, BTreeSet};

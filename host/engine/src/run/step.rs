@@ -5,19 +5,22 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::logical_expr::Expr;
 use uuid::Uuid;
 use weir_pipeline::{OnFail, ReadSource, ScopeValue, Threshold, WriteMode};
 
 use super::execute::{SegmentRun, register_input, tables};
+use super::incremental::NewRows;
 use super::{Replay, RunOptions, files_were_taken, interrupted, now, timed_out};
-use crate::commit::{self, Applier, Counts, Decision, Decisions, TargetCommit};
-use crate::delta::{self, Applied, DeltaCommit, Mode};
+use crate::commit::{self, Applier, Counts, Decision, Decisions, Position, TargetCommit};
+use crate::delta::{self, Applied, DeltaCommit, Mode, Since};
 use crate::envelope::{ANY_RULE, READ_STAGE};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::first_batch;
 use crate::guest_log::GuestLogFile;
 use crate::lake::{FORMAT, Location};
 use crate::merge;
+use crate::plan::QuarantinePlan;
 use crate::plan::{
     Plan, PlannedSegment, PlannedStep, PlannedTarget, PlannedWork, PlannedWrite, is_incremental,
     sequence,
@@ -56,6 +59,8 @@ struct Work {
     staged: Vec<Location>,
     /// The tables read, with their versions.
     tables: BTreeMap<String, u64>,
+    /// How far the table is read of which new rows are read.
+    position: Option<Position>,
     /// When it began.
     began: Instant,
 }
@@ -66,6 +71,8 @@ enum Kind {
     Run,
     /// All that the step has ever read, in place of what it has written.
     Refresh,
+    /// What the step reads, in part once more: how those rows are marked that it had rejected.
+    Again(Box<DeltaCommit>),
     /// Rows that it has rejected, and how they are marked.
     Replay(Box<DeltaCommit>),
 }
@@ -74,7 +81,7 @@ impl Kind {
     /// How rows meet what is there, for a target of this mode.
     fn modes(&self) -> fn(WriteMode) -> Mode {
         match self {
-            Kind::Run => Mode::from,
+            Kind::Run | Kind::Again(_) => Mode::from,
             Kind::Refresh => |mode| match mode {
                 WriteMode::Append | WriteMode::Merge => Mode::Replace,
                 WriteMode::Replace | WriteMode::ReplacePartition | WriteMode::ReplaceDynamic => {
@@ -91,6 +98,17 @@ impl Kind {
             },
         }
     }
+}
+
+/// What a batch reads.
+#[derive(Clone, Copy)]
+enum Source<'a> {
+    /// All that the step reads, or those of its files that are given.
+    All,
+    /// Of one table only these rows.
+    New(&'a NewRows),
+    /// Rows in quarantine.
+    Quarantine(&'a Found),
 }
 
 /// Why a step ended before its end.
@@ -190,7 +208,7 @@ impl StepRun {
         if found.rows == 0 {
             return Ok(up_to_date());
         }
-        let written = self.write_files(planned, &[], Some(&found));
+        let written = self.write_files(planned, &[], Source::Quarantine(&found));
         let mut work = self.in_time(planned, written).await?;
         if let Err(error) = self.distinct_keys(planned, &work).await {
             self.abandon(planned, &work).await?;
@@ -199,14 +217,7 @@ impl StepRun {
         let marked = found
             .marked(&context, quarantine::REPLAYED, &self.run)
             .await?;
-        // What is rejected again is open again, in rows of its own.
-        let scope: Vec<Option<String>> = scope.into_iter().map(|(_, value)| Some(value)).collect();
-        let again = work.quarantined.drain(..).map(|file| WrittenFile {
-            partition: scope.clone(),
-            ..file
-        });
-        let files = marked.into_iter().chain(again).collect();
-        let rewrite = found.commit(&quarantine.name, quarantine.app_id.clone(), files)?;
+        let rewrite = self.rewrite(quarantine, &found, marked, &mut work)?;
         let decision = self.decision(
             planned,
             n,
@@ -217,6 +228,57 @@ impl StepRun {
         self.settle(planned, (&decisions, &applier), decision, work, false)
             .await
             .map_err(Stopped::from)
+    }
+
+    /// The commit that puts `marked` rows, and those that `work` rejects, in the place of those found.
+    fn rewrite(
+        &self,
+        quarantine: &QuarantinePlan,
+        found: &Found,
+        marked: Vec<WrittenFile>,
+        work: &mut Work,
+    ) -> Result<DeltaCommit> {
+        // What is rejected again is open again, in rows of its own.
+        let scope: Vec<Option<String>> = scope_texts(&quarantine.scope)
+            .into_iter()
+            .map(|(_, value)| Some(value))
+            .collect();
+        let again = work.quarantined.drain(..).map(|file| WrittenFile {
+            partition: scope.clone(),
+            ..file
+        });
+        let files = marked.into_iter().chain(again).collect();
+        let app_id = quarantine.app_id.clone();
+        found.commit(&quarantine.name, app_id, &self.run, files)
+    }
+
+    /// How rows that the step had rejected are marked where it has read them again.
+    async fn read_again(
+        &self,
+        planned: &PlannedStep,
+        again: &Expr,
+        work: &mut Work,
+    ) -> Result<Option<DeltaCommit>> {
+        let Some(quarantine) = &planned.quarantine else {
+            return Ok(None);
+        };
+        let Some(table) = delta::open(&quarantine.root).await? else {
+            return Ok(None);
+        };
+        let context = session::session(&self.runtime, self.options.resources);
+        let selection = Selection {
+            condition: Some(again.clone()),
+            ..Selection::open_of(&planned.step.name, None)
+        };
+        let scope = scope_texts(&quarantine.scope);
+        let found = Found::of(&context, &table, &quarantine.root, &selection, &scope).await?;
+        if found.rows == 0 {
+            return Ok(None);
+        }
+        let marked = found
+            .marked(&context, quarantine::READ_AGAIN, &self.run)
+            .await?;
+        self.rewrite(quarantine, &found, marked, work).map(Some)
     }
 
     fn decisions(&self, planned: &PlannedStep) -> Decisions {
@@ -322,9 +384,10 @@ impl StepRun {
         // The input, settled before work starts.
         let mut files = planned.files.clone().unwrap_or_default();
         let mut more = false;
+        let mut new = None;
         if incremental && (self.options.limit.is_some() || planned.step.read.limit.is_some()) {
             return Err(Error::usage(format!(
-                "step '{}' adds files whole and once, so it cannot have a limit",
+                "step '{}' adds what is new whole and once, so it cannot have a limit",
                 planned.step.name
             ))
             .with_hint("leave out the limit, or leave the step out with --step")
@@ -336,22 +399,37 @@ impl StepRun {
                 .iter()
                 .map(|write| write.target.display())
                 .collect();
-            if !refresh {
-                let loaded = decisions.loaded_files(&targets).await?;
-                files.retain(|file| !loaded.contains(file));
+            if let Some(incremental) = &planned.step.read.incremental {
+                let before = match refresh {
+                    true => None,
+                    false => decisions.position(&targets).await?,
+                };
+                new = NewRows::find(self, planned, incremental, before).await?;
+                if new.is_none() {
+                    return Ok((blank_record(planned, Status::UpToDate), false));
+                }
+            } else {
+                if !refresh {
+                    let loaded = decisions.loaded_files(&targets).await?;
+                    files.retain(|file| !loaded.contains(file));
+                }
+                if files.is_empty() && !refresh {
+                    return Ok((blank_record(planned, Status::UpToDate), false));
+                }
+                let unread = files.len();
+                if let ReadSource::Files(read) = &planned.step.read.source {
+                    (files, _) = first_batch(files, read);
+                }
+                files = decisions.intend(n, files).await?;
+                more = files.len() < unread;
             }
-            if files.is_empty() && !refresh {
-                return Ok((blank_record(planned, Status::UpToDate), false));
-            }
-            let new = files.len();
-            if let ReadSource::Files(read) = &planned.step.read.source {
-                (files, _) = first_batch(files, read);
-            }
-            files = decisions.intend(n, files).await?;
-            more = files.len() < new;
         }
 
-        let written = self.write_files(planned, &files, None);
+        let source = match &new {
+            Some(new) => Source::New(new),
+            None => Source::All,
+        };
+        let written = self.write_files(planned, &files, source);
         let mut work = self.in_time(planned, written).await?;
         let warned = match judge(planned, &work, &self.run) {
             Ok(warned) => warned || !work.quarantined.is_empty(),
@@ -365,9 +443,14 @@ impl StepRun {
             self.abandon(planned, &work).await?;
             return Err(error.into());
         }
-        let kind = match refresh {
-            true => Kind::Refresh,
-            false => Kind::Run,
+        let again = match new.as_ref().and_then(|new| new.again.as_ref()) {
+            Some(again) => self.read_again(planned, again, &mut work).await?,
+            None => None,
+        };
+        let kind = match again {
+            Some(marked) => Kind::Again(Box::new(marked)),
+            None if refresh => Kind::Refresh,
+            None => Kind::Run,
         };
         let decision = self.decision(planned, n, files, &mut work, kind)?;
         let record = self
@@ -475,10 +558,15 @@ impl StepRun {
         &self,
         planned: &PlannedStep,
         files: &[crate::files::InputFile],
-        replay: Option<&Found>,
+        source: Source<'_>,
     ) -> Result<Work> {
+        let (replay, new) = match source {
+            Source::All => (None, None),
+            Source::New(new) => (None, Some(new)),
+            Source::Quarantine(found) => (Some(found), None),
+        };
         let context = session::session(&self.runtime, self.options.resources);
-        let read = tables(self, &context, planned).await?;
+        let read = tables(self, &context, planned, new).await?;
         session::register(&context, read.providers)?;
         let mut work = Work {
             counts: Counts::default(),
@@ -489,6 +577,7 @@ impl StepRun {
             tallies: BTreeMap::new(),
             staged: Vec::new(),
             tables: read.versions,
+            position: new.and_then(|new| new.position.clone()),
             began: Instant::now(),
         };
         let stages = stage_names(&self.plan, planned);
@@ -583,7 +672,7 @@ impl StepRun {
         let refresh = matches!(kind, Kind::Refresh);
         let mode = kind.modes();
         let mut quarantine = planned.quarantine.as_ref();
-        if let Kind::Replay(rewrite) = kind {
+        if let Kind::Replay(rewrite) | Kind::Again(rewrite) = kind {
             // First: if the rows have changed meanwhile, nothing else must have been done.
             targets.push(TargetCommit::Delta(*rewrite));
             quarantine = None;
@@ -596,12 +685,14 @@ impl StepRun {
                 PlannedTarget::Table { .. } => TargetCommit::Delta(DeltaCommit {
                     table: write.target.display(),
                     url: write.root.url().to_string(),
+                    run: self.run.to_string(),
                     app_id: write.app_id.clone(),
                     mode: mode(write.mode),
                     scope: scope_texts(&write.scope),
                     by: write.by.iter().map(|column| column.name.clone()).collect(),
                     merge: write.merge.clone(),
                     replaces: Vec::new(),
+                    since: since(planned, &write.target, work),
                     schema: delta::schema_json(&write.table_schema)?,
                     files: files.clone(),
                 }),
@@ -634,16 +725,23 @@ impl StepRun {
             targets.push(TargetCommit::Delta(DeltaCommit {
                 table: format!("{}.{}", quarantine.name.zone, quarantine.name.table),
                 url: quarantine.root.url().to_string(),
+                run: self.run.to_string(),
                 app_id: quarantine.app_id.clone(),
                 mode: mode(quarantine.mode),
                 scope: scope_texts(&quarantine.scope),
                 by: Vec::new(),
                 merge: None,
                 replaces: Vec::new(),
+                since: None,
                 schema: delta::schema_json(&quarantine.table_schema)?,
                 files: work.quarantined.clone(),
             }));
         }
+        // First the one that cannot be made any more once others have changed the table.
+        targets.sort_by_key(|target| match target {
+            TargetCommit::Delta(commit) => !commit.may_be_stale(),
+            TargetCommit::Sqlite(_) => true,
+        });
         Ok(Decision {
             format: FORMAT,
             writer: Uuid::new_v4(),
@@ -663,6 +761,7 @@ impl StepRun {
             decided_at: now(),
             input,
             tables: work.tables.clone(),
+            position: work.position.clone(),
             refresh,
             counts: work.counts,
             targets,
@@ -790,6 +889,16 @@ fn judge(planned: &PlannedStep, work: &Work, run: &str) -> Result<bool> {
         };
     }
     Ok(warned)
+}
+
+/// The state of the table that the step writes from which its rows were made.
+fn since(planned: &PlannedStep, target: &PlannedTarget, work: &Work) -> Option<Since> {
+    match (&planned.own, target) {
+        (Some((own, _)), PlannedTarget::Table { name }) if own == name => Some(Since {
+            version: work.tables.get(&own.to_string()).copied(),
+        }),
+        _ => None,
+    }
 }
 
 fn scope_texts(scope: &[(String, ScopeValue)]) -> Vec<(String, String)> {

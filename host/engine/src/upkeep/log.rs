@@ -14,7 +14,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::{AT_ONCE, COMMAND_KEY, Made};
-use crate::delta;
+use crate::delta::{self, MODE_KEY, Mode, RUN_KEY};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::Location;
 use crate::parquet_io::ObjectReader;
@@ -31,9 +31,9 @@ pub(super) struct TableLog {
 
 /// One entry: the actions of one version that matter here.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(crate) struct Entry {
     /// The version.
-    pub(super) version: u64,
+    pub(crate) version: u64,
     /// When it was made: by the entry itself, else by the store.
     pub(super) at: DateTime<Utc>,
     /// What Delta calls the operation.
@@ -48,11 +48,17 @@ pub(super) struct Entry {
     pub(super) added: Vec<(FilePath, FileState)>,
     /// The files it takes away, with their bytes where it says them.
     pub(super) removed: Vec<(FilePath, Option<u64>)>,
+    /// The run whose rows it adds, and how.
+    pub(crate) by: Option<(String, Mode)>,
+    /// Whether files that it adds hold rows that were not there, or it does not say.
+    pub(crate) adds_rows: bool,
+    /// Whether files that it takes away hold rows that are not there any more, or it does not say.
+    pub(crate) removes_rows: bool,
 }
 
 /// A data file as a log names it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum FilePath {
+pub(crate) enum FilePath {
     /// Below the table's folder.
     Inside(StorePath),
     /// Anywhere, by an absolute URL or path: another program's doing.
@@ -85,7 +91,7 @@ impl FilePath {
     }
 
     /// Of a file of a snapshot.
-    pub(super) fn of(view: &LogicalFileView) -> FilePath {
+    pub(crate) fn of(view: &LogicalFileView) -> FilePath {
         FilePath::new(&view.path(), true)
     }
 
@@ -373,7 +379,7 @@ impl TableLog {
 }
 
 /// The entry of `version` in the log of the table at `root`; none where there is none.
-pub(super) async fn read(root: &Location, version: u64) -> Result<Option<Entry>> {
+pub(crate) async fn read(root: &Location, version: u64) -> Result<Option<Entry>> {
     let place = root.child(&["_delta_log", &format!("{version:020}.json")]);
     let found = match place
         .store()
@@ -395,6 +401,9 @@ pub(super) async fn read(root: &Location, version: u64) -> Result<Option<Entry>>
         transactions: Vec::new(),
         added: Vec::new(),
         removed: Vec::new(),
+        by: None,
+        adds_rows: false,
+        removes_rows: false,
     };
     for line in serde_json::Deserializer::from_slice(&bytes).into_iter::<Line>() {
         let line = line.map_err(|error| {
@@ -421,6 +430,16 @@ fn damaged(root: &Location, what: &str) -> Error {
 }
 
 impl Entry {
+    /// What Delta calls the operation.
+    pub(crate) fn operation(&self) -> &str {
+        self.operation.as_deref().unwrap_or("an unnamed operation")
+    }
+
+    /// The files it adds.
+    pub(crate) fn into_added(self) -> impl Iterator<Item = FilePath> {
+        self.added.into_iter().map(|(path, _)| path)
+    }
+
     fn take(&mut self, line: Line) {
         let Line {
             add,
@@ -433,8 +452,10 @@ impl Entry {
             size,
             stats,
             deletion_vector,
+            data_change,
         }) = add
         {
+            self.adds_rows |= data_change;
             let deleted = deletion_vector.map_or(0, |vector| vector.cardinality);
             let rows = stats
                 .and_then(|stats| serde_json::from_str::<Statistics>(&stats).ok())
@@ -447,7 +468,13 @@ impl Entry {
             };
             self.added.push((FilePath::new(&path, false), state));
         }
-        if let Some(Removed { path, size }) = remove {
+        if let Some(Removed {
+            path,
+            size,
+            data_change,
+        }) = remove
+        {
+            self.removes_rows |= data_change;
             self.removed.push((FilePath::new(&path, false), size));
         }
         if let Some(Txn { app_id, version }) = txn {
@@ -463,6 +490,9 @@ impl Entry {
             if let Some(at) = millis.and_then(DateTime::from_timestamp_millis) {
                 self.at = at;
             }
+            let mode = info.remove(MODE_KEY);
+            let mode = mode.and_then(|mode| serde_json::from_value(mode).ok());
+            self.by = text(info.get(RUN_KEY)).zip(mode);
             self.made = info
                 .remove(COMMAND_KEY)
                 .and_then(|made| serde_json::from_value(made).ok());
@@ -487,6 +517,8 @@ struct Added {
     size: u64,
     stats: Option<String>,
     deletion_vector: Option<DeletionVector>,
+    #[serde(default = "unless_said")]
+    data_change: bool,
 }
 
 #[derive(Deserialize)]
@@ -495,9 +527,17 @@ struct DeletionVector {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Removed {
     path: String,
     size: Option<u64>,
+    #[serde(default = "unless_said")]
+    data_change: bool,
+}
+
+/// Rows change unless an action says that they do not.
+fn unless_said() -> bool {
+    true
 }
 
 #[derive(Deserialize)]

@@ -15,7 +15,7 @@
 pub mod check;
 mod decided;
 pub mod history;
-mod log;
+pub(crate) mod log;
 pub mod optimize;
 pub mod restore;
 #[cfg(test)]

@@ -93,6 +93,8 @@ impl Scene {
         let commit = DeltaCommit {
             table: "raw.visits".to_owned(),
             url: self.root().url().to_string(),
+            run: "r".to_owned(),
+            since: None,
             app_id: "weir/p/s/raw.visits/all".to_owned(),
             mode,
             scope: vec![("day".to_owned(), day.to_owned())],
@@ -115,6 +117,7 @@ impl Scene {
             decided_at: crate::run::now(),
             input: Vec::new(),
             tables: BTreeMap::new(),
+            position: None,
             refresh: false,
             counts: Counts::default(),
             targets: vec![TargetCommit::Delta(commit)],

@@ -1,11 +1,12 @@
 //! `read`: files, a table or a query.
 
 use crate::fields::{Fields, Keys, Text};
+use crate::grammar::incremental::incremental;
 use crate::grammar::{Context, schema, stage};
 use crate::literals;
 use crate::model::{
-    Compression, CsvOptions, Encoding, FailAction, FileFormat, FileRead, FileSchema, OnFail, Read,
-    ReadSource,
+    AsOf, Compression, CsvOptions, Encoding, FailAction, FileFormat, FileRead, FileSchema, OnFail,
+    OwnTable, Read, ReadSource,
 };
 use crate::tree::Node;
 
@@ -17,6 +18,8 @@ pub(crate) const READ: Keys = Keys {
         "table",
         "sql",
         "limit",
+        "incremental",
+        "as_of",
         "format",
         "compression",
         "schema",
@@ -40,7 +43,6 @@ pub(crate) const READ: Keys = Keys {
 const FILE_KEYS: &[&str] = &[
     "format",
     "compression",
-    "schema",
     "allow_missing",
     "max_files",
     "max_bytes",
@@ -53,6 +55,8 @@ const TEXT_KEYS: &[&str] = &[
     "fail_above",
     "warn_above",
 ];
+/// Keys that belong to tables and queries.
+const TABLE_KEYS: &[&str] = &["incremental", "as_of"];
 /// Keys that belong to CSV.
 const CSV_KEYS: &[&str] = &["delimiter", "quote", "escape", "header", "nulls"];
 
@@ -63,6 +67,8 @@ pub(crate) enum Format {
     Json,
     Parquet,
 }
+
+pub(crate) const AS_OF: &[(&str, AsOf)] = &[("before-run", AsOf::BeforeRun)];
 
 pub(crate) const FORMATS: &[(&str, Format)] = &[
     ("csv", Format::Csv),
@@ -90,7 +96,13 @@ pub(crate) fn read(node: &Node, context: &Context<'_>) -> Option<Read> {
     let hint = "files = \"data/*.csv\", table = \"zone.table\" or sql = \"select …\"";
     let (key, entry) = fields.one_of(&["files", "table", "sql"], hint)?;
     let text = fields.text(key);
+    let mut own = None;
     let source = if key == "files" {
+        fields.refuse(
+            TABLE_KEYS,
+            "belongs to `table` and `sql`",
+            "leave it out: of files each new one is read once where the step appends or merges",
+        );
         files(&fields, text, context).map(ReadSource::Files)
     } else {
         for keys in [FILE_KEYS, TEXT_KEYS, CSV_KEYS] {
@@ -100,6 +112,7 @@ pub(crate) fn read(node: &Node, context: &Context<'_>) -> Option<Read> {
                 "leave it out: tables and queries have a schema",
             );
         }
+        own = own_table(&fields, context);
         let text = text?;
         if key == "table" {
             context.table_name(text).map(ReadSource::Table)
@@ -107,10 +120,37 @@ pub(crate) fn read(node: &Node, context: &Context<'_>) -> Option<Read> {
             not_blank(&fields, text, "sql").then(|| ReadSource::Sql(text.text.to_owned()))
         }
     };
+    let incremental = match fields.node("incremental") {
+        Some(node) if key != "files" => Some(incremental(node, source.as_ref(), context)?),
+        _ => None,
+    };
     Some(Read {
         source: source?,
         limit,
+        incremental,
+        own,
         place: entry.node.place.clone(),
+    })
+}
+
+/// How a step reads a table that it writes itself.
+fn own_table(fields: &Fields<'_>, context: &Context<'_>) -> Option<OwnTable> {
+    if fields.node("as_of").is_none() {
+        fields.refuse(
+            &["schema"],
+            "belongs to `files`, and to `as_of`",
+            "leave it out: tables and queries have a schema",
+        );
+        return None;
+    }
+    let as_of = fields.choice("as_of", AS_OF);
+    let columns = match fields.node("schema") {
+        Some(node) => Some(schema::declared(node, context)?),
+        None => None,
+    };
+    Some(OwnTable {
+        as_of: as_of?,
+        columns,
     })
 }
 

@@ -1,0 +1,79 @@
+//! Whether a table can be read as `incremental` says.
+
+use arrow::datatypes::{DataType, Schema, SchemaRef};
+use weir_pipeline::{Fault, Incremental, Lag, Progress, Step};
+
+use super::PlannedSegment;
+use super::stages::column_index;
+use crate::error::Result;
+use crate::types::type_text;
+
+/// That the cursor is a column of the table whose values have an order, and from which the lag can be
+/// taken.
+pub(super) fn check(incremental: &Incremental, table: &SchemaRef) -> Result<()> {
+    let Progress::Cursor { column, lag } = &incremental.by else {
+        return Ok(());
+    };
+    let place = &incremental.place;
+    let index = column_index(table, column, place)?;
+    let data_type = table.field(index).data_type();
+    let fault = |what: String, hint: &str| Err(Fault::new(what).at(place).hint(hint).into());
+    let is = type_text(data_type);
+    let (time, number) = match data_type {
+        DataType::Date32 | DataType::Timestamp(..) => (true, false),
+        data_type if data_type.is_integer() => (false, true),
+        DataType::Decimal128(..) | DataType::Utf8 | DataType::Utf8View => (false, false),
+        _ => {
+            return fault(
+                format!("'{column}' is {is}, which cannot be a cursor"),
+                "name a date, a timestamp, a whole number, a decimal or a text that grows",
+            );
+        }
+    };
+    match lag {
+        Some(Lag::Time(_)) if !time => fault(
+            format!("'{column}' is {is}, and `lag` a duration"),
+            "a whole number has a lag without a unit; decimals and texts have none",
+        ),
+        Some(Lag::Number(_)) if !number => fault(
+            format!("'{column}' is {is}, and `lag` a number"),
+            "a date or timestamp has a lag such as \"2h\"; decimals and texts have none",
+        ),
+        Some(Lag::Time(lag))
+            if *data_type == DataType::Date32 && !lag.as_secs().is_multiple_of(86_400) =>
+        {
+            fault(
+                format!("'{column}' is a date, and `lag` no number of days"),
+                "write whole days, such as \"3d\"",
+            )
+        }
+        _ => Ok(()),
+    }
+}
+
+/// That rejected rows can be found again which `lag` reads again.
+pub(super) fn keeps_cursor<'a>(
+    step: &Step,
+    rejecting: impl IntoIterator<Item = &'a PlannedSegment>,
+) -> Result<()> {
+    let Some(incremental) = &step.read.incremental else {
+        return Ok(());
+    };
+    let Progress::Cursor {
+        column,
+        lag: Some(_),
+    } = &incremental.by
+    else {
+        return Ok(());
+    };
+    let lacks = |input: &Schema| input.field_with_name(column).is_err();
+    if rejecting.into_iter().any(|segment| lacks(&segment.input)) {
+        return Err(Fault::new(format!(
+            "rows are rejected where they have no column '{column}', by which those are known that `lag` reads again"
+        ))
+        .at(&incremental.place)
+        .hint("select the column in each query of the step, or leave out `lag`")
+        .into());
+    }
+    Ok(())
+}
