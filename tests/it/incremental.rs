@@ -113,17 +113,35 @@ fn each_row_that_was_appended_is_read_once() {
 }
 
 #[test]
-fn rows_whose_files_were_vacuumed_are_told() {
+fn rows_whose_files_were_vacuumed_are_found_by_their_run_or_told() {
+    let vacuum = ["vacuum", "raw.visits", "--retention", "1ms", "--force"];
     let two = Two::new("mode = \"append\"", BY_VERSION, "", "mode = \"append\"");
     two.land("1", &format!("1,NY,{AT}"));
     assert_eq!(two.reads(), 1);
-    two.land("2", &format!("2,NY,{AT}"));
+    two.land("2", &format!("2,NY,{AT}\n3,NY,{AT}"));
     two.lake(&["optimize", "raw.visits"]);
-    two.lake(&["vacuum", "raw.visits", "--retention", "1ms", "--force"]);
+    two.lake(&vacuum);
+    assert_eq!(two.reads(), 2);
+    assert_eq!(two.rows(), ["1,NY", "2,NY", "3,NY"]);
+
+    // Another program's rows say no run.
+    two.land("3", &format!("4,NY,{AT}"));
+    let log = two.scene.lake().join("raw/visits/_delta_log");
+    let mut entries: Vec<_> = std::fs::read_dir(&log)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|end| end == "json"))
+        .collect();
+    entries.sort();
+    let last = entries.last().unwrap();
+    let text = std::fs::read_to_string(last).unwrap();
+    std::fs::write(last, text.replace("weirRun", "otherRun")).unwrap();
+    two.lake(&["optimize", "raw.visits"]);
+    two.lake(&vacuum);
     two.clean()
         .expect_code(1)
         .says(&["the rows that version", "vacuumed", "--full-refresh"]);
-    assert_eq!(two.rows(), ["1,NY"]);
+    assert_eq!(two.rows(), ["1,NY", "2,NY", "3,NY"]);
 }
 
 #[test]

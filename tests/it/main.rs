@@ -46,6 +46,7 @@ mod kills;
 mod merge;
 mod modes;
 mod outside_reader;
+mod postgres;
 mod quarantine;
 mod reviewed;
 mod stores;

@@ -4,6 +4,7 @@
 //! - [`Scene`]: a test's folder, its lake, and commands in it.
 //! - [`Ended`]: how a command ended, with what it printed.
 //! - [`Contents`]: everything the tables of a lake and a warehouse hold, to compare.
+//! - [`Postgres`]: a real PostgreSQL server on this machine.
 //! - [`Registry`]: a real OCI registry on this machine.
 //! - [`built`]: where the binary, the plugins and the guests lie.
 //! - [`csv`]: plain CSV files, read without the code under test.
@@ -26,10 +27,12 @@ pub mod built;
 mod contents;
 pub mod csv;
 mod ended;
+mod postgres;
 mod registry;
 mod scene;
 
 pub use contents::{CommitLog, Contents, commit_logs};
 pub use ended::Ended;
+pub use postgres::Postgres;
 pub use registry::{Pushed, Registry, sha256};
 pub use scene::{Running, Scene};

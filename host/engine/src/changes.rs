@@ -1,6 +1,6 @@
 //! What the commits of a table have added to it since one of its versions.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
@@ -67,7 +67,8 @@ impl Changes {
     /// twice. `table` is the table after the last of them.
     ///
     /// # Errors
-    /// Usage, if a file is gone that a commit has added and another has taken away since.
+    /// Input, if a file is gone that a commit has added and another has rewritten since, and the rows
+    /// cannot be told apart by their run.
     pub(crate) async fn each(
         self,
         context: &SessionContext,
@@ -75,30 +76,43 @@ impl Changes {
         with_file: bool,
     ) -> Result<Arc<dyn TableProvider>> {
         let live = paths(table).await?;
-        let mut whole = Vec::new();
-        let mut parts = Vec::new();
+        let mut additions = Vec::with_capacity(self.commits.len());
         for commit in self.commits {
+            additions.push(Addition::of(&self.root, commit, &live).await?);
+        }
+        let mut gone: BTreeMap<String, (u64, Option<u64>)> = BTreeMap::new();
+        for addition in additions.iter().filter(|addition| addition.is_gone) {
+            let run = addition.run.clone().unwrap_or_default();
+            gone.entry(run).or_insert((addition.version, Some(0)));
+        }
+        for addition in &additions {
+            let run = addition.run.as_deref().unwrap_or_default();
+            if let Some((_, rows)) = gone.get_mut(run) {
+                *rows = rows.zip(addition.rows).map(|(all, rows)| all + rows);
+            }
+        }
+        let mut parts = Vec::new();
+        for (run, (version, rows)) in &gone {
+            let of_run = of_run(context, table, run, with_file).await?;
+            // A run that has also committed before, or whose rows were changed since, has other rows.
+            let there = of_run.clone().count().await? as u64;
+            if run.is_empty() || *rows != Some(there) {
+                return Err(vacuumed(&self.root, *version));
+            }
+            parts.push(of_run);
+        }
+        let mut whole = Vec::new();
+        for addition in additions {
+            if gone.contains_key(addition.run.as_deref().unwrap_or_default()) {
+                continue;
+            }
             // Of a commit that rewrites files only the rows of its own run are new.
-            let run = commit.by.clone().map(|(run, _)| run);
-            let run = run.filter(|_| commit.removes_rows);
-            let version = commit.version;
-            let added: Vec<FilePath> = commit.into_added().collect();
-            let found: Option<Vec<String>> =
-                added.iter().map(|path| live.get(path).cloned()).collect();
-            match found {
-                Some(paths) if run.is_none() => whole.extend(paths),
-                Some(paths) => parts.push(of_files(context, table, paths, run, with_file).await?),
-                None => {
-                    let then = delta::open_version(&self.root, version).await?;
-                    let paths = self::paths(&then).await?;
-                    let paths: Vec<String> = added
-                        .iter()
-                        .filter_map(|path| paths.get(path).cloned())
-                        .collect();
-                    for path in &paths {
-                        there(&self.root, path, version).await?;
-                    }
-                    parts.push(of_files(context, &then, paths, run, with_file).await?);
+            let run = addition.run.filter(|_| addition.rewrites);
+            match (addition.then, run) {
+                (None, None) => whole.extend(addition.paths),
+                (then, run) => {
+                    let table = then.as_ref().unwrap_or(table);
+                    parts.push(of_files(context, table, addition.paths, run, with_file).await?);
                 }
             }
         }
@@ -197,17 +211,76 @@ async fn union(
     Ok(all.into_view())
 }
 
-/// That a file is there which the table has no more.
-async fn there(root: &Location, path: &str, version: u64) -> Result<()> {
-    if delta::is_there(&root.file(path)).await? {
-        return Ok(());
+/// The rows of `run`.
+async fn of_run(
+    context: &SessionContext,
+    table: &DeltaTable,
+    run: &str,
+    with_file: bool,
+) -> Result<DataFrame> {
+    let rows = context.read_table(provider(table, with_file).await?)?;
+    Ok(rows.filter(named(RUN_COLUMN).eq(lit(run)))?)
+}
+
+/// What one commit has added.
+struct Addition {
+    version: u64,
+    run: Option<String>,
+    /// How many rows its files had, where the log says so.
+    rows: Option<u64>,
+    /// Whether it took files away too.
+    rewrites: bool,
+    /// The table as it left it, where others have rewritten the files since.
+    then: Option<DeltaTable>,
+    paths: Vec<String>,
+    /// Whether a file is there no more.
+    is_gone: bool,
+}
+
+impl Addition {
+    /// Of `commit`, where the table has the files `live` now.
+    async fn of(
+        root: &Location,
+        commit: Entry,
+        live: &HashMap<FilePath, String>,
+    ) -> Result<Addition> {
+        let mut addition = Addition {
+            version: commit.version,
+            run: commit.by.as_ref().map(|(run, _)| run.clone()),
+            rows: commit.rows_added(),
+            rewrites: commit.removes_rows,
+            then: None,
+            paths: Vec::new(),
+            is_gone: false,
+        };
+        let added: Vec<FilePath> = commit.into_added().collect();
+        let found: Option<Vec<String>> = added.iter().map(|path| live.get(path).cloned()).collect();
+        if let Some(paths) = found {
+            addition.paths = paths;
+            return Ok(addition);
+        }
+        let then = delta::open_version(root, addition.version).await?;
+        let mut paths = paths(&then).await?;
+        addition.paths = added.iter().filter_map(|path| paths.remove(path)).collect();
+        addition.then = Some(then);
+        for path in &addition.paths {
+            if !delta::is_there(&root.file(path)).await? {
+                addition.is_gone = true;
+                break;
+            }
+        }
+        Ok(addition)
     }
-    Err(Error::new(
+}
+
+/// The files of a commit are gone.
+fn vacuumed(root: &Location, version: u64) -> Error {
+    Error::new(
         ErrorKind::Input,
         format!(
             "the rows that version {version} of '{}' added are gone: they were rewritten, and the old files vacuumed",
             root.display()
         ),
     )
-    .with_hint("run the step with --full-refresh; vacuum with a retention longer than the time between its runs"))
+    .with_hint("run the step with --full-refresh; vacuum with a retention longer than the time between its runs")
 }

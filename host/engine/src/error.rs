@@ -41,6 +41,8 @@ pub struct Error {
     hint: Option<String>,
     /// The decision that had been made when this happened.
     decided: Option<u64>,
+    /// Whether a database has refused rows, of which it keeps none.
+    refusal: bool,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -52,6 +54,7 @@ impl Error {
             message: message.into(),
             hint: None,
             decided: None,
+            refusal: false,
             source: None,
         }
     }
@@ -87,6 +90,23 @@ impl Error {
         source: impl Into<Box<dyn StdError + Send + Sync>>,
     ) -> Error {
         self.source = Some(source.into());
+        self
+    }
+
+    /// Says that a database has refused rows, of which it keeps none.
+    pub(crate) fn as_refusal(mut self) -> Error {
+        self.refusal = true;
+        self
+    }
+
+    /// Whether a database has refused rows, of which it keeps none: it would refuse them again.
+    pub(crate) fn is_refusal(&self) -> bool {
+        self.refusal
+    }
+
+    /// Says before the message where it happened.
+    pub(crate) fn within(mut self, what: &str) -> Error {
+        self.message = format!("{what}: {}", self.message);
         self
     }
 

@@ -50,6 +50,7 @@
 
 mod changes;
 pub mod commit;
+pub mod connections;
 pub mod data_file;
 pub mod delta;
 pub mod envelope;
@@ -64,6 +65,7 @@ mod parquet_io;
 pub mod partition;
 pub mod plan;
 pub mod plugins;
+pub mod postgres;
 #[cfg(test)]
 mod proof;
 pub mod quarantine;

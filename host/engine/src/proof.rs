@@ -9,6 +9,7 @@ mod alone;
 mod crashes;
 mod faults;
 mod faulty;
+mod long;
 mod races;
 mod scene;
 mod upkeep;

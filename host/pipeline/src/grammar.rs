@@ -1,6 +1,7 @@
 //! The grammar of a pipeline file: a plain tree in, a checked [`Pipeline`] out.
 
 pub(crate) mod check;
+pub(crate) mod connections;
 pub(crate) mod data_type;
 pub(crate) mod incremental;
 pub(crate) mod plugin_stage;
@@ -18,7 +19,7 @@ use std::path::Path;
 use crate::fault::{Fault, Sink};
 use crate::fields::{self, Fields, Keys, Text};
 use crate::literals;
-use crate::model::{Check, Connection, ParamValue, Pipeline, TableName, Zone};
+use crate::model::{Check, Connection, ConnectionKind, ParamValue, Pipeline, TableName, Zone};
 use crate::plugin_set::PluginSource;
 use crate::tree::Node;
 use crate::whole;
@@ -91,7 +92,7 @@ pub(crate) const TABLES: &[&Keys] = &[
     &crate::expand::DEFAULTS_STEP,
     &sections::LAKE,
     &sections::ZONE,
-    &sections::CONNECTION,
+    &connections::CONNECTION,
     &plugins::PLUGIN,
     &plugins::TRUST,
     &step::STEP,
@@ -131,6 +132,13 @@ impl Context<'_> {
     pub(crate) fn connection(&self, text: Text<'_>) -> String {
         self.known("connection", "[connections]", text, self.connections.keys());
         text.text.to_owned()
+    }
+
+    /// Whether a connection of this file is to a server.
+    pub(crate) fn is_server(&self, name: &str) -> bool {
+        self.connections
+            .get(name)
+            .is_some_and(|found| matches!(found.kind, ConnectionKind::Postgres(_)))
     }
 
     pub(crate) fn known<'k>(
@@ -227,7 +235,7 @@ pub(crate) fn pipeline(
         dir,
         schemas,
         zones: sections::zones(fields.node("zone"), sink),
-        connections: sections::connections(fields.node("connections"), sink),
+        connections: connections::connections(fields.node("connections"), sink),
         plugins: plugins::plugins(fields.node("plugins"), &trust, sink),
         checks: BTreeMap::new(),
     };

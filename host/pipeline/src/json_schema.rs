@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::grammar::{incremental, plugin_stage, read, sections, stage, write};
+use crate::grammar::{connections, incremental, plugin_stage, read, stage, write};
 use crate::model::FailAction;
 use crate::params::PARAM_TYPES;
 
@@ -44,8 +44,18 @@ pub fn json_schema() -> Value {
                 "retention": duration("How long its data is kept"),
             })),
             "connection": table("A database", &[], json!({
-                "kind": one_of("The kind of database", sections::CONNECTION_KINDS),
-                "path": text("The file; warehouse.sqlite in the lake if absent"),
+                "kind": one_of("The kind of database", connections::KINDS),
+                "path": text("sqlite: the file; warehouse.sqlite in the lake if absent"),
+                "url": reference("secret"),
+                "host": text("A name, an address, or the folder of a Unix socket"),
+                "port": { "type": "integer", "minimum": 1, "maximum": 65535 },
+                "database": text("The database"),
+                "user": text("The user"),
+                "password": reference("secret"),
+                "tls": one_of("How the connection is encrypted; verify if absent", connections::TLS),
+                "ca": text("A file of certificates in PEM that sign the server's"),
+                "connect_timeout": duration("How long it may take to connect; 10s if absent"),
+                "statement_timeout": duration("How long one statement may take"),
             })),
             "plugin": table("A WebAssembly component", &[], json!({
                 "component": text("A .wasm file, the folder of a plugin's crate, or oci://registry/name@sha256:…"),

@@ -102,6 +102,55 @@ pub enum ConnectionKind {
         /// The file, relative to the working directory.
         path: Option<String>,
     },
+    /// A database of a PostgreSQL server.
+    Postgres(Server),
+}
+
+/// A database of a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// Where it is, and as whom to go there.
+    pub address: Address,
+    /// How the connection is encrypted; absent: as the URL says, else as [`Tls::Verify`].
+    pub tls: Option<Tls>,
+    /// A file of certificates in PEM, relative to the pipeline file, that sign the server's; absent: those
+    /// that the machine trusts.
+    pub ca: Option<String>,
+    /// How long it may take to connect.
+    pub connect_timeout: Duration,
+    /// How long one statement may take; absent: as long as the server lets it.
+    pub statement_timeout: Option<Duration>,
+}
+
+/// Where a server is, and as whom to go there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Address {
+    /// A URL, kept elsewhere: it may hold a password.
+    Url(SecretSource),
+    /// Its parts.
+    Parts {
+        /// A name, an address, or the folder of a Unix socket.
+        host: String,
+        /// The port; absent: the usual one.
+        port: Option<u16>,
+        /// The database.
+        database: String,
+        /// The user.
+        user: String,
+        /// The password, kept elsewhere.
+        password: Option<SecretSource>,
+    },
+}
+
+/// How a connection is encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tls {
+    /// By TLS; the server's certificate must be for its name, and signed by somebody who is trusted.
+    Verify,
+    /// By TLS, with whoever answers.
+    Require,
+    /// Not at all.
+    Off,
 }
 
 /// One step: reads, applies stages, writes.

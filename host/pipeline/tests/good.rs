@@ -81,7 +81,9 @@ fn the_usual_shape() {
         pipeline.zones["cleansed"].sensitivity.as_deref(),
         Some("personal")
     );
-    let ConnectionKind::Sqlite { path } = &pipeline.connections["warehouse"].kind;
+    let ConnectionKind::Sqlite { path } = &pipeline.connections["warehouse"].kind else {
+        panic!("it is a file");
+    };
     assert_eq!(path.as_deref(), Some("/w/w.sqlite"));
 
     let [flatten, publish] = pipeline.steps.as_slice() else {

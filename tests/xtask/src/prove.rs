@@ -10,6 +10,9 @@ pub(crate) struct Options {
     /// Processes to kill, three of four with a lake on the local disk, one with a lake on S3
     #[arg(long, default_value_t = 2000)]
     kills: usize,
+    /// Batches of the long run
+    #[arg(long, default_value_t = 1000)]
+    batches: usize,
     /// Failures of store calls to try, evenly out of all [default: all of them]
     #[arg(long)]
     faults: Option<usize>,
@@ -39,9 +42,10 @@ const OPTIMIZE: &str = "proof::upkeep::every_call_of_optimize_may_fail";
 const VACUUM: &str = "proof::upkeep::every_call_of_vacuum_may_fail";
 const RESTORE: &str = "proof::upkeep::every_call_of_restore_may_fail";
 const CHECK: &str = "proof::upkeep::every_call_of_check_may_fail";
+const LONG: &str = "proof::long::a_long_run_stays_as_it_was";
 
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()> {
-    let mut stages = Stages::new("prove", 7 + FAULTS.len());
+    let mut stages = Stages::new("prove", 8 + FAULTS.len());
     let test = |name: &str| {
         let mut command = workspace.cargo(["test", "--workspace", "--lib", "--quiet"]);
         command.args(["--", "--exact", name, "--nocapture"]);
@@ -77,6 +81,10 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()
             .cargo(["test", "--workspace", "--lib", "--quiet"])
             .args(["--", "proof::races"]),
     )?;
+    stages.command(
+        "Run a pipeline again and again",
+        test(LONG).env("WEIR_BATCHES", options.batches.to_string()),
+    )?;
     stages.finish();
     Ok(())
 }
@@ -90,7 +98,7 @@ mod tests {
     fn the_tests_are_there() {
         let workspace = Workspace::find().unwrap();
         let faults = FAULTS.iter().map(|(_, name, _)| *name);
-        let others = [KILLS, KILLS_ON_S3, OPTIMIZE, VACUUM, RESTORE, CHECK];
+        let others = [KILLS, KILLS_ON_S3, OPTIMIZE, VACUUM, RESTORE, CHECK, LONG];
         for name in faults.chain(others) {
             let (module, test) = name.rsplit_once("::").unwrap();
             let file = format!("host/engine/src/{}.rs", module.replace("::", "/"));

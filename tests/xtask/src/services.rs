@@ -1,5 +1,7 @@
 //! Programs of others that the tests start: each found on the machine, or installed.
 
+use std::path::Path;
+
 use anyhow::{Context, bail};
 
 use crate::stages::{succeed, works};
@@ -10,6 +12,15 @@ const REGISTRY: &str = "docker-registry";
 
 /// Names another program to use as the registry; the tests look at it too.
 const REGISTRY_VARIABLE: &str = "WEIR_REGISTRY_BIN";
+
+/// Debian's name for the server, its programs and `psql`, in the version that it has.
+const POSTGRES: &str = "postgresql";
+
+/// Names another folder of the server's programs; the tests look at it too.
+const POSTGRES_VARIABLE: &str = "WEIR_POSTGRES_BIN";
+
+/// Where Debian keeps the server's programs, by version.
+const POSTGRES_PROGRAMS: &str = "/usr/lib/postgresql";
 
 /// Sees to it that there is an OCI registry to start. The tests start it themselves, each on a
 /// port of its own: a service that the package may start is left alone.
@@ -23,15 +34,55 @@ pub(crate) fn registry(workspace: &Workspace) -> anyhow::Result<()> {
             program.to_string_lossy()
         );
     }
-    if works(workspace.command(REGISTRY).arg("--version")) {
-        return Ok(());
-    }
+    let there = || works(workspace.command(REGISTRY).arg("--version"));
     let hint = format!(
         "hint: install it (Debian, Ubuntu: sudo apt-get install {REGISTRY}), or name a program of \
          https://distribution.github.io/distribution in {REGISTRY_VARIABLE}"
     );
+    package(workspace, REGISTRY, "an OCI registry", &hint, there)
+}
+
+/// Sees to it that there are the programs of a PostgreSQL server, likewise.
+pub(crate) fn postgres(workspace: &Workspace) -> anyhow::Result<()> {
+    if let Some(folder) = std::env::var_os(POSTGRES_VARIABLE) {
+        if works(
+            workspace
+                .command(Path::new(&folder).join("postgres"))
+                .arg("--version"),
+        ) {
+            return Ok(());
+        }
+        bail!(
+            "{POSTGRES_VARIABLE} is {}, in which there is no `postgres` that can be started",
+            folder.to_string_lossy()
+        );
+    }
+    let there = || {
+        let versions = std::fs::read_dir(POSTGRES_PROGRAMS).into_iter().flatten();
+        versions
+            .flatten()
+            .any(|version| version.path().join("bin/postgres").is_file())
+    };
+    let hint = format!(
+        "hint: install it (Debian, Ubuntu: sudo apt-get install {POSTGRES}), or name the folder of \
+         its programs in {POSTGRES_VARIABLE}"
+    );
+    package(workspace, POSTGRES, "a PostgreSQL server", &hint, there)
+}
+
+/// Installs a package of Debian's unless what it holds is `there`.
+fn package(
+    workspace: &Workspace,
+    name: &str,
+    what: &str,
+    hint: &str,
+    there: impl Fn() -> bool,
+) -> anyhow::Result<()> {
+    if there() {
+        return Ok(());
+    }
     if !works(workspace.command("apt-get").arg("--version")) {
-        bail!("the tests need an OCI registry, and there is no {REGISTRY}\n{hint}");
+        bail!("the tests need {what}, and there is no {name}\n{hint}");
     }
     let apt = |arguments: &[&str]| {
         let mut command = workspace.command("apt-get");
@@ -40,14 +91,14 @@ pub(crate) fn registry(workspace: &Workspace) -> anyhow::Result<()> {
             .args(arguments);
         command
     };
-    let install = ["install", "--yes", "--no-install-recommends", REGISTRY];
+    let install = ["install", "--yes", "--no-install-recommends", name];
     // The list of packages may be missing or old: then it is fetched, and only then.
     if succeed(&mut apt(&install)).is_err() {
-        succeed(&mut apt(&["update"])).with_context(|| hint.clone())?;
-        succeed(&mut apt(&install)).with_context(|| hint.clone())?;
+        succeed(&mut apt(&["update"])).with_context(|| hint.to_owned())?;
+        succeed(&mut apt(&install)).with_context(|| hint.to_owned())?;
     }
-    if !works(workspace.command(REGISTRY).arg("--version")) {
-        bail!("apt-get installed {REGISTRY}, and it cannot be started\n{hint}");
+    if !there() {
+        bail!("apt-get installed {name}, and it cannot be started\n{hint}");
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use crate::workspace::Workspace;
 
 pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     let nextest = works(&mut workspace.cargo(["nextest", "--version"]));
-    let mut stages = Stages::new("test", if nextest { 9 } else { 8 });
+    let mut stages = Stages::new("test", if nextest { 10 } else { 9 });
     stages.run("Add the wasm target to Rust, if it is missing", || {
         build::wasm_target(workspace)
     })?;
@@ -18,6 +18,9 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
         "Install an OCI registry for the tests, if there is none",
         || services::registry(workspace),
     )?;
+    stages.run("Install a PostgreSQL server, if there is none", || {
+        services::postgres(workspace)
+    })?;
     stages.run("Build the plugins", || build::plugins(workspace))?;
     stages.run("Build the test guests", || build::guests(workspace))?;
     stages.run("Build the hostile guests", || build::hostile(workspace))?;

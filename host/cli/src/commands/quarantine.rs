@@ -1,6 +1,7 @@
 //! `weir quarantine`.
 
 use weir_engine::commit::Applier;
+use weir_engine::connections::Connections;
 use weir_engine::lake::Lake;
 use weir_engine::quarantine::{self, Selection};
 use weir_engine::record::RunRecord;
@@ -31,6 +32,7 @@ pub(crate) async fn open(url: &str) -> Result<(Lake, Applier), Failure> {
     let resources = resources()?;
     let applier = Applier {
         stores: stores.clone(),
+        connections: Connections::default(),
         runtime: session::runtime(resources)?,
         resources,
     };

@@ -1,22 +1,26 @@
 //! Decisions: what a step has decided to write, before any target changes.
 //!
 //! `_weir/commits/<pipeline>/<step>/<params>/<n>.json` is created exclusively. Creating it
-//! decides batch *n*; whoever comes later rolls it forward and never runs a plugin again.
+//! decides batch *n*; whoever comes later rolls it forward and never runs a plugin again. One that can
+//! never be applied is closed by `<n>.abandoned`.
 //! `_weir/offsets/…/<n>.json` names the input of *n* before work starts, where rows are added.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use datafusion::execution::runtime_env::RuntimeEnv;
+use futures::{StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use crate::connections::Connections;
 use crate::delta::{Applied, DeltaCommit, Mode, files_are_there};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::InputFile;
 use crate::lake::{FORMAT, Lake, Location, newer};
 use crate::plan::hex;
+use crate::postgres::PostgresCommit;
 use crate::segment::WrittenFile;
 use crate::session::Resources;
 use crate::sqlite::SqliteCommit;
@@ -27,6 +31,8 @@ use crate::store::Stores;
 pub struct Applier {
     /// Opens the targets.
     pub stores: Stores,
+    /// The databases.
+    pub connections: Connections,
     /// The memory of queries.
     pub runtime: Arc<RuntimeEnv>,
     /// What queries may use.
@@ -93,6 +99,7 @@ impl Decision {
                     }
                     &mut commit.staging
                 }
+                TargetCommit::Postgres(commit) => &mut commit.staging,
             };
             if let Some(inside) = url.strip_prefix(&old) {
                 *url = format!("{new}{inside}");
@@ -113,15 +120,9 @@ impl Decision {
 
     /// Whether it adds rows that no later decision will bring.
     fn adds(&self) -> bool {
-        self.targets.iter().any(|target| {
-            let mode = match target {
-                TargetCommit::Delta(commit) => commit.mode,
-                TargetCommit::Sqlite(commit) => commit.mode,
-            };
-            match mode {
-                Mode::Append | Mode::Merge | Mode::Rewrite => true,
-                Mode::Replace | Mode::ReplacePartition | Mode::ReplaceDynamic => false,
-            }
+        self.targets.iter().any(|target| match target.mode() {
+            Mode::Append | Mode::Merge | Mode::Rewrite => true,
+            Mode::Replace | Mode::ReplacePartition | Mode::ReplaceDynamic => false,
         })
     }
 }
@@ -185,6 +186,8 @@ pub enum TargetCommit {
     Delta(DeltaCommit),
     /// A table of a SQLite file.
     Sqlite(SqliteCommit),
+    /// A table of a PostgreSQL database.
+    Postgres(PostgresCommit),
 }
 
 impl TargetCommit {
@@ -193,6 +196,24 @@ impl TargetCommit {
         match self {
             TargetCommit::Delta(commit) => &commit.table,
             TargetCommit::Sqlite(commit) => &commit.target,
+            TargetCommit::Postgres(commit) => &commit.target,
+        }
+    }
+
+    /// How rows meet what is there.
+    pub(crate) fn mode(&self) -> Mode {
+        match self {
+            TargetCommit::Delta(commit) => commit.mode,
+            TargetCommit::Sqlite(commit) => commit.mode,
+            TargetCommit::Postgres(commit) => commit.mode,
+        }
+    }
+
+    /// The commit, if it is one of a lake table.
+    pub(crate) fn delta(&self) -> Option<&DeltaCommit> {
+        match self {
+            TargetCommit::Delta(commit) => Some(commit),
+            TargetCommit::Sqlite(_) | TargetCommit::Postgres(_) => None,
         }
     }
 
@@ -201,6 +222,7 @@ impl TargetCommit {
         match self {
             TargetCommit::Delta(commit) => &commit.files,
             TargetCommit::Sqlite(commit) => &commit.files,
+            TargetCommit::Postgres(commit) => &commit.files,
         }
     }
 
@@ -224,6 +246,9 @@ impl TargetCommit {
             TargetCommit::Sqlite(commit) => {
                 files_are_there(&commit.staging(stores)?, &commit.files).await
             }
+            TargetCommit::Postgres(commit) => {
+                files_are_there(&commit.staging(stores)?, &commit.files).await
+            }
         }
     }
 
@@ -233,6 +258,11 @@ impl TargetCommit {
             TargetCommit::Sqlite(commit) => {
                 let applied = commit.apply(&applier.stores, n, recovering).await?;
                 // Loaded, the staged files have served.
+                commit.staging(&applier.stores)?.remove_folder().await?;
+                Ok(applied)
+            }
+            TargetCommit::Postgres(commit) => {
+                let applied = commit.apply(applier, n, recovering).await?;
                 commit.staging(&applier.stores)?.remove_folder().await?;
                 Ok(applied)
             }
@@ -246,6 +276,21 @@ pub struct Decisions {
     lake: Location,
     commits: Location,
     offsets: Location,
+}
+
+/// After so many decisions it is summed up what was loaded, so that not all of them need be read.
+const SUMMARISED: usize = 50;
+/// Decisions that are read at once.
+const AT_ONCE: usize = 8;
+
+/// What decisions have loaded, all before one of them.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Loaded {
+    format: u32,
+    /// The first decision that is not among them.
+    next: u64,
+    /// For each target the files whose rows it was given, since it was last replaced.
+    targets: BTreeMap<String, BTreeSet<InputFile>>,
 }
 
 /// What was read, where a batch must read the same again after a crash.
@@ -323,10 +368,11 @@ impl Decisions {
         if self.is_abandoned(decision.n).await? {
             return Ok((next, None));
         }
-        for target in &decision.targets {
+        for (index, target) in decision.targets.iter().enumerate() {
             let applied = match target.apply(applier, decision.n, true).await {
-                Err(error) if !error.is_retryable() && !decision.adds() => {
-                    // It will never apply, and what it was to replace is replaced by this run.
+                Err(error) if is_closed_by(&error, &decision, index) => {
+                    // It will never apply. What it was to replace is replaced by this run, what it was to
+                    // add is read again.
                     tracing::warn!(
                         step = %decision.step,
                         n = decision.n,
@@ -363,6 +409,39 @@ impl Decisions {
         Ok((next, rolled.then_some(decision)))
     }
 
+    /// Applies a decision to all of its targets; harmless to repeat.
+    ///
+    /// # Errors
+    /// With the decision's number ([`Error::decided`]) where the next run finishes it. Without, the decision
+    /// is closed, and no target has changed that the next run does not replace. Conflict, if rows that the
+    /// first target's were made from are not there any more.
+    pub async fn apply(
+        &self,
+        decision: &Decision,
+        applier: &Applier,
+    ) -> Result<Vec<(String, Applied)>> {
+        let mut applied = Vec::with_capacity(decision.targets.len());
+        for (index, target) in decision.targets.iter().enumerate() {
+            let state = match target.apply(applier, decision.n, false).await {
+                Err(error) if is_closed_by(&error, decision, index) => {
+                    self.abandon(decision).await?;
+                    return Err(error);
+                }
+                outcome => outcome.map_err(|error| error.after_decision(decision.n))?,
+            };
+            if state == Applied::Stale {
+                self.abandon(decision).await?;
+                return Err(Error::new(
+                    ErrorKind::Conflict,
+                    format!("{} was changed by another run meanwhile", target.name()),
+                )
+                .with_hint("no target has changed: run the same command again"));
+            }
+            applied.push((target.name().to_owned(), state));
+        }
+        Ok(applied)
+    }
+
     fn abandoned(&self, n: u64) -> Location {
         self.commits.child(&[&format!("{n:020}.abandoned")])
     }
@@ -377,36 +456,82 @@ impl Decisions {
         place.create_json(&decision.writer).await.map(|_| ())
     }
 
-    /// The files whose rows are in `targets` by a decision, since the last one that replaced them.
+    /// The files whose rows are in `targets` by a decision, since the last one that replaced them. All
+    /// decisions have been rolled forward or given up.
     ///
     /// # Errors
     /// Usage, if a file is in some of them only: adding it would double it there, leaving it out
     /// would lose it here.
     pub async fn loaded_files(&self, targets: &[String]) -> Result<BTreeSet<InputFile>> {
-        let mut loaded: Vec<BTreeSet<InputFile>> = vec![BTreeSet::new(); targets.len()];
-        for n in self.numbers().await? {
-            let decision = self.get(n).await?;
-            if decision.refresh {
-                loaded.iter_mut().for_each(BTreeSet::clear);
-            }
-            for (target, files) in targets.iter().zip(&mut loaded) {
-                if decision
-                    .targets
-                    .iter()
-                    .any(|written| written.name() == target)
-                {
-                    files.extend(decision.input.iter().cloned());
-                }
-            }
-        }
-        if loaded.windows(2).any(|pair| pair.first() != pair.get(1)) {
+        let loaded = self.loaded().await?;
+        let none = BTreeSet::new();
+        let of = |target: &String| loaded.targets.get(target).unwrap_or(&none);
+        let mut sets = targets.iter().map(of);
+        let first = sets.next().unwrap_or(&none);
+        if sets.any(|other| other != first) {
             return Err(Error::usage(format!(
                 "{} have been given different files so far, so one step cannot append to them",
                 targets.join(" and ")
             ))
             .with_hint("append to the new table in a step of its own"));
         }
-        Ok(loaded.into_iter().next().unwrap_or_default())
+        Ok(first.clone())
+    }
+
+    /// What all decisions together have loaded.
+    async fn loaded(&self) -> Result<Loaded> {
+        let (mut numbers, mut summaries, mut closed) = (Vec::new(), Vec::new(), BTreeSet::new());
+        for object in self.commits.list().await? {
+            let name = object.location.filename().unwrap_or_default();
+            match name.split_once('.') {
+                Some((n, "json")) => numbers.extend(n.parse::<u64>().ok()),
+                Some((n, "loaded")) => summaries.extend(n.parse::<u64>().ok()),
+                Some((n, "abandoned")) => closed.extend(n.parse::<u64>().ok()),
+                _ => {}
+            }
+        }
+        let mut loaded = match summaries.last() {
+            Some(n) => self.summary(*n).read_json::<Loaded>().await?,
+            None => None,
+        }
+        .unwrap_or_default();
+        if loaded.format > FORMAT {
+            return Err(newer("a summary of decisions was written", loaded.format));
+        }
+        let new: Vec<u64> = numbers.into_iter().filter(|n| *n >= loaded.next).collect();
+        let decisions: Vec<Decision> = futures::stream::iter(new.iter().copied())
+            .map(|n| self.get(n))
+            .buffered(AT_ONCE)
+            .try_collect()
+            .await?;
+        for decision in decisions {
+            loaded.next = decision.n + 1;
+            // What was given up was loaded by nobody.
+            if closed.contains(&decision.n) {
+                continue;
+            }
+            if decision.refresh {
+                loaded.targets.clear();
+            }
+            for target in &decision.targets {
+                let files = loaded.targets.entry(target.name().to_owned()).or_default();
+                files.extend(decision.input.iter().cloned());
+            }
+        }
+        if new.len() >= SUMMARISED {
+            loaded.format = FORMAT;
+            // It only spares reading: that it cannot be written is no failure.
+            let place = self.summary(loaded.next - 1);
+            if let Err(error) = place.write_json(&loaded).await {
+                tracing::warn!(error = %error, "no summary of decisions was written");
+            }
+        }
+        Ok(loaded)
+    }
+
+    /// Where it stands what decision `n` and all before it have loaded.
+    fn summary(&self, n: u64) -> Location {
+        self.commits.child(&[&format!("{n:020}.loaded")])
     }
 
     /// How far the table has been read whose new rows are in `targets`; none where all of it is new.
@@ -619,25 +744,14 @@ impl Sequence {
     }
 }
 
-/// Applies a decision to all of its targets; harmless to repeat.
-///
-/// # Errors
-/// Conflict, if files that the first of them rewrites are not there any more: then no target has changed,
-/// and none will.
-pub async fn apply(decision: &Decision, applier: &Applier) -> Result<Vec<(String, Applied)>> {
-    let mut applied = Vec::with_capacity(decision.targets.len());
-    for target in &decision.targets {
-        let state = target.apply(applier, decision.n, false).await?;
-        if state == Applied::Stale {
-            return Err(Error::new(
-                ErrorKind::Conflict,
-                format!("{} was changed by another run meanwhile", target.name()),
-            )
-            .with_hint("no target has changed: run the same command again"));
-        }
-        applied.push((target.name().to_owned(), state));
+/// Whether an error that target `index` gave while a decision was applied closes the decision: it will give
+/// it again, and what was done is replaced by the next decision; or nothing was done, and what it was to add
+/// is read again.
+fn is_closed_by(error: &Error, decision: &Decision, index: usize) -> bool {
+    match decision.adds() {
+        true => index == 0 && error.is_refusal(),
+        false => !error.is_retryable(),
     }
-    Ok(applied)
 }
 
 /// A step's name as one harmless path segment: `ingest[2008]` keeps its name before the bracket

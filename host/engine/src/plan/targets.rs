@@ -14,6 +14,7 @@ use weir_pipeline::{
 
 use super::stages::{at_index, named_output};
 use super::{PlannedSegment, PlannedStep, SegmentSource, fingerprint, hex, incremental};
+use crate::connections::Connections;
 use crate::delta;
 use crate::error::{Error, Result};
 use crate::files::InputFile;
@@ -21,6 +22,7 @@ use crate::lake::{Lake, Location, RUN_COLUMN};
 use crate::merge::Merging;
 use crate::partition::{self, PartitionColumn};
 use crate::plugins::LoadedPlugin;
+use crate::postgres::{self, TablePath};
 use crate::quarantine;
 use crate::segment::Quarantine;
 use crate::sqlite;
@@ -77,6 +79,13 @@ pub enum PlannedTarget {
         /// The table.
         table: String,
     },
+    /// A table of a PostgreSQL database.
+    Postgres {
+        /// The connection's name.
+        connection: String,
+        /// The table.
+        table: TablePath,
+    },
 }
 
 impl PlannedTarget {
@@ -87,6 +96,7 @@ impl PlannedTarget {
             PlannedTarget::Sqlite {
                 connection, table, ..
             } => format!("{connection}:{table}"),
+            PlannedTarget::Postgres { connection, table } => format!("{connection}:{table}"),
         }
     }
 }
@@ -109,6 +119,17 @@ pub struct QuarantinePlan {
     pub mode: WriteMode,
     /// Makes its commits this step's and these parameters'.
     pub app_id: String,
+}
+
+/// The columns of a write.
+struct Columns {
+    output: usize,
+    file_schema: SchemaRef,
+    columns: Vec<usize>,
+    pinned: Vec<(usize, String, ArrayRef)>,
+    by: Arc<[PartitionColumn]>,
+    merge: Option<Merging>,
+    required: Vec<(usize, String)>,
 }
 
 pub(super) struct StepTargets<'a> {
@@ -277,6 +298,25 @@ impl StepTargets<'_> {
             }
             Target::Database { connection, table } => {
                 let kept = Schema::new(kept);
+                if self.is_server(connection) {
+                    return self
+                        .postgres(
+                            step,
+                            write,
+                            connection,
+                            table,
+                            Columns {
+                                output,
+                                file_schema: Arc::new(kept),
+                                columns,
+                                pinned,
+                                by,
+                                merge,
+                                required,
+                            },
+                        )
+                        .await;
+                }
                 let path = self.sqlite_path(connection)?;
                 if ["_weir_", "sqlite_"]
                     .iter()
@@ -330,6 +370,62 @@ impl StepTargets<'_> {
         }
     }
 
+    fn is_server(&self, connection: &str) -> bool {
+        let found = self.pipeline.connections.get(connection);
+        found.is_some_and(|found| matches!(found.kind, ConnectionKind::Postgres(_)))
+    }
+
+    /// A write to a table of a PostgreSQL database.
+    async fn postgres(
+        &self,
+        step: &Step,
+        write: &Write,
+        connection: &str,
+        table: &str,
+        of: Columns,
+    ) -> Result<PlannedWrite> {
+        let fault = |error: Error| super::at(error, &write.place);
+        let path = TablePath::parse(table).map_err(fault)?;
+        if path.table.starts_with("_weir_") {
+            return Err(Fault::new(format!("a table cannot be called '{table}'"))
+                .at(&write.place)
+                .hint("names that begin with _weir_ are taken")
+                .into());
+        }
+        let display = format!("{connection}:{path}");
+        let table_schema = with_partitions(&of.file_schema, &write.partition, &of.by);
+        names_differ(&table_schema).map_err(fault)?;
+        postgres::Column::of(&table_schema).map_err(|error| fault(error.within(&display)))?;
+        postgres::compatible(
+            &Connections::of(self.pipeline),
+            connection,
+            &path,
+            &table_schema,
+            write.mode.into(),
+        )
+        .await
+        .map_err(fault)?;
+        Ok(PlannedWrite {
+            output: of.output,
+            app_id: self.app_id(step, &display, of.output, &write.partition),
+            target: PlannedTarget::Postgres {
+                connection: connection.to_owned(),
+                table: path,
+            },
+            mode: write.mode,
+            scope: write.partition.clone(),
+            root: self.lake.weir().child(&["staging", &self.pipeline.name]),
+            folder: String::new(),
+            file_schema: of.file_schema,
+            columns: of.columns,
+            pinned: of.pinned,
+            by: of.by,
+            merge: of.merge,
+            required: of.required,
+            table_schema,
+        })
+    }
+
     fn sqlite_path(&self, connection: &str) -> Result<PathBuf> {
         let found = self
             .pipeline
@@ -337,6 +433,9 @@ impl StepTargets<'_> {
             .get(connection)
             .ok_or_else(|| Error::internal("a connection is not there"))?;
         match &found.kind {
+            ConnectionKind::Postgres(_) => {
+                Err(Error::internal("a server is taken for a SQLite file"))
+            }
             ConnectionKind::Sqlite { path: Some(path) } => Ok(PathBuf::from(path)),
             ConnectionKind::Sqlite { path: None } => self
                 .lake
@@ -475,7 +574,7 @@ impl StepTargets<'_> {
         incremental::keeps_cursor(step, rejecting.iter().copied())?;
         let beside = writes.iter().find_map(|write| match &write.target {
             PlannedTarget::Table { name, .. } => Some((write, name)),
-            PlannedTarget::Sqlite { .. } => None,
+            PlannedTarget::Sqlite { .. } | PlannedTarget::Postgres { .. } => None,
         });
         let Some((write, table)) = beside else {
             return Err(Fault::new(

@@ -27,6 +27,7 @@ impl Table {
         Table {
             dir: tempfile::tempdir().unwrap(),
             applier: Applier {
+                connections: Default::default(),
                 stores,
                 runtime: session::runtime(resources).unwrap(),
                 resources,

@@ -1,5 +1,6 @@
 //! A pipeline in which every kind of target and mode is written, and what must come of it.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -13,16 +14,16 @@ use weir_sandbox::{Sandbox, SandboxOptions};
 
 use crate::error::Result;
 use crate::lake::Lake;
-use crate::plan::Planner;
+use crate::plan::{Plan, Planner};
 use crate::query;
 use crate::run::{Outcome, Replay, RunOptions, run};
 use crate::session::Resources;
 use crate::store::Stores;
 
 /// One step adds files to two tables, of which one is partitioned by its rows, and merges them into a
-/// third, under one decision, and rejects every tenth row; one replaces a table; one replaces a partition,
-/// and a table of a database with it; one replaces the partitions that its rows are in, and one merges a
-/// query's rows.
+/// third, under one decision, and rejects every tenth row; one appends what is new in the first; one replaces
+/// a table, by way of what was in it before; one replaces a partition, and a table of a database with it; one
+/// replaces the partitions that its rows are in, and one merges a query's rows.
 const PIPELINE: &str = r#"
 weir = 1
 name = "proof"
@@ -70,8 +71,22 @@ key = "tens"
 order = "last"
 
 [[step]]
+name = "seen"
+read = { table = "raw.visits", incremental = { by = "version" } }
+[[step.write]]
+table = "curated.seen"
+mode = "append"
+
+[[step]]
 name = "states"
-read = { sql = "select state, count(*) as visits from raw.visits group by state" }
+[step.read]
+as_of = "before-run"
+schema = { state = "string", visits = "int64", since = "int64" }
+sql = """
+select now.state, now.visits, coalesce(before.since, now.first) as since
+from (select state, count(*) as visits, min(id) as first from raw.visits group by state) now
+left join curated.states before on before.state = now.state
+"""
 [[step.write]]
 table = "curated.states"
 mode = "replace"
@@ -147,7 +162,8 @@ impl Scene {
         self.run_with("mended.toml", stores, options).await
     }
 
-    async fn run_with(&self, file: &str, stores: &Stores, options: RunOptions) -> Result<Outcome> {
+    /// Plans a pipeline, for one task, so that the calls of a run come in the same order each time.
+    pub(super) async fn plan(&self, file: &str, stores: &Stores) -> Result<Plan> {
         let pipeline = {
             let options = LoadOptions {
                 profile: None,
@@ -157,20 +173,22 @@ impl Scene {
                 .and_then(|file| file.resolve(&Default::default()))
                 .unwrap_or_else(|faults| panic!("{faults}"))
         };
-        // One task, so that the calls of a run come in the same order each time.
-        let resources = Resources::for_partitions(1);
-        let plan = Planner {
+        Planner {
             sandbox: sandbox(),
             components: Default::default(),
             stores: Some(stores.clone()),
             lake: Some(&self.lake),
             isolate: false,
-            resources,
+            resources: Resources::for_partitions(1),
         }
         .plan(pipeline)
-        .await?;
+        .await
+    }
+
+    async fn run_with(&self, file: &str, stores: &Stores, options: RunOptions) -> Result<Outcome> {
+        let plan = self.plan(file, stores).await?;
         let options = RunOptions {
-            resources,
+            resources: Resources::for_partitions(1),
             ..options
         };
         run(Arc::new(plan), options, |_| {}).await
@@ -219,7 +237,13 @@ impl Scene {
     pub(super) async fn expect(&self, ids: Range<i64>, when: &str) {
         let of = |kept: fn(&i64) -> bool| ids.clone().filter(kept).collect::<Vec<i64>>();
         let accepted = of(|id| id % 10 != 9);
-        for table in ["raw.visits", "raw.copies", "raw.merged", "curated.digits"] {
+        for table in [
+            "raw.visits",
+            "raw.copies",
+            "raw.merged",
+            "curated.digits",
+            "curated.seen",
+        ] {
             let sql = format!("select id from {table} order by id");
             assert_eq!(self.numbers(&sql).await, accepted, "{table} {when}");
         }
@@ -235,6 +259,12 @@ impl Scene {
         let sql = "select cast(sum(visits) as bigint) from curated.states";
         let total = i64::try_from(accepted.len()).unwrap();
         assert_eq!(self.numbers(sql).await, [total], "curated.states {when}");
+        // A state keeps the number that it was first seen with.
+        let sql = "select since from curated.states order by since";
+        let mut states = BTreeSet::new();
+        let first = accepted.iter().filter(|id| states.insert(*id % 50));
+        let first: Vec<i64> = first.copied().collect();
+        assert_eq!(self.numbers(sql).await, first, "curated.states {when}");
         // Nine of ten rows are accepted, and every ten rows are a group.
         let sql = "select tens * 100 + visits from curated.groups order by tens";
         let groups: Vec<i64> = (ids.start / 10..ids.end / 10)

@@ -12,7 +12,8 @@ use weir_pipeline::{OnFail, ReadSource, ScopeValue, Threshold, WriteMode};
 use super::execute::{SegmentRun, register_input, tables};
 use super::incremental::NewRows;
 use super::{Replay, RunOptions, files_were_taken, interrupted, now, timed_out};
-use crate::commit::{self, Applier, Counts, Decision, Decisions, Position, TargetCommit};
+use crate::commit::{Applier, Counts, Decision, Decisions, Position, TargetCommit};
+use crate::connections::Connections;
 use crate::delta::{self, Applied, DeltaCommit, Mode, Since};
 use crate::envelope::{ANY_RULE, READ_STAGE};
 use crate::error::{Error, ErrorKind, Result};
@@ -25,6 +26,7 @@ use crate::plan::{
     Plan, PlannedSegment, PlannedStep, PlannedTarget, PlannedWork, PlannedWrite, is_incremental,
     sequence,
 };
+use crate::postgres::{self, PostgresCommit};
 use crate::quarantine::{self, Found, Selection};
 use crate::record::{HeldRows, PluginRecord, RuleCount, Status, StepRecord, TargetRecord};
 use crate::segment::{
@@ -343,9 +345,7 @@ impl StepRun {
             return Err(files_were_taken(planned));
         }
         decisions.decide(&decision).await?;
-        let applied = commit::apply(&decision, applier)
-            .await
-            .map_err(|error| error.after_decision(decision.n))?;
+        let applied = decisions.apply(&decision, applier).await?;
         let mut record = self.record(planned, &work, warned);
         record.n = Some(decision.n);
         record.files = decision.input.len() as u64;
@@ -478,6 +478,7 @@ impl StepRun {
     fn applier(&self) -> Applier {
         Applier {
             stores: self.plan.lake.root().stores().clone(),
+            connections: Connections::of(&self.plan.pipeline),
             runtime: Arc::clone(&self.runtime),
             resources: self.options.resources,
         }
@@ -531,7 +532,7 @@ impl StepRun {
     fn root(&self, write: &PlannedWrite, planned: &PlannedStep) -> Location {
         match &write.target {
             PlannedTarget::Table { .. } => write.root.clone(),
-            PlannedTarget::Sqlite { .. } => {
+            PlannedTarget::Sqlite { .. } | PlannedTarget::Postgres { .. } => {
                 // Two databases may have tables of one name.
                 let target = write
                     .target
@@ -655,7 +656,7 @@ impl StepRun {
             required: write.required.clone(),
             run: match &write.target {
                 PlannedTarget::Table { .. } => Some(Arc::clone(&self.run)),
-                PlannedTarget::Sqlite { .. } => None,
+                PlannedTarget::Sqlite { .. } | PlannedTarget::Postgres { .. } => None,
             },
         }
     }
@@ -678,7 +679,8 @@ impl StepRun {
             quarantine = None;
         }
         for (write, files) in planned.writes.iter().zip(&work.accepted) {
-            if self.options.dry_run && matches!(write.target, PlannedTarget::Sqlite { .. }) {
+            let in_lake = matches!(write.target, PlannedTarget::Table { .. });
+            if self.options.dry_run && !in_lake {
                 continue;
             }
             targets.push(match &write.target {
@@ -719,6 +721,21 @@ impl StepRun {
                     staging: self.root(write, planned).url().to_string(),
                     files: files.clone(),
                 }),
+                PlannedTarget::Postgres { connection, table } => {
+                    TargetCommit::Postgres(PostgresCommit {
+                        target: write.target.display(),
+                        connection: connection.clone(),
+                        table: table.clone(),
+                        run: self.run.to_string(),
+                        app_id: write.app_id.clone(),
+                        mode: mode(write.mode),
+                        merge: write.merge.clone(),
+                        columns: postgres::Column::of(&write.table_schema)?,
+                        scope: scope_texts(&write.scope),
+                        staging: self.root(write, planned).url().to_string(),
+                        files: files.clone(),
+                    })
+                }
             });
         }
         if let Some(quarantine) = quarantine {
@@ -737,10 +754,12 @@ impl StepRun {
                 files: work.quarantined.clone(),
             }));
         }
-        // First the one that cannot be made any more once others have changed the table.
-        targets.sort_by_key(|target| match target {
-            TargetCommit::Delta(commit) => !commit.may_be_stale(),
-            TargetCommit::Sqlite(_) => true,
+        // First the one that cannot be made any more once others have changed the table, then databases,
+        // which may refuse rows: then nothing has been done.
+        targets.sort_by_key(|target| match target.delta() {
+            Some(commit) if commit.may_be_stale() => 0,
+            None => 1,
+            Some(_) => 2,
         });
         Ok(Decision {
             format: FORMAT,

@@ -181,10 +181,11 @@ pub async fn check(lake: &Lake, names: &[String], deep: bool) -> Result<Checked>
     }
     let about = |decision: &Decision| {
         names.is_empty()
-            || decision.targets.iter().any(|target| match target {
-                TargetCommit::Delta(commit) => roots.contains(&commit.url),
-                TargetCommit::Sqlite(_) => false,
-            })
+            || decision
+                .targets
+                .iter()
+                .filter_map(TargetCommit::delta)
+                .any(|commit| roots.contains(&commit.url))
     };
     let mut findings = Vec::new();
     for known in &decided.sequences {

@@ -169,10 +169,8 @@ impl Makers {
                 continue;
             }
             let decision = sequence.get(n).await?;
-            if decision.targets.iter().any(|target| match target {
-                TargetCommit::Delta(commit) => commit.app_id == application,
-                TargetCommit::Sqlite(_) => false,
-            }) {
+            let mut commits = decision.targets.iter().filter_map(TargetCommit::delta);
+            if commits.any(|commit| commit.app_id == application) {
                 return Ok(Some(decision));
             }
         }

@@ -435,6 +435,11 @@ impl Entry {
         self.operation.as_deref().unwrap_or("an unnamed operation")
     }
 
+    /// The rows of the files that it adds; none if it does not say.
+    pub(crate) fn rows_added(&self) -> Option<u64> {
+        self.added.iter().map(|(_, state)| state.rows).sum()
+    }
+
     /// The files it adds.
     pub(crate) fn into_added(self) -> impl Iterator<Item = FilePath> {
         self.added.into_iter().map(|(path, _)| path)

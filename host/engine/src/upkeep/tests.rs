@@ -17,7 +17,7 @@ use super::optimize::{self, TARGET_BYTES};
 use super::restore::{Goal, restore};
 use super::vacuum::{LEAST_RETENTION, RETENTION, VacuumOptions, Vacuumed, vacuum};
 use super::*;
-use crate::commit::{self, Applier, Counts, Decision, Decisions, TargetCommit};
+use crate::commit::{Applier, Counts, Decision, Decisions, TargetCommit};
 use crate::data_file::DataFileWriter;
 use crate::delta::{Applied, DeltaCommit, Mode};
 use crate::lake::FORMAT;
@@ -72,6 +72,7 @@ impl Scene {
     fn applier(&self) -> Applier {
         let resources = Resources::for_partitions(1);
         Applier {
+            connections: Default::default(),
             stores: self.stores.clone(),
             runtime: crate::session::runtime(resources).unwrap(),
             resources,
@@ -127,7 +128,9 @@ impl Scene {
     }
 
     async fn apply(&self, decision: &Decision) -> Applied {
-        let applied = commit::apply(decision, &self.applier()).await.unwrap();
+        let decisions = Scene::decisions(&self.lake().await);
+        let applied = decisions.apply(decision, &self.applier()).await;
+        let applied = applied.unwrap();
         applied[0].1
     }
 
@@ -353,7 +356,8 @@ async fn a_decision_that_was_applied_is_so_after_optimize_and_restore_and_checkp
         std::fs::remove_file(entry).unwrap();
     }
     assert_eq!(scene.apply(&decisions[8]).await, Applied::Before);
-    let error = commit::apply(&decisions[7], &scene.applier())
+    let error = Scene::decisions(&lake)
+        .apply(&decisions[7], &scene.applier())
         .await
         .unwrap_err();
     assert!(error.to_string().contains("decision 7 is late"), "{error}");

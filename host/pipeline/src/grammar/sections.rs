@@ -1,4 +1,4 @@
-//! The sections that name places: lake, stores, zones, connections.
+//! The sections that name places: lake, stores, zones.
 
 use std::collections::BTreeMap;
 
@@ -6,9 +6,9 @@ use crate::fault::{Fault, Sink};
 use crate::fields::{self, Fields, Keys};
 use crate::grammar::plugin_stage::secret_source;
 use crate::literals;
-use crate::model::{Connection, ConnectionKind, StoreSetting, StoreSettings, Zone};
+use crate::model::{StoreSetting, StoreSettings, Zone};
 use crate::place::Place;
-use crate::tree::{Node, Value};
+use crate::tree::Node;
 
 pub(crate) const LAKE: Keys = Keys {
     name: "lake",
@@ -21,14 +21,6 @@ pub(crate) const ZONE: Keys = Keys {
     what: "a zone",
     keys: &["url", "sensitivity", "retention"],
 };
-
-pub(crate) const CONNECTION: Keys = Keys {
-    name: "connection",
-    what: "a connection",
-    keys: &["kind", "path"],
-};
-
-pub(crate) const CONNECTION_KINDS: &[(&str, ())] = &[("sqlite", ())];
 
 /// Where tables go if nothing else is said.
 const DEFAULT_LAKE: &str = "./lake";
@@ -121,46 +113,6 @@ pub(crate) fn zones(node: Option<&Node>, sink: &Sink) -> BTreeMap<String, Zone> 
             (name.to_owned(), zone)
         })
         .collect()
-}
-
-pub(crate) fn connections(node: Option<&Node>, sink: &Sink) -> BTreeMap<String, Connection> {
-    entries(node, "connections", sink)
-        .map(|(name, key, node)| {
-            named_well("connection", name, key, sink);
-            let path = connection_path(node, sink);
-            let connection = Connection {
-                kind: ConnectionKind::Sqlite { path },
-                place: key.clone(),
-            };
-            (name.to_owned(), connection)
-        })
-        .collect()
-}
-
-/// A connection of a kind that is not supported has keys this version does not know, so the kind
-/// alone is blamed.
-fn connection_path(node: &Node, sink: &Sink) -> Option<String> {
-    let kind = node.table().and_then(|table| table.get("kind"));
-    if let Some(kind) = kind.and_then(|entry| fields::text(&entry.node, "kind", sink))
-        && !CONNECTION_KINDS.iter().any(|(name, ())| *name == kind.text)
-    {
-        if !kind.guess {
-            let kinds = CONNECTION_KINDS.iter().map(|(name, ())| *name);
-            sink.push(
-                Fault::new(format!("kind '{}' is not supported yet", kind.text))
-                    .at(kind.place)
-                    .hint(fields::choices("the kinds are", kind.text, kinds)),
-            );
-        }
-        return None;
-    }
-    let fields = Fields::open(node, &CONNECTION, sink)?;
-    fields.need("kind", "write kind = \"sqlite\"");
-    // Empty is unset: `path = "${env.X:-}"` stands for the default where X is not set.
-    match fields.node("path").map(|node| &node.value) {
-        Some(Value::String(text)) if text.is_empty() => None,
-        _ => non_empty(&fields, "path"),
-    }
 }
 
 /// A text that says something; control characters never belong into a path or URL.

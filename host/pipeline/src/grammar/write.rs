@@ -69,13 +69,16 @@ pub(crate) fn write(node: &Node, context: &Context<'_>) -> Option<Write> {
         .text("connection")
         .map(|text| context.connection(text));
     let in_database = connection.is_some();
+    let on_server = connection
+        .as_ref()
+        .is_some_and(|name| context.is_server(name));
     let table_hint = if connection.is_some() {
         "write table = \"…\""
     } else {
         "write table = \"zone.table\", or connection = \"…\" with table = \"…\""
     };
     let table = fields.need_text("table", table_hint);
-    let target = table.and_then(|table| target(&fields, table, connection, context));
+    let target = table.and_then(|table| target(&fields, table, connection, on_server, context));
     let partition_hint =
         "write partition = { source = \"${param.source}\" }: the rows that the step replaces";
     let partition = match fields.node("partition") {
@@ -103,13 +106,17 @@ pub(crate) fn write(node: &Node, context: &Context<'_>) -> Option<Write> {
     };
     let merge = merge(&fields, mode);
     if in_database {
-        let hint = "leave it out: partitions and merges are of lake tables";
+        let hint = "leave it out: partitions that rows are in are of lake tables";
         fields.refuse(&["partition_by"], "belongs to lake tables", hint);
-        if mode == Some(WriteMode::Merge) {
+        if mode == Some(WriteMode::Merge) && !on_server {
             let place = fields
                 .node("mode")
                 .map_or(fields.place(), |node| &node.place);
-            fields.fault(place, "rows cannot be merged into a database yet", hint);
+            fields.fault(
+                place,
+                "rows cannot be merged into a SQLite file yet",
+                "replace the table, append to it, or merge into a lake table",
+            );
         }
     }
     if let (Some(partition), Some(by)) = (&partition, &partition_by)
@@ -246,6 +253,7 @@ fn target(
     fields: &Fields<'_>,
     table: Text<'_>,
     connection: Option<String>,
+    on_server: bool,
     context: &Context<'_>,
 ) -> Option<Target> {
     if !table.guess && table.text.ends_with(QUARANTINE_SUFFIX) {
@@ -256,7 +264,8 @@ fn target(
         );
     }
     match connection {
-        Some(connection) => context.is_table(table).then(|| Target::Database {
+        // What a server takes for a name, it says itself.
+        Some(connection) => (on_server || context.is_table(table)).then(|| Target::Database {
             connection,
             table: table.text.to_owned(),
         }),

@@ -29,15 +29,9 @@ pub(super) async fn look(
     let Some(decision) = &known.latest else {
         return Ok(());
     };
-    let appends = decision.targets.iter().any(|target| {
-        let mode = match target {
-            TargetCommit::Delta(commit) => commit.mode,
-            TargetCommit::Sqlite(commit) => commit.mode,
-        };
-        match mode {
-            Mode::Append | Mode::Merge | Mode::Rewrite => true,
-            Mode::Replace | Mode::ReplacePartition | Mode::ReplaceDynamic => false,
-        }
+    let appends = decision.targets.iter().any(|target| match target.mode() {
+        Mode::Append | Mode::Merge | Mode::Rewrite => true,
+        Mode::Replace | Mode::ReplacePartition | Mode::ReplaceDynamic => false,
     });
     let missing = decision.n + 1 - known.sequence.numbers.len() as u64;
     if missing > 0 {
@@ -127,6 +121,16 @@ async fn pending(
                 Some(None) | None => false,
             };
             (commit.mode, applied)
+        }
+        TargetCommit::Postgres(commit) => {
+            // Loaded, the staged files are removed; and only the pipeline knows the server.
+            let staged = !commit.files.is_empty() && target.files_are_there(stores).await?;
+            let text = format!(
+                "{name}: {} is on a server that is not asked from here, so it is not known whether decision {} is loaded",
+                target.name(),
+                decision.n
+            );
+            return Ok(staged.then(|| Finding::new(Verdict::Look, Kind::NotSeen, text)));
         }
         TargetCommit::Sqlite(commit) => {
             let (of, n) = (commit.clone(), decision.n);

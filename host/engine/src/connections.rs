@@ -1,0 +1,94 @@
+//! The databases that a pipeline names: their secrets, and how they are reached.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use weir_pipeline::{Address, ConnectionKind, Pipeline, Place, SecretSource, Server};
+
+use crate::error::{Error, Result};
+use crate::secret;
+
+/// The servers of a pipeline by the names of their connections. Clones share them.
+///
+/// Secrets are read when a connection is opened, and held no longer.
+#[derive(Clone, Default)]
+pub struct Connections(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    servers: BTreeMap<String, (Server, Place)>,
+    /// The folder of the pipeline file.
+    dir: PathBuf,
+}
+
+/// A URL of the file's author may hold a password, and so may the values that secrets have.
+impl fmt::Debug for Connections {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Connections")
+    }
+}
+
+/// A server as the pipeline file names it.
+pub(crate) struct Named<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) server: &'a Server,
+    place: &'a Place,
+    pub(crate) dir: &'a PathBuf,
+}
+
+impl Connections {
+    /// Those of `pipeline`.
+    pub fn of(pipeline: &Pipeline) -> Connections {
+        let servers =
+            pipeline
+                .connections
+                .iter()
+                .filter_map(|(name, connection)| match &connection.kind {
+                    ConnectionKind::Sqlite { .. } => None,
+                    ConnectionKind::Postgres(server) => {
+                        Some((name.clone(), (server.clone(), connection.place.clone())))
+                    }
+                });
+        Connections(Arc::new(Inner {
+            servers: servers.collect(),
+            dir: pipeline.dir.clone(),
+        }))
+    }
+
+    /// The server of a connection.
+    ///
+    /// # Errors
+    /// Usage, if the pipeline does not name it (any more).
+    pub(crate) fn get<'a>(&'a self, name: &'a str) -> Result<Named<'a>> {
+        match self.0.servers.get(name) {
+            Some((server, place)) => Ok(Named {
+                name,
+                server,
+                place,
+                dir: &self.0.dir,
+            }),
+            None => Err(Error::usage(format!(
+                "there is no server '{name}' in [connections]"
+            ))
+            .with_hint("name the connection in the pipeline file, as it was when the rows were decided, and run it")),
+        }
+    }
+}
+
+impl Named<'_> {
+    /// The value of the URL or password.
+    pub(crate) fn secret(&self, source: &SecretSource) -> Result<String> {
+        let key = match &self.server.address {
+            Address::Url(_) => "url",
+            Address::Parts { .. } => "password",
+        };
+        secret::read(
+            &format!("{}.{key}", self.name),
+            source,
+            self.dir,
+            self.place,
+        )
+    }
+}

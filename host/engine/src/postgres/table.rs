@@ -1,0 +1,324 @@
+//! Tables of PostgreSQL: their names, columns and types in SQL.
+
+use std::fmt;
+
+use arrow::datatypes::{DataType, Schema};
+use serde::{Deserialize, Serialize};
+use tokio_postgres::Client;
+use tokio_postgres::types::{Kind, Type};
+
+use super::client::Failure;
+use super::copy::Target;
+use crate::error::{Error, Result};
+use crate::merge::Merging;
+use crate::types::type_text;
+
+/// A longer name PostgreSQL cuts, with a notice that nobody reads.
+const LONGEST_NAME: usize = 63;
+
+/// A table, with its schema unless it is where the connection looks first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TablePath {
+    /// The schema.
+    #[serde(default)]
+    pub schema: Option<String>,
+    /// The table.
+    pub table: String,
+}
+
+impl fmt::Display for TablePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.schema {
+            Some(schema) => write!(f, "{schema}.{}", self.table),
+            None => f.write_str(&self.table),
+        }
+    }
+}
+
+impl TablePath {
+    /// `table` or `schema.table`.
+    ///
+    /// # Errors
+    /// Usage, for what PostgreSQL would not keep as it is.
+    pub fn parse(text: &str) -> Result<TablePath> {
+        let (schema, table) = match text.split_once('.') {
+            Some((schema, table)) => (Some(schema), table),
+            None => (None, text),
+        };
+        for name in schema.into_iter().chain([table]) {
+            fits(name)?;
+        }
+        Ok(TablePath {
+            schema: schema.map(str::to_owned),
+            table: table.to_owned(),
+        })
+    }
+
+    /// Another table of the same schema.
+    pub(super) fn beside(&self, table: &str) -> TablePath {
+        TablePath {
+            schema: self.schema.clone(),
+            table: table.to_owned(),
+        }
+    }
+
+    /// As SQL writes it.
+    pub(super) fn quoted(&self) -> String {
+        match &self.schema {
+            Some(schema) => format!("{}.{}", quoted(schema), quoted(&self.table)),
+            None => quoted(&self.table),
+        }
+    }
+}
+
+/// That PostgreSQL keeps a name as it is.
+fn fits(name: &str) -> Result<()> {
+    let why = match name {
+        "" => "a name is empty".to_owned(),
+        name if name.contains('\0') => format!("'{}' holds a NUL", name.escape_debug()),
+        name if name.len() > LONGEST_NAME => {
+            format!("'{name}' has more than {LONGEST_NAME} bytes, and PostgreSQL would cut it")
+        }
+        _ => return Ok(()),
+    };
+    Err(Error::usage(why).with_hint("choose another name"))
+}
+
+/// A name as an identifier.
+pub(super) fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// A text as a literal, whatever the server makes of backslashes.
+pub(super) fn literal(text: &str) -> String {
+    let text = text.replace('\\', "\\\\").replace('\'', "''");
+    format!("e'{text}'")
+}
+
+/// A column of a table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// The type with which it is made.
+    pub data_type: String,
+}
+
+impl Column {
+    /// The columns of a table for rows of `schema`.
+    ///
+    /// # Errors
+    /// Usage, for a type or a name that PostgreSQL does not have.
+    pub fn of(schema: &Schema) -> Result<Vec<Column>> {
+        schema
+            .fields()
+            .iter()
+            .map(|field| {
+                fits(field.name())?;
+                let data_type = made_as(field.data_type()).map_err(|why| {
+                    Error::usage(format!("column '{}' cannot be kept: {why}", field.name()))
+                        .with_hint("cast it in a query, or leave it out")
+                })?;
+                Ok(Column {
+                    name: field.name().clone(),
+                    data_type,
+                })
+            })
+            .collect()
+    }
+
+    pub(super) fn definition(&self) -> String {
+        format!("{} {}", quoted(&self.name), self.data_type)
+    }
+
+    /// The type as [`Target::type_name`] gives it.
+    pub(super) fn kept_as(&self) -> String {
+        let (item, list) = match self.data_type.strip_suffix("[]") {
+            Some(item) => (item, "_"),
+            None => (self.data_type.as_str(), ""),
+        };
+        let short = match item {
+            "boolean" => "bool",
+            "smallint" => "int2",
+            "integer" => "int4",
+            "bigint" => "int8",
+            "real" => "float4",
+            "double precision" => "float8",
+            other if !list.is_empty() && other.starts_with("numeric") => "numeric",
+            other => other,
+        };
+        format!("{list}{short}")
+    }
+}
+
+/// The type with which a column is made.
+///
+/// | rows | PostgreSQL |
+/// |---|---|
+/// | bool | boolean |
+/// | int8, int16, uint8 | smallint |
+/// | int32, uint16 | integer |
+/// | int64, uint32 | bigint |
+/// | uint64 | numeric(20,0) |
+/// | float32, float64 | real, double precision |
+/// | decimal(p,s) | numeric(p,s) |
+/// | string | text |
+/// | binary | bytea |
+/// | date, time | date, time |
+/// | timestamp, timestamptz | timestamp, timestamptz |
+/// | a list of one of these | an array of it |
+fn made_as(data_type: &DataType) -> Result<String, String> {
+    Ok(match data_type {
+        DataType::Boolean => "boolean".to_owned(),
+        DataType::Int8 | DataType::Int16 | DataType::UInt8 => "smallint".to_owned(),
+        DataType::Int32 | DataType::UInt16 => "integer".to_owned(),
+        DataType::Int64 | DataType::UInt32 => "bigint".to_owned(),
+        DataType::UInt64 => "numeric(20,0)".to_owned(),
+        DataType::Float16 | DataType::Float32 => "real".to_owned(),
+        DataType::Float64 => "double precision".to_owned(),
+        DataType::Decimal128(precision, scale) => format!("numeric({precision},{scale})"),
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "text".to_owned(),
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView => "bytea".to_owned(),
+        DataType::Date32 => "date".to_owned(),
+        DataType::Time32(_) | DataType::Time64(arrow::datatypes::TimeUnit::Microsecond) => {
+            "time".to_owned()
+        }
+        DataType::Timestamp(unit, zone) if *unit != arrow::datatypes::TimeUnit::Nanosecond => {
+            match zone {
+                Some(_) => "timestamptz".to_owned(),
+                None => "timestamp".to_owned(),
+            }
+        }
+        DataType::List(item) if !item.data_type().is_nested() => {
+            format!("{}[]", made_as(item.data_type())?)
+        }
+        other => return Err(format!("PostgreSQL tables take no {}", type_text(other))),
+    })
+}
+
+/// The columns of a table, in order; none if there is no table.
+pub(super) async fn columns(client: &Client, table: &TablePath) -> Result<Vec<Target>, Failure> {
+    // Of a domain the type beneath is what its values are read as.
+    let rows = client
+        .query(
+            "select a.attname::text, a.atttypmod, coalesce(nullif(t.typbasetype, 0), t.oid) as base,
+                    b.typtype::text, b.typname::text
+             from pg_attribute a
+             join pg_type t on t.oid = a.atttypid
+             join pg_type b on b.oid = coalesce(nullif(t.typbasetype, 0), t.oid)
+             where a.attrelid = to_regclass($1) and a.attnum > 0 and not a.attisdropped
+             order by a.attnum",
+            &[&table.quoted()],
+        )
+        .await?;
+    let mut columns = Vec::with_capacity(rows.len());
+    for row in rows {
+        let (oid, kind): (u32, String) = (row.try_get(2)?, row.try_get(3)?);
+        let name: String = row.try_get(4)?;
+        let data_type = match Type::from_oid(oid) {
+            Some(known) => known,
+            // What the values of an enum are, the server checks.
+            None if kind == "e" => Type::new(name, oid, Kind::Enum(Vec::new()), String::new()),
+            None => Type::new(name, oid, Kind::Pseudo, String::new()),
+        };
+        columns.push(Target {
+            name: row.try_get(0)?,
+            data_type,
+            modifier: row.try_get(1)?,
+        });
+    }
+    Ok(columns)
+}
+
+/// The statements that merge the rows of `_weir_stage` into a table.
+pub(super) fn merge(table: &TablePath, columns: &[Column], how: &Merging) -> Vec<String> {
+    let table = table.quoted();
+    let is_text = |name: &str| {
+        let column = columns.iter().find(|column| column.name == name);
+        column.is_some_and(|column| column.data_type == "text")
+    };
+    // Texts are ordered by their bytes, as in the lake, whatever the database's language.
+    let ordered = |of: &str, name: &str| match is_text(name) {
+        true => format!("{of}.{} collate \"C\"", quoted(name)),
+        false => format!("{of}.{}", quoted(name)),
+    };
+    let key = |a: &str, b: &str| {
+        let same = how
+            .key
+            .iter()
+            .map(|name| format!("{a}.{} = {b}.{}", quoted(name), quoted(name)));
+        same.collect::<Vec<_>>().join(" and ")
+    };
+    let mut statements = Vec::new();
+    if !how.order.is_empty() {
+        // Of incoming rows with one key the greatest stays; nulls are least.
+        let keys: Vec<String> = how.key.iter().map(|name| quoted(name)).collect();
+        let order: Vec<String> = how
+            .order
+            .iter()
+            .map(|name| format!("{} desc nulls last", ordered("s", name)))
+            .collect();
+        statements.push(format!(
+            "delete from _weir_stage where ctid in (select ctid from (select s.ctid, row_number() over (partition by {} order by {}) as place from _weir_stage s) ranked where place > 1)",
+            keys.join(", "),
+            order.join(", ")
+        ));
+    }
+    let others: Vec<String> = columns
+        .iter()
+        .filter(|column| !how.key.contains(&column.name))
+        .map(|column| quoted(&column.name))
+        .collect();
+    if !how.keep && !others.is_empty() {
+        let set: Vec<String> = others
+            .iter()
+            .map(|name| format!("{name} = s.{name}"))
+            .collect();
+        statements.push(format!(
+            "update {table} as t set {} from _weir_stage s where {} and {}",
+            set.join(", "),
+            key("t", "s"),
+            not_older(&how.order, &ordered)
+        ));
+    }
+    let all: Vec<String> = columns.iter().map(|column| quoted(&column.name)).collect();
+    let all = all.join(", ");
+    statements.push(format!(
+        "insert into {table} ({all}) select {all} from _weir_stage s where not exists (select from {table} t where {})",
+        key("t", "s")
+    ));
+    statements
+}
+
+/// Whether the incoming row `s` is not older than `t`: nulls are least, and equal ones are newer.
+fn not_older(order: &[String], ordered: &impl Fn(&str, &str) -> String) -> String {
+    let Some((first, rest)) = order.split_first() else {
+        return "true".to_owned();
+    };
+    let (s, t) = (ordered("s", first), ordered("t", first));
+    format!(
+        "({s} > {t} or ({s} is not null and {t} is null) or ({s} is not distinct from {t} and {}))",
+        not_older(rest, ordered)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_quoted_or_refused() {
+        let path = TablePath::parse("ca\"re.sel'ect").unwrap();
+        assert_eq!(path.quoted(), "\"ca\"\"re\".\"sel'ect\"");
+        assert_eq!(path.to_string(), "ca\"re.sel'ect");
+        for bad in ["", ".t", "s.", "a\0b", &"é".repeat(32)] {
+            assert!(TablePath::parse(bad).is_err(), "{bad:?}");
+        }
+        assert!(TablePath::parse(&"é".repeat(31)).is_ok());
+    }
+
+    #[test]
+    fn texts_are_literals_whatever_is_in_them() {
+        assert_eq!(literal(r"a\'b"), r"e'a\\''b'");
+    }
+}
