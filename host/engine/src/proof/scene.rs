@@ -21,7 +21,7 @@ use crate::session::Resources;
 use crate::store::Stores;
 
 /// One step adds files to two tables, of which one is partitioned by its rows, and merges them into a
-/// third, under one decision, and rejects every tenth row; one appends what is new in the first; one replaces
+/// third, under one decision, and rejects every tenth row; one appends what is new in the second; one replaces
 /// a table, by way of what was in it before; one replaces a partition, and a table of a database with it; one
 /// replaces the partitions that its rows are in, and one merges a query's rows.
 const PIPELINE: &str = r#"
@@ -72,7 +72,7 @@ order = "last"
 
 [[step]]
 name = "seen"
-read = { table = "raw.visits", incremental = { by = "version" } }
+read = { table = "raw.copies", incremental = { by = "version" } }
 [[step.write]]
 table = "curated.seen"
 mode = "append"
