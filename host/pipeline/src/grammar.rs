@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 pub(crate) mod data_type;
+pub(crate) mod mask;
 pub(crate) mod plugin_stage;
 pub(crate) mod plugins;
 pub(crate) mod read;
@@ -97,12 +98,14 @@ pub(crate) const TABLES: &[&Keys] = &[
     &read::READ,
     &schema::SCHEMA_FILE,
     &schema::COLUMN,
+    &schema::NAMED_COLUMN,
     &stage::STAGE,
     &plugin_stage::GRANT,
     &plugin_stage::SECRET,
     &plugin_stage::CONTRACT,
     &check::CHECK,
     &check::RANGE,
+    &mask::MASK,
     &write::WRITE,
 ];
 

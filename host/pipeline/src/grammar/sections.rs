@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::fault::{Fault, Sink};
 use crate::fields::{self, Fields, Keys};
+use crate::grammar::mask::labels;
 use crate::grammar::plugin_stage::secret_source;
 use crate::literals;
 use crate::model::{Connection, ConnectionKind, StoreSetting, StoreSettings, Zone};
@@ -25,7 +26,7 @@ pub(crate) const ZONE: Keys = Keys {
 pub(crate) const CONNECTION: Keys = Keys {
     name: "connection",
     what: "a connection",
-    keys: &["kind", "path"],
+    keys: &["kind", "path", "sensitivity"],
 };
 
 pub(crate) const CONNECTION_KINDS: &[(&str, ())] = &[("sqlite", ())];
@@ -114,7 +115,9 @@ pub(crate) fn zones(node: Option<&Node>, sink: &Sink) -> BTreeMap<String, Zone> 
             let fields = fields.as_ref();
             let zone = Zone {
                 url: fields.and_then(|fields| non_empty(fields, "url")),
-                sensitivity: fields.and_then(|fields| fields.owned("sensitivity")),
+                sensitivity: fields
+                    .map(|fields| labels(fields, sink))
+                    .unwrap_or_default(),
                 retention: fields.and_then(|fields| fields.duration("retention")),
                 place: key.clone(),
             };
@@ -127,9 +130,15 @@ pub(crate) fn connections(node: Option<&Node>, sink: &Sink) -> BTreeMap<String, 
     entries(node, "connections", sink)
         .map(|(name, key, node)| {
             named_well("connection", name, key, sink);
-            let path = connection_path(node, sink);
+            let fields = connection_fields(node, sink);
             let connection = Connection {
-                kind: ConnectionKind::Sqlite { path },
+                kind: ConnectionKind::Sqlite {
+                    path: fields.as_ref().and_then(connection_path),
+                },
+                sensitivity: fields
+                    .as_ref()
+                    .map(|fields| labels(fields, sink))
+                    .unwrap_or_default(),
                 place: key.clone(),
             };
             (name.to_owned(), connection)
@@ -139,7 +148,7 @@ pub(crate) fn connections(node: Option<&Node>, sink: &Sink) -> BTreeMap<String, 
 
 /// A connection of a kind that is not supported has keys this version does not know, so the kind
 /// alone is blamed.
-fn connection_path(node: &Node, sink: &Sink) -> Option<String> {
+fn connection_fields<'a>(node: &'a Node, sink: &'a Sink) -> Option<Fields<'a>> {
     let kind = node.table().and_then(|table| table.get("kind"));
     if let Some(kind) = kind.and_then(|entry| fields::text(&entry.node, "kind", sink))
         && !CONNECTION_KINDS.iter().any(|(name, ())| *name == kind.text)
@@ -156,10 +165,14 @@ fn connection_path(node: &Node, sink: &Sink) -> Option<String> {
     }
     let fields = Fields::open(node, &CONNECTION, sink)?;
     fields.need("kind", "write kind = \"sqlite\"");
+    Some(fields)
+}
+
+fn connection_path(fields: &Fields<'_>) -> Option<String> {
     // Empty is unset: `path = "${env.X:-}"` stands for the default where X is not set.
     match fields.node("path").map(|node| &node.value) {
         Some(Value::String(text)) if text.is_empty() => None,
-        _ => non_empty(&fields, "path"),
+        _ => non_empty(fields, "path"),
     }
 }
 
