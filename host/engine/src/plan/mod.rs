@@ -2,7 +2,9 @@
 //! their schemas, before data moves.
 
 mod fingerprint;
+mod mask_stage;
 mod plugin_stage;
+mod sensitivity;
 mod stages;
 mod targets;
 
@@ -20,6 +22,8 @@ use weir_pipeline::{
 };
 use weir_sandbox::Sandbox;
 
+pub use sensitivity::{Labels, SegmentLabels};
+pub(crate) use sensitivity::{plain, with_labels};
 pub use stages::{PlannedStage, PlannedWork, WholeTableCheck, WholeTableKind};
 pub use targets::{PlannedTarget, PlannedWrite, QuarantinePlan};
 pub(crate) use targets::{is_incremental, sequence};
@@ -28,6 +32,7 @@ use crate::delta;
 use crate::error::{Error, Result};
 use crate::files::{self, InputFile};
 use crate::lake::Lake;
+use crate::mask::Masks;
 use crate::plugins::{self, LoadedPlugin};
 use crate::segment::EnvelopeExec;
 use crate::session::{self, Resources};
@@ -81,6 +86,12 @@ pub struct PlannedSegment {
     pub whole: Vec<WholeTableCheck>,
     /// Names and schemas of its outputs.
     pub outputs: Vec<(String, SchemaRef)>,
+    /// What is sensitive of its input and outputs.
+    pub labels: SegmentLabels,
+    /// Where it reads a query: for its columns those of the rows before that they are made of.
+    pub made_of: Labels,
+    /// What is masked of input rows that go to quarantine.
+    pub kept: Arc<Masks>,
 }
 
 /// What a segment reads.
@@ -126,7 +137,10 @@ impl Planner<'_> {
         let reads = self.reads(&pipeline, &runtime)?;
         let order = order(&pipeline.steps, &reads)?;
 
+        vaults_stand_alone(&pipeline, &reads)?;
+
         let mut known: BTreeMap<TableName, SchemaRef> = BTreeMap::new();
+        let mut labels: BTreeMap<TableName, Labels> = BTreeMap::new();
         let mut steps: Vec<PlannedStep> = Vec::with_capacity(order.len());
         let mut position = BTreeMap::new();
         for (index, (original, depends_on)) in order.into_iter().enumerate() {
@@ -139,7 +153,9 @@ impl Planner<'_> {
                 .iter()
                 .filter_map(|original| position.get(original).copied())
                 .collect();
-            let context = self.context(&runtime, &lake, step, tables, &known).await?;
+            let context = self
+                .context(&runtime, &lake, step, tables, &known, &mut labels)
+                .await?;
             let planned = stages::StepPlanner {
                 pipeline: &pipeline,
                 sandbox: self.sandbox,
@@ -148,6 +164,7 @@ impl Planner<'_> {
                 plugins: &plugins,
                 context: &context,
                 known: &known,
+                labels: &labels,
                 params_hash: &params_hash,
             }
             .plan(step.clone(), depends_on, tables.clone())
@@ -155,6 +172,7 @@ impl Planner<'_> {
             for write in &planned.writes {
                 if let PlannedTarget::Table { name, .. } = &write.target {
                     known.insert(name.clone(), Arc::clone(&write.table_schema));
+                    sensitivity::add(labels.entry(name.clone()).or_default(), &write.labels);
                 }
             }
             if let Some(quarantine) = &planned.quarantine {
@@ -162,6 +180,8 @@ impl Planner<'_> {
                     quarantine.name.clone(),
                     Arc::clone(&quarantine.table_schema),
                 );
+                let labels = labels.entry(quarantine.name.clone()).or_default();
+                sensitivity::add(labels, &quarantine.labels);
             }
             steps.push(planned);
         }
@@ -214,7 +234,10 @@ impl Planner<'_> {
                             _ => None,
                         }));
                     }
-                    StageAction::Transform(_) | StageAction::PluginCheck(_) => {}
+                    StageAction::Transform(_)
+                    | StageAction::PluginCheck(_)
+                    | StageAction::Mask(_)
+                    | StageAction::Declassify(_) => {}
                 }
             }
             all.push(tables);
@@ -231,6 +254,7 @@ impl Planner<'_> {
         step: &Step,
         tables: &BTreeSet<TableName>,
         known: &BTreeMap<TableName, SchemaRef>,
+        labels: &mut BTreeMap<TableName, Labels>,
     ) -> Result<SessionContext> {
         let context = session::session(runtime, self.resources);
         let mut providers = BTreeMap::new();
@@ -238,7 +262,10 @@ impl Planner<'_> {
             let schema = match known.get(name) {
                 Some(schema) => session::read_schema(name, schema),
                 None => match delta::schema(&lake.table(name)?).await? {
-                    Some(schema) => session::read_schema(name, &EnvelopeExec::visible(&schema)),
+                    Some(schema) => {
+                        labels.insert(name.clone(), sensitivity::of_schema(&schema));
+                        session::read_schema(name, &EnvelopeExec::visible(&schema))
+                    }
                     None => {
                         return Err(Fault::new(format!(
                             "step '{}' reads {}.{}, which is not in the lake and which no step writes",
@@ -255,6 +282,29 @@ impl Planner<'_> {
         session::register(&context, providers)?;
         Ok(context)
     }
+}
+
+/// No step of a pipeline that makes tokens reads a zone in which their values lie. What the grammar can
+/// see of this it has refused; tables that queries name are known only now.
+fn vaults_stand_alone(pipeline: &Pipeline, reads: &[BTreeSet<TableName>]) -> Result<()> {
+    let zones: BTreeSet<&str> = pipeline
+        .steps
+        .iter()
+        .flat_map(mask_stage::vaults)
+        .map(|vault| vault.zone.as_str())
+        .collect();
+    for (step, tables) in pipeline.steps.iter().zip(reads) {
+        if let Some(name) = tables
+            .iter()
+            .find(|name| zones.contains(name.zone.as_str()))
+        {
+            return Err(Fault::new(format!("step '{}' reads {name}, in the zone of a vault", step.name))
+                .at(&step.read.place)
+                .hint("a pipeline that makes tokens does not look them up; `weir sql` does, for whoever may read the zone")
+                .into());
+        }
+    }
+    Ok(())
 }
 
 /// Gives an error of a query its place in the file.

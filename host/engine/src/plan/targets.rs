@@ -13,7 +13,7 @@ use weir_pipeline::{
 };
 
 use super::stages::{at_index, named_output};
-use super::{PlannedSegment, PlannedStep, SegmentSource, fingerprint, hex};
+use super::{Labels, PlannedSegment, PlannedStep, SegmentSource, fingerprint, hex};
 use crate::delta;
 use crate::error::{Error, Result};
 use crate::files::InputFile;
@@ -57,6 +57,8 @@ pub struct PlannedWrite {
     pub required: Vec<(usize, String)>,
     /// The schema of the table, scope columns included.
     pub table_schema: SchemaRef,
+    /// What is sensitive of its columns.
+    pub labels: Labels,
     /// Makes the target's commits this step's and these parameters'.
     pub app_id: String,
 }
@@ -103,6 +105,8 @@ pub struct QuarantinePlan {
     pub file_schemas: Vec<SchemaRef>,
     /// The schema of the table, scope columns included.
     pub table_schema: SchemaRef,
+    /// What is sensitive of its columns.
+    pub labels: Labels,
     /// Scope columns and their values.
     pub scope: Vec<(String, ScopeValue)>,
     /// How its rows meet those that are there.
@@ -272,6 +276,7 @@ impl StepTargets<'_> {
                     merge,
                     required,
                     table_schema,
+                    labels: Labels::new(),
                 })
             }
             Target::Database { connection, table } => {
@@ -324,6 +329,7 @@ impl StepTargets<'_> {
                     merge,
                     required,
                     table_schema,
+                    labels: Labels::new(),
                 })
             }
         }
@@ -489,7 +495,7 @@ impl StepTargets<'_> {
         let mut all: Vec<Arc<Field>> = Vec::new();
         for segment in segments {
             let schema = lake_schema(
-                &Quarantine::schema(&segment.input, keeps_records(segment)),
+                &Quarantine::schema(segment.kept.schema(), keeps_records(segment)),
                 &display,
             )?;
             if segments.len() == 1 || rejecting.iter().any(|other| std::ptr::eq(*other, segment)) {
@@ -561,6 +567,7 @@ impl StepTargets<'_> {
             folder: scope_folder(&scope),
             file_schemas,
             table_schema,
+            labels: Labels::new(),
             scope,
             mode,
             name,

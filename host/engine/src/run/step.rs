@@ -20,7 +20,7 @@ use crate::lake::{FORMAT, Location};
 use crate::merge;
 use crate::plan::{
     Plan, PlannedSegment, PlannedStep, PlannedTarget, PlannedWork, PlannedWrite, is_incremental,
-    sequence,
+    sequence, with_labels,
 };
 use crate::quarantine::{self, Found, Selection};
 use crate::record::{HeldRows, PluginRecord, RuleCount, Status, StepRecord, TargetRecord};
@@ -33,6 +33,7 @@ use crate::sqlite::{self, ScopeText, SqliteCommit};
 use crate::terms::{self, TermsRecord};
 use crate::types::{lake_schema, scope_text};
 use crate::upkeep::vacuum::LEAST_RETENTION;
+use crate::vault::{Turns, Vaults};
 
 /// What all steps of a run share.
 pub(super) struct StepRun {
@@ -41,6 +42,7 @@ pub(super) struct StepRun {
     pub(super) runtime: Arc<RuntimeEnv>,
     pub(super) options: RunOptions,
     pub(super) guest_log: Arc<GuestLogFile>,
+    pub(super) turns: Turns,
 }
 
 /// A step's files and counts, over all of its segments.
@@ -56,6 +58,8 @@ struct Work {
     staged: Vec<Location>,
     /// The tables read, with their versions.
     tables: BTreeMap<String, u64>,
+    /// The tokens of its masks.
+    vaults: Arc<Vaults>,
     /// When it began.
     began: Instant,
 }
@@ -92,6 +96,9 @@ impl Kind {
         }
     }
 }
+
+/// How often a batch is begun again because other runs have added to its vaults.
+const ATTEMPTS: u32 = 8;
 
 /// Why a step ended before its end.
 pub(super) struct Stopped {
@@ -195,6 +202,10 @@ impl StepRun {
         if let Err(error) = self.distinct_keys(planned, &work).await {
             self.abandon(planned, &work).await?;
             return Err(error.into());
+        }
+        if !work.vaults.keep(&applier, &self.run).await? {
+            self.abandon(planned, &work).await?;
+            return Err(vault_is_busy(planned).into());
         }
         let marked = found
             .marked(&context, quarantine::REPLAYED, &self.run)
@@ -315,6 +326,20 @@ impl StepRun {
         planned: &PlannedStep,
         refresh: bool,
     ) -> Result<(StepRecord, bool), Stopped> {
+        for _ in 0..ATTEMPTS {
+            if let Some(done) = self.attempt(planned, refresh).await? {
+                return Ok(done);
+            }
+        }
+        Err(vault_is_busy(planned).into())
+    }
+
+    /// The same; nothing, and nothing is changed, if another run has added to a vault meanwhile.
+    async fn attempt(
+        &self,
+        planned: &PlannedStep,
+        refresh: bool,
+    ) -> Result<Option<(StepRecord, bool)>, Stopped> {
         let decisions = self.decisions(planned);
         let incremental = is_incremental(&planned.step);
         let applier = self.applier();
@@ -341,7 +366,7 @@ impl StepRun {
                 files.retain(|file| !loaded.contains(file));
             }
             if files.is_empty() && !refresh {
-                return Ok((blank_record(planned, Status::UpToDate), false));
+                return Ok(Some((blank_record(planned, Status::UpToDate), false)));
             }
             let new = files.len();
             if let ReadSource::Files(read) = &planned.step.read.source {
@@ -365,6 +390,10 @@ impl StepRun {
             self.abandon(planned, &work).await?;
             return Err(error.into());
         }
+        if !work.vaults.keep(&applier, &self.run).await? {
+            self.abandon(planned, &work).await?;
+            return Ok(None);
+        }
         let kind = match refresh {
             true => Kind::Refresh,
             false => Kind::Run,
@@ -373,7 +402,7 @@ impl StepRun {
         let record = self
             .settle(planned, (&decisions, &applier), decision, work, warned)
             .await?;
-        Ok((record, more))
+        Ok(Some((record, more)))
     }
 
     /// Keeps the rejected rows of a step that fails because of them, for people to look at.
@@ -480,7 +509,15 @@ impl StepRun {
         let context = session::session(&self.runtime, self.options.resources);
         let read = tables(self, &context, planned).await?;
         session::register(&context, read.providers)?;
+        let vaults = Vaults::open(
+            &planned.vaults(),
+            &self.plan.lake,
+            &self.applier(),
+            &self.turns,
+        )
+        .await?;
         let mut work = Work {
+            vaults: Arc::new(vaults),
             counts: Counts::default(),
             accepted: vec![Vec::new(); planned.writes.len()],
             quarantined: Vec::new(),
@@ -523,6 +560,9 @@ impl StepRun {
                     step: planned.step.name.as_str().into(),
                     segment: number,
                     stages: Arc::clone(&stages),
+                    masks: Arc::clone(&segment.kept),
+                    without_texts: planned.masks(),
+                    vaults: Arc::clone(&work.vaults),
                 }))
             });
             for stage in &segment.stages {
@@ -540,6 +580,7 @@ impl StepRun {
                 replay,
                 outputs: Arc::clone(&outputs),
                 quarantine,
+                vaults: &work.vaults,
                 tallies: &work.tallies,
             }
             .execute()
@@ -602,7 +643,7 @@ impl StepRun {
                     by: write.by.iter().map(|column| column.name.clone()).collect(),
                     merge: write.merge.clone(),
                     replaces: Vec::new(),
-                    schema: delta::schema_json(&write.table_schema)?,
+                    schema: delta::schema_json(&with_labels(&write.table_schema, &write.labels))?,
                     files: files.clone(),
                 }),
                 PlannedTarget::Sqlite { path, table, .. } => TargetCommit::Sqlite(SqliteCommit {
@@ -640,7 +681,10 @@ impl StepRun {
                 by: Vec::new(),
                 merge: None,
                 replaces: Vec::new(),
-                schema: delta::schema_json(&quarantine.table_schema)?,
+                schema: delta::schema_json(&with_labels(
+                    &quarantine.table_schema,
+                    &quarantine.labels,
+                ))?,
                 files: work.quarantined.clone(),
             }));
         }
@@ -792,6 +836,18 @@ fn judge(planned: &PlannedStep, work: &Work, run: &str) -> Result<bool> {
     Ok(warned)
 }
 
+/// What becomes of a step whose vaults others keep adding to.
+fn vault_is_busy(planned: &PlannedStep) -> Error {
+    Error::new(
+        ErrorKind::Conflict,
+        format!(
+            "step '{}': other runs add tokens to the same vault again and again",
+            planned.step.name
+        ),
+    )
+    .with_hint("no target has changed: run the same command again once they are done")
+}
+
 fn scope_texts(scope: &[(String, ScopeValue)]) -> Vec<(String, String)> {
     scope
         .iter()
@@ -818,7 +874,7 @@ fn stage_names(plan: &Plan, planned: &PlannedStep) -> Arc<StageNames> {
                     digest: call.plugin.digest().into(),
                 },
             )),
-            PlannedWork::Checks(_) => None,
+            PlannedWork::Checks(_) | PlannedWork::Mask(_) => None,
         })
         .collect();
     let stages = (0_u32..).zip(&planned.step.stages);
