@@ -214,6 +214,7 @@ mod tests {
             source: None,
             data_type,
             nullable,
+            sensitivity: Vec::new(),
         }]
     }
 
@@ -369,12 +370,14 @@ mod tests {
                     ("d".into(), DataType::String),
                 ]),
                 nullable: true,
+                sensitivity: Vec::new(),
             },
             Column {
                 name: "e".into(),
                 source: None,
                 data_type: DataType::Int64,
                 nullable: true,
+                sensitivity: Vec::new(),
             },
         ];
         let text = r#"{"a":1.50,"b":{"c":[1e3,"-0.25",null],"d":"x"},"e":7} {"b":null} {"a":"12"}"#;

@@ -29,6 +29,7 @@
 //!     source: None,
 //!     data_type: DataType::Int64,
 //!     nullable: false,
+//!     sensitivity: Vec::new(),
 //! }];
 //! let mut csv = Csv::new(options, &columns, 8192);
 //! csv.push("n\n1\nseven\n".into());

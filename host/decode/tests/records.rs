@@ -36,6 +36,7 @@ fn columns() -> [Column; 2] {
         source: None,
         data_type,
         nullable,
+        sensitivity: Vec::new(),
     };
     [
         column("n", DataType::Int64, false),

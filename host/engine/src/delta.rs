@@ -36,6 +36,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::files::FILE_COLUMN;
 use crate::lake::Location;
 use crate::merge::{Merged, Merging, merge};
+use crate::plan::plain;
 use crate::segment::WrittenFile;
 
 /// How often a commit looks again after an error before it gives up.
@@ -372,6 +373,45 @@ impl DeltaCommit {
         })
     }
 
+    /// Makes the commit on this version of the table (where there is none: makes the table), or says that
+    /// it cannot be made on that any more. After an error it may say so of a commit that was made and that
+    /// others have built on.
+    ///
+    /// # Errors
+    /// Storage and conflict, if the store keeps failing.
+    pub(crate) async fn apply_on(&self, version: Option<u64>, applier: &Applier) -> Result<bool> {
+        let root = Location::at_url(&applier.stores, &self.url)?;
+        let mut last = Error::internal("a commit was not tried");
+        for attempt in 0..ATTEMPTS {
+            let outcome = match (open(&root).await?, version) {
+                (Some(table), Some(version)) if table.version() == Some(version) => {
+                    let n = i64::try_from(version + 1).unwrap_or(i64::MAX);
+                    self.commit(&table, &root, n, applier).await
+                }
+                (None, None) => self.create(&root, 0, applier).await,
+                (Some(table), _) => {
+                    let live = live_files(&table).await?;
+                    let there =
+                        |file: &WrittenFile| live.iter().any(|live| live.path() == file.path);
+                    return Ok(self.files.iter().all(there));
+                }
+                (None, Some(_)) => return Ok(false),
+            };
+            match outcome {
+                Ok(Some(version)) => {
+                    checkpoint(&self.table, &root, version).await;
+                    return Ok(true);
+                }
+                Ok(None) => return Err(Error::internal("a commit has no version")),
+                Err(error) if !error.is_retryable() => return Err(error),
+                Err(error) => last = error,
+            }
+            let pause = 10_u64.saturating_mul(1 << attempt.min(6));
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+        }
+        Err(last)
+    }
+
     /// Whether it cannot be made any more once others have changed the table.
     pub(crate) fn may_be_stale(&self) -> bool {
         self.mode == Mode::Rewrite || self.since.is_some()
@@ -463,6 +503,7 @@ impl DeltaCommit {
             .try_into_arrow()
             .map_err(|error| Error::internal("Arrow cannot hold a schema").with_source(error))?;
         let partitions = self.partition_columns();
+        let table = plain(&Arc::new(table));
         let fields = table.fields().iter();
         let fields = fields.filter(|field| !partitions.contains(&field.name().as_str()));
         Ok(Arc::new(Schema::new(fields.cloned().collect::<Vec<_>>())))

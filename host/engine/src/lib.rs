@@ -14,6 +14,7 @@
 //! | [`envelope`], [`segment`] | the batch that flows through row-wise stages, and the nodes |
 //! | [`history`] | run records as tables |
 //! | [`granted`], [`terms`], [`guest_log`] | which columns a plugin is given; what it works under; where its words are kept |
+//! | [`mask`], [`vault`] | values replaced by others that tell less, and the tokens that stand for some |
 //! | [`data_file`], [`partition`] | Parquet files with statistics, and rows by partition |
 //! | [`delta`], [`sqlite`], [`commit`] | targets, and the decisions that change them once |
 //! | [`quarantine`], [`trace`] | rejected rows, and what became of them; where a row comes from |
@@ -60,6 +61,7 @@ pub mod granted;
 pub mod guest_log;
 pub mod history;
 pub mod lake;
+pub mod mask;
 mod merge;
 mod parquet_io;
 pub mod partition;
@@ -81,5 +83,6 @@ pub mod terms;
 pub mod trace;
 pub mod types;
 pub mod upkeep;
+pub mod vault;
 
 pub use error::{Error, ErrorKind, Result};

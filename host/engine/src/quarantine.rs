@@ -10,6 +10,7 @@ use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Int64Type, Schema, SchemaRef};
 use datafusion::common::Column;
 use datafusion::execution::context::SessionContext;
+use datafusion::functions::string::expr_fn::starts_with;
 use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::logical_expr::{Expr, cast, lit, when};
 use datafusion::prelude::{DataFrame, ParquetReadOptions};
@@ -26,6 +27,7 @@ use crate::delta::{self, Applied, DeltaCommit, Mode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::{FILE_COLUMN, ORDINAL_COLUMN};
 use crate::lake::{Lake, Location};
+use crate::mask::Masks;
 use crate::partition::folder;
 use crate::query;
 use crate::record::{HeldRows, RunRecord};
@@ -49,6 +51,15 @@ pub const ACKNOWLEDGED: &str = "acknowledged";
 
 /// How the application identifiers of acknowledgements begin. No pipeline has such a name.
 pub(crate) const ACKNOWLEDGEMENT: &str = "weir/!acknowledged/";
+
+/// How the note of an open row begins some of whose columns are masked.
+const MASKED: &str = "masked: ";
+
+/// The note of open rows of which `masks` took something.
+pub(crate) fn masked_note(masks: &Masks) -> Option<String> {
+    let names: Vec<&str> = masks.columns().map(|(name, _)| name).collect();
+    (!names.is_empty()).then(|| format!("{MASKED}{}", names.join(", ")))
+}
 
 /// What is written in place of the stage of records that could not be read.
 pub(crate) const READ: &str = "read";
@@ -410,6 +421,17 @@ impl Found {
                 "{elsewhere} of the rows were rejected before a SQL stage, which makes other rows of all of its rows"
             ))
             .with_hint("mend the step and run it again; or replay one rule of a later stage with --rule"));
+        }
+        let masked = rows
+            .clone()
+            .filter(starts_with(named(STATE_NOTE), lit(MASKED)))?
+            .count()
+            .await?;
+        if masked > 0 {
+            return Err(Error::usage(format!(
+                "{masked} of the rows have been masked in quarantine, and what they were is not there any more"
+            ))
+            .with_hint("run the step again on its input; where it appends or merges files, with --full-refresh"));
         }
         let there = rows.schema();
         let missing: Vec<&str> = input

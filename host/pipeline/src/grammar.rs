@@ -4,6 +4,7 @@ pub(crate) mod check;
 pub(crate) mod connections;
 pub(crate) mod data_type;
 pub(crate) mod incremental;
+pub(crate) mod mask;
 pub(crate) mod plugin_stage;
 pub(crate) mod plugins;
 pub(crate) mod read;
@@ -100,12 +101,14 @@ pub(crate) const TABLES: &[&Keys] = &[
     &incremental::INCREMENTAL,
     &schema::SCHEMA_FILE,
     &schema::COLUMN,
+    &schema::NAMED_COLUMN,
     &stage::STAGE,
     &plugin_stage::GRANT,
     &plugin_stage::SECRET,
     &plugin_stage::CONTRACT,
     &check::CHECK,
     &check::RANGE,
+    &mask::MASK,
     &write::WRITE,
 ];
 

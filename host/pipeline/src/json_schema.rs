@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::grammar::{connections, incremental, plugin_stage, read, stage, write};
+use crate::grammar::{connections, incremental, mask, plugin_stage, read, stage, write};
 use crate::model::FailAction;
 use crate::params::PARAM_TYPES;
 
@@ -40,7 +40,7 @@ pub fn json_schema() -> Value {
             },
             "zone": table("A named prefix that holds tables", &[], json!({
                 "url": text("Where it lies, if not at <lake>/<zone>"),
-                "sensitivity": text("What it may hold, in the organisation's own word"),
+                "sensitivity": one_or_more("The labels of sensitive data that it may hold"),
                 "retention": duration("How long its data is kept"),
             })),
             "connection": table("A database", &[], json!({
@@ -56,6 +56,7 @@ pub fn json_schema() -> Value {
                 "ca": text("A file of certificates in PEM that sign the server's"),
                 "connect_timeout": duration("How long it may take to connect; 10s if absent"),
                 "statement_timeout": duration("How long one statement may take"),
+                "sensitivity": one_or_more("The labels of sensitive data that it may hold"),
             })),
             "plugin": table("A WebAssembly component", &[], json!({
                 "component": text("A .wasm file, the folder of a plugin's crate, or oci://registry/name@sha256:…"),
@@ -82,7 +83,10 @@ pub fn json_schema() -> Value {
                 "description": text("What the files hold"),
             })),
             "columns": { "oneOf": [
-                { "type": "object", "additionalProperties": text("A type, and `not null` if nulls are refused") },
+                { "type": "object", "additionalProperties": { "oneOf": [
+                    text("A type, and `not null` if nulls are refused"),
+                    reference("named_column"),
+                ] } },
                 { "type": "array", "minItems": 1, "items": reference("column") },
             ] },
             "column": table("A column", &["name", "type"], json!({
@@ -90,6 +94,13 @@ pub fn json_schema() -> Value {
                 "type": text("int64, string, date, timestamp, decimal(p,s), list<type>, struct<name: type, …>, …"),
                 "nullable": { "type": "boolean", "default": true, "description": "Whether values may be null" },
                 "source": text("Its name in the file, where it differs"),
+                "sensitivity": one_or_more("What is sensitive about it, in words of your own"),
+            })),
+            "named_column": table("A column by its name", &["type"], json!({
+                "type": text("A type, and `not null` if nulls are refused"),
+                "nullable": { "type": "boolean", "default": true, "description": "Whether values may be null" },
+                "source": text("Its name in the file, where it differs"),
+                "sensitivity": one_or_more("What is sensitive about it, in words of your own"),
             })),
             "stage": stage_table(),
             "grant": table("What the plugin is given; nothing by default", &["columns"], json!({
@@ -112,28 +123,18 @@ pub fn json_schema() -> Value {
                 "rules": texts("The only rules it may raise"),
                 "text": one_of("Where its free text goes; open if absent", plugin_stage::TEXTS),
             })),
+            "mask": table("How a column's values are replaced", &["method"], json!({
+                "method": one_of("By what", mask::METHODS),
+                "key": reference("secret"),
+                "vault": text("zone.table that keeps the values of tokens, in a zone of its own"),
+                "keep": { "type": "integer", "minimum": 1, "maximum": 64, "description": "For `partial`: how many characters at the end stay" },
+            })),
             "check": check(),
             "range": table("Bounds, included", &[], json!({
                 "min": { "type": ["string", "number"] },
                 "max": { "type": ["string", "number"] },
             })),
-            "write": table("A target", &["table"], json!({
-                "table": text("zone.table, or a table of the connection"),
-                "connection": text("A database of [connections]"),
-                "mode": one_of("How rows meet what is there; replace if absent", write::MODES),
-                "output": text("Which output; the only one if absent"),
-                "partition": {
-                    "type": "object",
-                    "minProperties": 1,
-                    "description": "Columns with the values that every written row has",
-                    "additionalProperties": { "type": ["string", "integer"] },
-                },
-                "partition_by": one_or_more("Partition columns whose values rows have: a column, or year(column), month(column), day(column)"),
-                "overwrite": one_of("Which partitions are replaced: the one of `partition`, or those that rows are in; static if absent", write::OVERWRITES),
-                "key": one_or_more("Where rows are merged: the columns that say which row is meant"),
-                "when_matched": one_of("What becomes of a row that is there; update if absent", write::WHEN_MATCHED),
-                "order": one_or_more("Of rows with one key the greatest in these columns stays"),
-            })),
+            "write": write_table(),
         },
     })
 }
@@ -279,16 +280,41 @@ fn limit() -> Value {
     ], "description": "A share such as \"1%\" or a number of rows" })
 }
 
+fn write_table() -> Value {
+    table(
+        "A target",
+        &["table"],
+        json!({
+            "table": text("zone.table, or a table of the connection"),
+            "connection": text("A database of [connections]"),
+            "mode": one_of("How rows meet what is there; replace if absent", write::MODES),
+            "output": text("Which output; the only one if absent"),
+            "partition": {
+                "type": "object",
+                "minProperties": 1,
+                "description": "Columns with the values that every written row has",
+                "additionalProperties": { "type": ["string", "integer"] },
+            },
+            "partition_by": one_or_more("Partition columns whose values rows have: a column, or year(column), month(column), day(column)"),
+            "overwrite": one_of("Which partitions are replaced: the one of `partition`, or those that rows are in; static if absent", write::OVERWRITES),
+            "key": one_or_more("Where rows are merged: the columns that say which row is meant"),
+            "when_matched": one_of("What becomes of a row that is there; update if absent", write::WHEN_MATCHED),
+            "order": one_or_more("Of rows with one key the greatest in these columns stays"),
+        }),
+    )
+}
+
 fn stage_table() -> Value {
     table(
-        "One link of a step's chain: transform, check, plugin_check or sql",
+        "One link of a step's chain: transform, check, plugin_check, sql, mask or declassify",
         &[],
         json!({
             "transform": text("A plugin that makes rows out of rows"),
             "check": { "oneOf": [reference("check"), text("A set of [checks]"), texts("Sets of [checks]")] },
             "plugin_check": text("A plugin that judges rows"),
             "sql": text("A query over `input`"),
-            "mask": { "not": {}, "description": "Not supported yet" },
+            "mask": named("mask", "Columns whose values are replaced, by name"),
+            "declassify": texts("Columns that are not sensitive any more, on your word"),
             "output": text("Which output of the last transform it applies to"),
             "config": { "type": "object", "description": "The plugin's configuration" },
             "grant": reference("grant"),

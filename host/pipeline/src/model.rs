@@ -59,8 +59,8 @@ pub enum ParamValue {
 pub struct Zone {
     /// Where it lies, if not at `<lake>/<zone>`.
     pub url: Option<String>,
-    /// What it may hold, in the organisation's own word.
-    pub sensitivity: Option<String>,
+    /// The labels of sensitive data that it may hold.
+    pub sensitivity: Vec<String>,
     /// How long its data is to be kept.
     pub retention: Option<Duration>,
     /// Where it is named.
@@ -90,6 +90,8 @@ pub enum StoreSetting {
 pub struct Connection {
     /// Which kind.
     pub kind: ConnectionKind,
+    /// The labels of sensitive data that it may hold.
+    pub sensitivity: Vec<String>,
     /// Where it is named.
     pub place: Place,
 }
@@ -367,6 +369,8 @@ pub struct Column {
     pub data_type: DataType,
     /// Whether values may be null.
     pub nullable: bool,
+    /// The labels of what is sensitive about it, in words of the organisation's own.
+    pub sensitivity: Vec<String>,
 }
 
 /// The types a file can declare, written in the file as the text given.
@@ -447,6 +451,45 @@ pub enum StageAction {
     Sql(String),
     /// Declared checks, judged in order; the first that fails is the row's rule.
     Checks(CheckStage),
+    /// Values replaced by others that tell less.
+    Mask(Vec<ColumnMask>),
+    /// Columns that are not sensitive any more, by the word of the file's author.
+    Declassify(Vec<String>),
+}
+
+/// A column whose values are replaced.
+#[derive(Debug, Clone)]
+pub struct ColumnMask {
+    /// The column.
+    pub column: String,
+    /// By what.
+    pub method: MaskMethod,
+    /// The column's name in the file.
+    pub place: Place,
+}
+
+/// By what a value is replaced. Null stays null.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MaskMethod {
+    /// HMAC-SHA-256 of its text.
+    Hmac {
+        /// Where the key is.
+        key: SecretSource,
+    },
+    /// A random token that stands for it.
+    Token {
+        /// The table that knows which.
+        vault: TableName,
+    },
+    /// Null.
+    Null,
+    /// The year of a date or moment.
+    Year,
+    /// Its last characters, and `*` for those before.
+    Partial {
+        /// How many stay.
+        keep: u8,
+    },
 }
 
 /// A plugin at work in a step.
@@ -773,7 +816,10 @@ impl Pipeline {
                 StageAction::Transform(plugin) | StageAction::PluginCheck(plugin) => {
                     self.plugins.get_key_value(&plugin.plugin)
                 }
-                StageAction::Sql(_) | StageAction::Checks(_) => None,
+                StageAction::Sql(_)
+                | StageAction::Checks(_)
+                | StageAction::Mask(_)
+                | StageAction::Declassify(_) => None,
             })
             .map(|(name, source)| (name.clone(), source.clone()))
             .collect();

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::fault::{Fault, Sink};
 use crate::model::{
-    CheckKind, Progress, ReadSource, ScopeValue, StageAction, Step, TableName, Target, Write,
-    WriteMode,
+    CheckKind, MaskMethod, Progress, ReadSource, ScopeValue, StageAction, Step, TableName, Target,
+    Write, WriteMode,
 };
 
 /// Checks the steps of a file against each other.
@@ -16,6 +16,42 @@ pub(crate) fn check(steps: &[Step], sink: &Sink) {
     batches_belong_to_append(steps, sink);
     one_writer_each(steps, sink);
     no_cycle(steps, sink);
+    vaults_stand_alone(steps, sink);
+}
+
+/// A zone that has a vault has nothing else, and no step touches a vault but by masks: what the tokens
+/// stand for is to lie where only few may look.
+fn vaults_stand_alone(steps: &[Step], sink: &Sink) {
+    let mut vaults: BTreeSet<&TableName> = BTreeSet::new();
+    for stage in steps.iter().flat_map(|step| &step.stages) {
+        if let StageAction::Mask(masks) = &stage.action {
+            vaults.extend(masks.iter().filter_map(|mask| match &mask.method {
+                MaskMethod::Token { vault } => Some(vault),
+                _ => None,
+            }));
+        }
+    }
+    let in_zone = |name: &TableName| vaults.iter().any(|vault| vault.zone == name.zone);
+    for step in steps {
+        for write in &step.writes {
+            if let Target::Table(name) = &write.target
+                && in_zone(name)
+            {
+                sink.push(
+                    Fault::new(format!("zone '{}' has a vault, and nothing else may be written there", name.zone))
+                        .at(&write.place)
+                        .hint("write to another zone; or give the vault a zone of its own, with a `url` that few may read"),
+                );
+            }
+        }
+        for name in reads(step).filter(|name| in_zone(name)) {
+            sink.push(
+                Fault::new(format!("step '{}' reads {name}, in the zone of a vault", step.name))
+                    .at(&step.read.place)
+                    .hint("a pipeline that makes tokens does not look them up; `weir sql` does, for whoever may read the zone"),
+            );
+        }
+    }
 }
 
 fn distinct_names(steps: &[Step], sink: &Sink) {
@@ -299,7 +335,11 @@ fn reads(step: &Step) -> impl Iterator<Item = &TableName> {
     };
     let checks = step.stages.iter().flat_map(|stage| match &stage.action {
         StageAction::Checks(stage) => stage.checks.as_slice(),
-        StageAction::Transform(_) | StageAction::PluginCheck(_) | StageAction::Sql(_) => &[],
+        StageAction::Transform(_)
+        | StageAction::PluginCheck(_)
+        | StageAction::Sql(_)
+        | StageAction::Mask(_)
+        | StageAction::Declassify(_) => &[],
     });
     read.into_iter()
         .chain(checks.filter_map(|check| match &check.kind {

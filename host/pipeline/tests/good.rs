@@ -77,10 +77,7 @@ fn the_usual_shape() {
         pipeline.params["date"],
         ParamValue::Date(date("2026-03-01"))
     );
-    assert_eq!(
-        pipeline.zones["cleansed"].sensitivity.as_deref(),
-        Some("personal")
-    );
+    assert_eq!(pipeline.zones["cleansed"].sensitivity, ["personal"]);
     let ConnectionKind::Sqlite { path } = &pipeline.connections["warehouse"].kind else {
         panic!("it is a file");
     };
@@ -202,7 +199,7 @@ fn a_profile_is_merged_deeply() {
     let pipeline = told(visits(Some("prod")).resolve(&given));
     assert_eq!(pipeline.lake, "s3://lake/prod");
     let zone = &pipeline.zones["cleansed"];
-    assert_eq!(zone.sensitivity.as_deref(), Some("personal"));
+    assert_eq!(zone.sensitivity, ["personal"]);
     assert_eq!(zone.retention, Some(Duration::from_secs(30 * 86_400)));
 }
 

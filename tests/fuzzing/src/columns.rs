@@ -15,6 +15,7 @@ pub(crate) fn columns(u: &mut Unstructured<'_>, depth: u8) -> Result<Vec<Column>
                 source: u.ratio(1, 16)?.then(|| "B".to_owned()),
                 data_type: data_type(u, depth)?,
                 nullable: u.ratio(3, 4)?,
+                sensitivity: Vec::new(),
             })
         })
         .collect()

@@ -99,6 +99,13 @@ fn stages(step: &PlannedStep) -> Vec<(u32, String)> {
                     granted(call),
                     action(stage.fate.action),
                 ),
+                PlannedWork::Mask(masks) => {
+                    let columns = masks.columns();
+                    let columns: Vec<String> = columns
+                        .map(|(column, method)| format!("{column} ({})", method.name()))
+                        .collect();
+                    format!("masks {}", columns.join(", "))
+                }
                 PlannedWork::Checks(rules) => {
                     format!(
                         "{} checks; failing rows → {}",
@@ -306,7 +313,7 @@ fn json(plan: &Plan) -> Value {
                 .flat_map(|segment| &segment.stages)
                 .filter_map(|stage| match &stage.work {
                     PlannedWork::Plugin(call) => Some(grant_json(step, stage, call)),
-                    PlannedWork::Checks(_) => None,
+                    PlannedWork::Checks(_) | PlannedWork::Mask(_) => None,
                 })
                 .collect();
             let writes: Vec<Value> = step

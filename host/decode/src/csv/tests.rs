@@ -24,6 +24,7 @@ fn columns(declared: &[(&str, DataType)]) -> Vec<Column> {
             source: None,
             data_type: data_type.clone(),
             nullable: true,
+            sensitivity: Vec::new(),
         })
         .collect()
 }

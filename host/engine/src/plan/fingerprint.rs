@@ -35,32 +35,43 @@ pub(super) fn of(
     let stages: Vec<Value> = step
         .stages
         .iter()
-        .map(|stage| match &stage.action {
-            StageAction::Transform(plugin) | StageAction::PluginCheck(plugin) => json!({
-                "plugin": plugins.get(&plugin.plugin).map(|loaded| loaded.plugin.digest()),
-                "output": stage.output,
-                "config": plugin.config,
-                "columns": plugin.grant.columns,
-                // A batch is cut to fit into it, and a plugin sees where.
-                "memory": plugin.grant.memory,
-                "clock": plugin.grant.clock,
-                "random": plugin.grant.random,
-                "secrets": plugin.grant.secrets.keys().collect::<Vec<_>>(),
-                "isolation": format!("{:?}", plugin.isolation),
-                "adds": format!("{:?}", plugin.contract.adds),
-                "text": format!("{:?}", plugin.contract.text),
-                "on_fail": format!("{:?}", plugin.on_fail.action),
-            }),
-            StageAction::Sql(sql) => json!({ "sql": sql }),
-            StageAction::Checks(checks) => json!({
-                "output": stage.output,
-                "on_fail": format!("{:?}", checks.on_fail.action),
-                "checks": checks
-                    .checks
-                    .iter()
-                    .map(|check| format!("{}: {:?}", check.rule, check.kind))
-                    .collect::<Vec<_>>(),
-            }),
+        .filter_map(|stage| {
+            Some(match &stage.action {
+                StageAction::Transform(plugin) | StageAction::PluginCheck(plugin) => json!({
+                    "plugin": plugins.get(&plugin.plugin).map(|loaded| loaded.plugin.digest()),
+                    "output": stage.output,
+                    "config": plugin.config,
+                    "columns": plugin.grant.columns,
+                    // A batch is cut to fit into it, and a plugin sees where.
+                    "memory": plugin.grant.memory,
+                    "clock": plugin.grant.clock,
+                    "random": plugin.grant.random,
+                    "secrets": plugin.grant.secrets.keys().collect::<Vec<_>>(),
+                    "isolation": format!("{:?}", plugin.isolation),
+                    "adds": format!("{:?}", plugin.contract.adds),
+                    "text": format!("{:?}", plugin.contract.text),
+                    "on_fail": format!("{:?}", plugin.on_fail.action),
+                }),
+                StageAction::Sql(sql) => json!({ "sql": sql }),
+                StageAction::Checks(checks) => json!({
+                    "output": stage.output,
+                    "on_fail": format!("{:?}", checks.on_fail.action),
+                    "checks": checks
+                        .checks
+                        .iter()
+                        .map(|check| format!("{}: {:?}", check.rule, check.kind))
+                        .collect::<Vec<_>>(),
+                }),
+                StageAction::Mask(masks) => json!({
+                    "output": stage.output,
+                    // Where a key comes from; never the key.
+                    "masks": masks
+                        .iter()
+                        .map(|mask| format!("{}: {:?}", mask.column, mask.method))
+                        .collect::<Vec<_>>(),
+                }),
+                StageAction::Declassify(_) => return None,
+            })
         })
         .collect();
     let writes: Vec<Value> = writes

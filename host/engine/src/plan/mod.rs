@@ -3,7 +3,9 @@
 
 mod fingerprint;
 mod incremental;
+mod mask_stage;
 mod plugin_stage;
+mod sensitivity;
 mod stages;
 mod targets;
 
@@ -21,6 +23,8 @@ use weir_pipeline::{
 };
 use weir_sandbox::Sandbox;
 
+pub use sensitivity::{Labels, SegmentLabels};
+pub(crate) use sensitivity::{plain, with_labels};
 pub use stages::{PlannedStage, PlannedWork, WholeTableCheck, WholeTableKind};
 pub use targets::{PlannedTarget, PlannedWrite, QuarantinePlan};
 pub(crate) use targets::{is_incremental, sequence};
@@ -29,6 +33,7 @@ use crate::delta;
 use crate::error::{Error, Result};
 use crate::files::{self, InputFile};
 use crate::lake::Lake;
+use crate::mask::Masks;
 use crate::plugins::{self, LoadedPlugin};
 use crate::segment::EnvelopeExec;
 use crate::session::{self, Resources};
@@ -85,6 +90,12 @@ pub struct PlannedSegment {
     pub whole: Vec<WholeTableCheck>,
     /// Names and schemas of its outputs.
     pub outputs: Vec<(String, SchemaRef)>,
+    /// What is sensitive of its input and outputs.
+    pub labels: SegmentLabels,
+    /// Where it reads a query: for its columns those of the rows before that they are made of.
+    pub made_of: Labels,
+    /// What is masked of input rows that go to quarantine.
+    pub kept: Arc<Masks>,
 }
 
 /// What a segment reads.
@@ -130,7 +141,10 @@ impl Planner<'_> {
         let reads = self.reads(&pipeline, &runtime)?;
         let order = order(&pipeline.steps, &reads)?;
 
+        vaults_stand_alone(&pipeline, &reads)?;
+
         let mut known: BTreeMap<TableName, SchemaRef> = BTreeMap::new();
+        let mut labels: BTreeMap<TableName, Labels> = BTreeMap::new();
         let mut steps: Vec<PlannedStep> = Vec::with_capacity(order.len());
         let mut position = BTreeMap::new();
         for (index, (original, depends_on)) in order.into_iter().enumerate() {
@@ -145,7 +159,7 @@ impl Planner<'_> {
                 .collect();
             let own = own_table(step, tables)?;
             let context = self
-                .context(&runtime, &lake, step, (tables, own), &known)
+                .context(&runtime, &lake, step, (tables, own), &known, &mut labels)
                 .await?;
             let own = match own {
                 Some(name) => Some((name.clone(), session::schema_of(&context, name).await?)),
@@ -159,6 +173,7 @@ impl Planner<'_> {
                 plugins: &plugins,
                 context: &context,
                 known: &known,
+                labels: &labels,
                 params_hash: &params_hash,
             }
             .plan(step.clone(), depends_on, tables.clone(), own)
@@ -166,6 +181,7 @@ impl Planner<'_> {
             for write in &planned.writes {
                 if let PlannedTarget::Table { name, .. } = &write.target {
                     known.insert(name.clone(), Arc::clone(&write.table_schema));
+                    sensitivity::add(labels.entry(name.clone()).or_default(), &write.labels);
                 }
             }
             if let Some(quarantine) = &planned.quarantine {
@@ -173,6 +189,8 @@ impl Planner<'_> {
                     quarantine.name.clone(),
                     Arc::clone(&quarantine.table_schema),
                 );
+                let labels = labels.entry(quarantine.name.clone()).or_default();
+                sensitivity::add(labels, &quarantine.labels);
             }
             steps.push(planned);
         }
@@ -243,7 +261,10 @@ impl Planner<'_> {
                         only_in_the_read(step, &named, &stage.place)?;
                         tables.extend(named);
                     }
-                    StageAction::Transform(_) | StageAction::PluginCheck(_) => {}
+                    StageAction::Transform(_)
+                    | StageAction::PluginCheck(_)
+                    | StageAction::Mask(_)
+                    | StageAction::Declassify(_) => {}
                 }
             }
             all.push(tables);
@@ -260,6 +281,7 @@ impl Planner<'_> {
         step: &Step,
         (tables, own): (&BTreeSet<TableName>, Option<&TableName>),
         known: &BTreeMap<TableName, SchemaRef>,
+        labels: &mut BTreeMap<TableName, Labels>,
     ) -> Result<SessionContext> {
         let context = session::session(runtime, self.resources);
         let mut providers = BTreeMap::new();
@@ -267,7 +289,10 @@ impl Planner<'_> {
             let schema = match known.get(name) {
                 Some(schema) => session::read_schema(name, schema),
                 None => match delta::schema(&lake.table(name)?).await? {
-                    Some(schema) => session::read_schema(name, &EnvelopeExec::visible(&schema)),
+                    Some(schema) => {
+                        labels.insert(name.clone(), sensitivity::of_schema(&schema));
+                        session::read_schema(name, &EnvelopeExec::visible(&schema))
+                    }
                     None if own == Some(name) => declared(step, name)?,
                     None => {
                         return Err(Fault::new(format!(
@@ -356,6 +381,29 @@ fn only_in_the_read(step: &Step, named: &[TableName], place: &weir_pipeline::Pla
         .into()),
         _ => Ok(()),
     }
+}
+
+/// No step of a pipeline that makes tokens reads a zone in which their values lie. What the grammar can
+/// see of this it has refused; tables that queries name are known only now.
+fn vaults_stand_alone(pipeline: &Pipeline, reads: &[BTreeSet<TableName>]) -> Result<()> {
+    let zones: BTreeSet<&str> = pipeline
+        .steps
+        .iter()
+        .flat_map(mask_stage::vaults)
+        .map(|vault| vault.zone.as_str())
+        .collect();
+    for (step, tables) in pipeline.steps.iter().zip(reads) {
+        if let Some(name) = tables
+            .iter()
+            .find(|name| zones.contains(name.zone.as_str()))
+        {
+            return Err(Fault::new(format!("step '{}' reads {name}, in the zone of a vault", step.name))
+                .at(&step.read.place)
+                .hint("a pipeline that makes tokens does not look them up; `weir sql` does, for whoever may read the zone")
+                .into());
+        }
+    }
+    Ok(())
 }
 
 /// Gives an error of a query its place in the file.

@@ -120,6 +120,7 @@ impl StepPlanner<'_> {
                 seen_of: schema,
                 granted,
                 text: plugin.contract.text,
+                words_kept_out: false,
             })),
             above: segment.outputs.clone(),
             place: stage.place.clone(),

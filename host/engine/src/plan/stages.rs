@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Schema, SchemaRef};
-use datafusion::common::{Column, DFSchema, ScalarValue};
+use datafusion::common::{Column, DFSchema, ScalarValue, TableReference};
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::execution::context::SessionContext;
 use datafusion::logical_expr::{Expr, Operator, binary_expr, cast, lit};
@@ -15,9 +15,13 @@ use weir_pipeline::{
 };
 use weir_sandbox::{Sandbox, World};
 
-use super::{PlannedSegment, PlannedStep, SegmentSource, at, incremental, read_schema, targets};
+use super::sensitivity::{self, Labels, SegmentLabels};
+use super::{
+    PlannedSegment, PlannedStep, SegmentSource, at, incremental, mask_stage, read_schema, targets,
+};
 use crate::error::{Error, Result};
 use crate::lake::Lake;
+use crate::mask::Masks;
 use crate::plugins::LoadedPlugin;
 use crate::segment::{CheckRule, EnvelopeExec, PluginCall, StageFate};
 use crate::session::{self, Resources};
@@ -44,6 +48,8 @@ pub enum PlannedWork {
     Plugin(Box<PluginCall>),
     /// Judges by expressions.
     Checks(Arc<[CheckRule]>),
+    /// Replaces values.
+    Mask(Arc<Masks>),
 }
 
 /// A check over all rows of a segment: a query over what the segment wrote finds the failing
@@ -93,6 +99,8 @@ pub(super) struct StepPlanner<'a> {
     pub(super) plugins: &'a BTreeMap<String, LoadedPlugin>,
     pub(super) context: &'a SessionContext,
     pub(super) known: &'a BTreeMap<TableName, SchemaRef>,
+    /// The labels of the tables that are read.
+    pub(super) labels: &'a BTreeMap<TableName, Labels>,
     pub(super) params_hash: &'a str,
 }
 
@@ -115,7 +123,11 @@ impl StepPlanner<'_> {
             self.lake.root().stores(),
         )
         .await?;
+        let labels = self.read_labels(&step).await?;
         let mut segments = vec![PlannedSegment {
+            labels: SegmentLabels::of(labels),
+            made_of: Labels::new(),
+            kept: unmasked(&input)?,
             source: SegmentSource::Read,
             outputs: vec![("out".to_owned(), Arc::clone(&input))],
             input: match &step.read.source {
@@ -166,15 +178,21 @@ impl StepPlanner<'_> {
                     let fate = fate(&plugin.on_fail);
                     self.plugin(segment, &step, (stage, plugin), fate, World::Transform)
                         .await?;
+                    sensitivity::through_plugin(segment);
                 }
                 StageAction::PluginCheck(plugin) => {
                     let fate = fate(&plugin.on_fail);
                     self.plugin(segment, &step, (stage, plugin), fate, World::Check)
                         .await?;
                 }
+                StageAction::Mask(masks) => self.mask(segment, (index, stage), masks, &label)?,
+                StageAction::Declassify(columns) => {
+                    sensitivity::declassify(segment, stage, columns)?;
+                }
             }
         }
-        targets::StepTargets {
+        mask_stage::keep_masked(&mut segments)?;
+        let mut planned = targets::StepTargets {
             pipeline: self.pipeline,
             lake: self.lake,
             known: self.known,
@@ -182,7 +200,29 @@ impl StepPlanner<'_> {
             params_hash: self.params_hash,
         }
         .plan(step, depends_on, (tables, own), input, files, segments)
-        .await
+        .await?;
+        sensitivity::settle(&mut planned, self.pipeline)?;
+        Ok(planned)
+    }
+
+    /// The labels of what the step reads.
+    async fn read_labels(&self, step: &Step) -> Result<Labels> {
+        Ok(match &step.read.source {
+            ReadSource::Files(_) => sensitivity::of_files(&step.read.source),
+            ReadSource::Table(name) => self.labels.get(name).cloned().unwrap_or_default(),
+            ReadSource::Sql(sql) => {
+                let query = session::query(self.context, sql, &self.pipeline.params).await?;
+                sensitivity::marks(query.logical_plan(), &|table, column| {
+                    self.table_labels(table, column)
+                })
+            }
+        })
+    }
+
+    fn table_labels(&self, table: &TableReference, column: &str) -> BTreeSet<String> {
+        let labels = sensitivity::table_of(table).and_then(|name| self.labels.get(&name));
+        let labels = labels.and_then(|labels| labels.get(column));
+        labels.cloned().unwrap_or_default()
     }
 
     async fn sql(
@@ -207,7 +247,26 @@ impl StepPlanner<'_> {
             .map_err(|error| at(error, &stage.place))?;
         let schema = EnvelopeExec::visible(frame.schema().as_arrow());
         distinct_names(frame.schema().as_arrow()).map_err(|error| at(error, &stage.place))?;
+        let before = segment.labels.outputs.get(output);
+        let labels = sensitivity::marks(frame.logical_plan(), &|table, column| {
+            if sensitivity::table_of(table).is_some() {
+                return self.table_labels(table, column);
+            }
+            let labels = before.and_then(|labels| labels.get(column));
+            labels.cloned().unwrap_or_default()
+        });
+        let made_of =
+            sensitivity::marks(
+                frame.logical_plan(),
+                &|table, column| match sensitivity::table_of(table) {
+                    Some(_) => BTreeSet::new(),
+                    None => BTreeSet::from([column.to_owned()]),
+                },
+            );
         Ok(PlannedSegment {
+            labels: SegmentLabels::of(labels),
+            made_of,
+            kept: unmasked(&schema)?,
             source: SegmentSource::Sql(sql.to_owned()),
             outputs: vec![("out".to_owned(), Arc::clone(&schema))],
             input: schema,
@@ -381,6 +440,14 @@ impl StepPlanner<'_> {
         }
         Ok(physical)
     }
+}
+
+/// Masks nothing of `schema`.
+fn unmasked(schema: &Schema) -> Result<Arc<Masks>> {
+    let masks = Masks::new(schema, Vec::new());
+    Ok(Arc::new(masks.map_err(|_| {
+        Error::internal("nothing could not be masked")
+    })?))
 }
 
 /// What a check demands, as quarantine says it. Never a value of a row.

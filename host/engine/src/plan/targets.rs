@@ -13,7 +13,7 @@ use weir_pipeline::{
 };
 
 use super::stages::{at_index, named_output};
-use super::{PlannedSegment, PlannedStep, SegmentSource, fingerprint, hex, incremental};
+use super::{Labels, PlannedSegment, PlannedStep, SegmentSource, fingerprint, hex, incremental};
 use crate::connections::Connections;
 use crate::delta;
 use crate::error::{Error, Result};
@@ -59,6 +59,8 @@ pub struct PlannedWrite {
     pub required: Vec<(usize, String)>,
     /// The schema of the table, scope columns included.
     pub table_schema: SchemaRef,
+    /// What is sensitive of its columns.
+    pub labels: Labels,
     /// Makes the target's commits this step's and these parameters'.
     pub app_id: String,
 }
@@ -113,6 +115,8 @@ pub struct QuarantinePlan {
     pub file_schemas: Vec<SchemaRef>,
     /// The schema of the table, scope columns included.
     pub table_schema: SchemaRef,
+    /// What is sensitive of its columns.
+    pub labels: Labels,
     /// Scope columns and their values.
     pub scope: Vec<(String, ScopeValue)>,
     /// How its rows meet those that are there.
@@ -294,6 +298,7 @@ impl StepTargets<'_> {
                     merge,
                     required,
                     table_schema,
+                    labels: Labels::new(),
                 })
             }
             Target::Database { connection, table } => {
@@ -365,6 +370,7 @@ impl StepTargets<'_> {
                     merge,
                     required,
                     table_schema,
+                    labels: Labels::new(),
                 })
             }
         }
@@ -423,6 +429,7 @@ impl StepTargets<'_> {
             merge: of.merge,
             required: of.required,
             table_schema,
+            labels: Labels::new(),
         })
     }
 
@@ -590,7 +597,7 @@ impl StepTargets<'_> {
         let mut all: Vec<Arc<Field>> = Vec::new();
         for segment in segments {
             let schema = lake_schema(
-                &Quarantine::schema(&segment.input, keeps_records(segment)),
+                &Quarantine::schema(segment.kept.schema(), keeps_records(segment)),
                 &display,
             )?;
             if segments.len() == 1 || rejecting.iter().any(|other| std::ptr::eq(*other, segment)) {
@@ -662,6 +669,7 @@ impl StepTargets<'_> {
             folder: scope_folder(&scope),
             file_schemas,
             table_schema,
+            labels: Labels::new(),
             scope,
             mode,
             name,

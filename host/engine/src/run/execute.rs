@@ -33,11 +33,13 @@ use crate::plan::{
     PlannedSegment, PlannedStep, PlannedWork, SegmentSource, WholeTableCheck, WholeTableKind,
 };
 use crate::segment::{
-    CheckExec, CheckRule, EnvelopeExec, FailingKeys, FileKind, PluginCall, PluginExec, PluginTally,
-    Quarantine, SegmentOutput, SegmentResult, SegmentWriterExec, StageFate, WrittenFile, written,
+    CheckExec, CheckRule, EnvelopeExec, FailingKeys, FileKind, MaskExec, PluginCall, PluginExec,
+    PluginTally, Quarantine, SegmentOutput, SegmentResult, SegmentWriterExec, StageFate,
+    WrittenFile, written,
 };
 use crate::session;
 use crate::types::type_text;
+use crate::vault::Vaults;
 use datafusion::physical_plan::displayable;
 
 /// What one segment is executed with.
@@ -56,6 +58,8 @@ pub(super) struct SegmentRun<'a> {
     pub(super) outputs: Arc<[SegmentOutput]>,
     /// Where rejected rows go.
     pub(super) quarantine: Option<Arc<Quarantine>>,
+    /// The tokens of masks.
+    pub(super) vaults: &'a Arc<Vaults>,
     /// What each plugin stage used, by stage.
     pub(super) tallies: &'a BTreeMap<u32, Arc<Mutex<PluginTally>>>,
 }
@@ -179,6 +183,20 @@ impl SegmentRun<'_> {
                         Arc::clone(rules),
                         stage.fate.clone(),
                     ));
+                }
+                PlannedWork::Mask(masks) => {
+                    let above = Arc::new(EnvelopeLayout::new(
+                        Arc::clone(&self.segment.input),
+                        stage.above.clone(),
+                    ));
+                    plan = Arc::new(MaskExec::new(
+                        plan,
+                        (layout, Arc::clone(&above)),
+                        stage.output,
+                        Arc::clone(masks),
+                        Arc::clone(self.vaults),
+                    ));
+                    layout = above;
                 }
                 PlannedWork::Plugin(call) => {
                     let above = Arc::new(EnvelopeLayout::new(

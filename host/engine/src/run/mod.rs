@@ -124,6 +124,7 @@ pub async fn run(
         runtime,
         options: options.clone(),
         guest_log: Arc::new(GuestLogFile::of(&weir, &record.run)),
+        turns: Default::default(),
     });
 
     let mut waiting: BTreeSet<usize> = chosen.clone();

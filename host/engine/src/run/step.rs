@@ -24,7 +24,7 @@ use crate::merge;
 use crate::plan::QuarantinePlan;
 use crate::plan::{
     Plan, PlannedSegment, PlannedStep, PlannedTarget, PlannedWork, PlannedWrite, is_incremental,
-    sequence,
+    sequence, with_labels,
 };
 use crate::postgres::{self, PostgresCommit};
 use crate::quarantine::{self, Found, Selection};
@@ -38,6 +38,7 @@ use crate::sqlite::{self, ScopeText, SqliteCommit};
 use crate::terms::{self, TermsRecord};
 use crate::types::{lake_schema, scope_text};
 use crate::upkeep::vacuum::LEAST_RETENTION;
+use crate::vault::{Turns, Vaults};
 
 /// What all steps of a run share.
 pub(super) struct StepRun {
@@ -46,6 +47,7 @@ pub(super) struct StepRun {
     pub(super) runtime: Arc<RuntimeEnv>,
     pub(super) options: RunOptions,
     pub(super) guest_log: Arc<GuestLogFile>,
+    pub(super) turns: Turns,
 }
 
 /// A step's files and counts, over all of its segments.
@@ -63,6 +65,8 @@ struct Work {
     tables: BTreeMap<String, u64>,
     /// How far the table is read of which new rows are read.
     position: Option<Position>,
+    /// The tokens of its masks.
+    vaults: Arc<Vaults>,
     /// When it began.
     began: Instant,
 }
@@ -102,6 +106,8 @@ impl Kind {
     }
 }
 
+/// How often a batch is begun again because other runs have added to its vaults.
+const ATTEMPTS: u32 = 8;
 /// What a batch reads.
 #[derive(Clone, Copy)]
 enum Source<'a> {
@@ -215,6 +221,10 @@ impl StepRun {
         if let Err(error) = self.distinct_keys(planned, &work).await {
             self.abandon(planned, &work).await?;
             return Err(error.into());
+        }
+        if !work.vaults.keep(&applier, &self.run).await? {
+            self.abandon(planned, &work).await?;
+            return Err(vault_is_busy(planned).into());
         }
         let marked = found
             .marked(&context, quarantine::REPLAYED, &self.run)
@@ -377,6 +387,20 @@ impl StepRun {
         planned: &PlannedStep,
         refresh: bool,
     ) -> Result<(StepRecord, bool), Stopped> {
+        for _ in 0..ATTEMPTS {
+            if let Some(done) = self.attempt(planned, refresh).await? {
+                return Ok(done);
+            }
+        }
+        Err(vault_is_busy(planned).into())
+    }
+
+    /// The same; nothing, and nothing is changed, if another run has added to a vault meanwhile.
+    async fn attempt(
+        &self,
+        planned: &PlannedStep,
+        refresh: bool,
+    ) -> Result<Option<(StepRecord, bool)>, Stopped> {
         let decisions = self.decisions(planned);
         let incremental = is_incremental(&planned.step);
         let applier = self.applier();
@@ -406,7 +430,7 @@ impl StepRun {
                 };
                 new = NewRows::find(self, planned, incremental, before).await?;
                 if new.is_none() {
-                    return Ok((blank_record(planned, Status::UpToDate), false));
+                    return Ok(Some((blank_record(planned, Status::UpToDate), false)));
                 }
             } else {
                 if !refresh {
@@ -414,7 +438,7 @@ impl StepRun {
                     files.retain(|file| !loaded.contains(file));
                 }
                 if files.is_empty() && !refresh {
-                    return Ok((blank_record(planned, Status::UpToDate), false));
+                    return Ok(Some((blank_record(planned, Status::UpToDate), false)));
                 }
                 let unread = files.len();
                 if let ReadSource::Files(read) = &planned.step.read.source {
@@ -443,6 +467,10 @@ impl StepRun {
             self.abandon(planned, &work).await?;
             return Err(error.into());
         }
+        if !work.vaults.keep(&applier, &self.run).await? {
+            self.abandon(planned, &work).await?;
+            return Ok(None);
+        }
         let again = match new.as_ref().and_then(|new| new.again.as_ref()) {
             Some(again) => self.read_again(planned, again, &mut work).await?,
             None => None,
@@ -456,7 +484,7 @@ impl StepRun {
         let record = self
             .settle(planned, (&decisions, &applier), decision, work, warned)
             .await?;
-        Ok((record, more))
+        Ok(Some((record, more)))
     }
 
     /// Keeps the rejected rows of a step that fails because of them, for people to look at.
@@ -569,7 +597,15 @@ impl StepRun {
         let context = session::session(&self.runtime, self.options.resources);
         let read = tables(self, &context, planned, new).await?;
         session::register(&context, read.providers)?;
+        let vaults = Vaults::open(
+            &planned.vaults(),
+            &self.plan.lake,
+            &self.applier(),
+            &self.turns,
+        )
+        .await?;
         let mut work = Work {
+            vaults: Arc::new(vaults),
             counts: Counts::default(),
             accepted: vec![Vec::new(); planned.writes.len()],
             quarantined: Vec::new(),
@@ -613,6 +649,9 @@ impl StepRun {
                     step: planned.step.name.as_str().into(),
                     segment: number,
                     stages: Arc::clone(&stages),
+                    masks: Arc::clone(&segment.kept),
+                    without_texts: planned.masks(),
+                    vaults: Arc::clone(&work.vaults),
                 }))
             });
             for stage in &segment.stages {
@@ -630,6 +669,7 @@ impl StepRun {
                 replay,
                 outputs: Arc::clone(&outputs),
                 quarantine,
+                vaults: &work.vaults,
                 tallies: &work.tallies,
             }
             .execute()
@@ -695,7 +735,7 @@ impl StepRun {
                     merge: write.merge.clone(),
                     replaces: Vec::new(),
                     since: since(planned, &write.target, work),
-                    schema: delta::schema_json(&write.table_schema)?,
+                    schema: delta::schema_json(&with_labels(&write.table_schema, &write.labels))?,
                     files: files.clone(),
                 }),
                 PlannedTarget::Sqlite { path, table, .. } => TargetCommit::Sqlite(SqliteCommit {
@@ -750,7 +790,10 @@ impl StepRun {
                 merge: None,
                 replaces: Vec::new(),
                 since: None,
-                schema: delta::schema_json(&quarantine.table_schema)?,
+                schema: delta::schema_json(&with_labels(
+                    &quarantine.table_schema,
+                    &quarantine.labels,
+                ))?,
                 files: work.quarantined.clone(),
             }));
         }
@@ -920,6 +963,18 @@ fn since(planned: &PlannedStep, target: &PlannedTarget, work: &Work) -> Option<S
     }
 }
 
+/// What becomes of a step whose vaults others keep adding to.
+fn vault_is_busy(planned: &PlannedStep) -> Error {
+    Error::new(
+        ErrorKind::Conflict,
+        format!(
+            "step '{}': other runs add tokens to the same vault again and again",
+            planned.step.name
+        ),
+    )
+    .with_hint("no target has changed: run the same command again once they are done")
+}
+
 fn scope_texts(scope: &[(String, ScopeValue)]) -> Vec<(String, String)> {
     scope
         .iter()
@@ -946,7 +1001,7 @@ fn stage_names(plan: &Plan, planned: &PlannedStep) -> Arc<StageNames> {
                     digest: call.plugin.digest().into(),
                 },
             )),
-            PlannedWork::Checks(_) => None,
+            PlannedWork::Checks(_) | PlannedWork::Mask(_) => None,
         })
         .collect();
     let stages = (0_u32..).zip(&planned.step.stages);

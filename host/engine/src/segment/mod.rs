@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! SegmentWriterExec                       drains everything, writes files, gives a row a file
-//!   PluginExec | CheckExec …              one for each stage; rejected rows stay in the batch
+//!   PluginExec | CheckExec | MaskExec …   one for each stage; rejected rows stay in the batch
 //!     EnvelopeExec                        wraps each input row
 //!       whatever the step reads
 //! ```
@@ -12,6 +12,7 @@
 
 mod check;
 mod envelope;
+mod mask;
 mod plugin;
 mod writer;
 
@@ -23,6 +24,7 @@ use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, PlanProp
 
 pub use check::{CheckExec, CheckRule, FailingKeys};
 pub use envelope::EnvelopeExec;
+pub use mask::MaskExec;
 pub use plugin::{Joining, PluginCall, PluginExec, PluginRole, PluginTally};
 pub(crate) use writer::kept;
 pub use writer::{

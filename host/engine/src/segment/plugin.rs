@@ -110,6 +110,22 @@ pub struct PluginCall {
     pub granted: Granted,
     /// Where its free text goes.
     pub text: GuestText,
+    /// Whether a later stage masks something: then quarantine does not get what the plugin says of rows,
+    /// which may hold values, but what its rules demand.
+    pub words_kept_out: bool,
+}
+
+impl PluginCall {
+    /// What quarantine says of a row that broke `rule`.
+    fn message<'a>(&'a self, rule: &str, said: &'a str) -> &'a str {
+        if !self.words_kept_out {
+            return said;
+        }
+        let rules = self.terms.contract.rules.as_ref();
+        rules
+            .and_then(|rules| rules.get(rule))
+            .map_or("", String::as_str)
+    }
 }
 
 /// Everything an execution needs, shared by its partitions.
@@ -249,7 +265,8 @@ impl PluginWork {
                     reserved.push(processed.reserved.clone());
                     for finding in &processed.findings {
                         let rule: Arc<str> = finding.rule.as_str().into();
-                        let message: Arc<str> = finding.message.as_str().into();
+                        let message = self.call.message(&finding.rule, &finding.message);
+                        let message: Arc<str> = message.into();
                         for row in &finding.rows {
                             findings.push(Finding {
                                 row: parent(&parents, start + row)?,

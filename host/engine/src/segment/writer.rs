@@ -28,8 +28,10 @@ use crate::data_file::DataFileWriter;
 use crate::envelope::{Envelope, EnvelopeLayout, InputRows, READ_STAGE};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::Location;
+use crate::mask::Masks;
 use crate::partition::{PartitionColumn, PartitionedWriter};
 use crate::quarantine;
+use crate::vault::Vaults;
 
 /// The column of a quarantine table that holds the text of records that could not be read.
 const RAW_COLUMN: &str = "_weir_raw";
@@ -81,6 +83,12 @@ pub struct Quarantine {
     pub segment: i32,
     /// The stages of the step.
     pub stages: Arc<StageNames>,
+    /// What is masked of input rows, since a stage masks it later.
+    pub masks: Arc<Masks>,
+    /// Whether texts of records that could not be read are left out, since they may hold what is masked.
+    pub without_texts: bool,
+    /// The tokens of masks.
+    pub vaults: Arc<Vaults>,
 }
 
 /// A stage as quarantine and run records name it.
@@ -140,7 +148,7 @@ struct Why {
 }
 
 impl Quarantine {
-    /// The columns of a quarantine table: why, then the input row whole. With `raw`, the text of
+    /// The columns of a quarantine table: why, then the input row whole, masked. With `raw`, the text of
     /// records that could not be read is among the former.
     pub fn schema(input: &Schema, raw: bool) -> Schema {
         let text = |name: &str| Field::new(name, DataType::Utf8, true);
@@ -205,13 +213,20 @@ impl Quarantine {
             arrow::compute::cast(&found.file, &DataType::Utf8)?,
             arrow::compute::cast(&found.ordinal, &DataType::Int64)?,
             same(quarantine::OPEN),
-            Arc::new(StringArray::new_null(rows)),
+            match quarantine::masked_note(&self.masks) {
+                Some(note) => same(&note),
+                None => Arc::new(StringArray::new_null(rows)),
+            },
         ];
         if self.schema.index_of(RAW_COLUMN).is_ok() {
-            let raw = why.iter().map(|entry| entry.raw.as_deref());
+            let kept = !self.without_texts;
+            let raw = why
+                .iter()
+                .map(|entry| entry.raw.as_deref().filter(|_| kept));
             columns.push(Arc::new(raw.collect::<StringArray>()));
         }
-        columns.extend(found.rows.columns().iter().cloned());
+        let masked = self.masks.apply(&found.rows, &self.vaults)?;
+        columns.extend(masked.columns().iter().cloned());
         kept(&self.schema, columns)
     }
 }

@@ -11,6 +11,7 @@ use crate::commit::{Decision, Sequence, TargetCommit};
 use crate::error::{Error, Result};
 use crate::lake::{Lake, Location};
 use crate::quarantine::ACKNOWLEDGEMENT;
+use crate::vault;
 
 /// All sequences of a lake, each with its latest decision.
 pub(super) struct Decided {
@@ -52,8 +53,9 @@ impl Decided {
 
     /// Whether the transactions of `application` are of a step whose decisions are here.
     pub(super) fn counts(&self, application: &str) -> bool {
-        // What was acknowledged in quarantine is done in one commit, and decides nothing.
-        if application.starts_with(ACKNOWLEDGEMENT) {
+        // What was acknowledged in quarantine, or added to a vault, is done in one commit, and decides
+        // nothing.
+        if application.starts_with(ACKNOWLEDGEMENT) || application == vault::APPLICATION {
             return true;
         }
         let mut sequences = self.sequences.iter();

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::fault::{Fault, Sink};
 use crate::fields::{self, Fields, Keys};
+use crate::grammar::mask::labels;
 use crate::grammar::plugin_stage::secret_source;
 use crate::grammar::sections::{entries, named_well, non_empty};
 use crate::model::{Address, Connection, ConnectionKind, Server, Tls};
@@ -15,6 +16,7 @@ pub(crate) const CONNECTION: Keys = Keys {
     what: "a connection",
     keys: &[
         "kind",
+        "sensitivity",
         "path",
         "url",
         "host",
@@ -67,16 +69,26 @@ pub(crate) fn connections(node: Option<&Node>, sink: &Sink) -> BTreeMap<String, 
         .map(|(name, key, node)| {
             named_well("connection", name, key, sink);
             // A faulty one is there all the same: that it is faulty does not make its name unknown.
-            let kind = kind(node, sink).unwrap_or(ConnectionKind::Sqlite { path: None });
-            let place = key.clone();
-            (name.to_owned(), Connection { kind, place })
+            let fields = fields_of(node, sink);
+            let connection = Connection {
+                kind: fields
+                    .as_ref()
+                    .and_then(|fields| kind(fields, sink))
+                    .unwrap_or(ConnectionKind::Sqlite { path: None }),
+                sensitivity: fields
+                    .as_ref()
+                    .map(|fields| labels(fields, sink))
+                    .unwrap_or_default(),
+                place: key.clone(),
+            };
+            (name.to_owned(), connection)
         })
         .collect()
 }
 
 /// A connection of a kind that is not supported has keys this version does not know, so the kind
 /// alone is blamed.
-fn kind(node: &Node, sink: &Sink) -> Option<ConnectionKind> {
+fn fields_of<'a>(node: &'a Node, sink: &'a Sink) -> Option<Fields<'a>> {
     let entry = node.table().and_then(|table| table.get("kind"));
     if let Some(kind) = entry.and_then(|entry| fields::text(&entry.node, "kind", sink))
         && !KINDS.iter().any(|(name, _)| *name == kind.text)
@@ -93,6 +105,10 @@ fn kind(node: &Node, sink: &Sink) -> Option<ConnectionKind> {
     }
     let fields = Fields::open(node, &CONNECTION, sink)?;
     fields.need("kind", "write kind = \"sqlite\" or \"postgres\"");
+    Some(fields)
+}
+
+fn kind(fields: &Fields<'_>, sink: &Sink) -> Option<ConnectionKind> {
     match fields.choice("kind", KINDS)? {
         Kind::Sqlite => {
             fields.refuse(
@@ -103,7 +119,7 @@ fn kind(node: &Node, sink: &Sink) -> Option<ConnectionKind> {
             // Empty is unset: `path = "${env.X:-}"` stands for the default where X is not set.
             let path = match fields.node("path").map(|node| &node.value) {
                 Some(Value::String(text)) if text.is_empty() => None,
-                _ => non_empty(&fields, "path"),
+                _ => non_empty(fields, "path"),
             };
             Some(ConnectionKind::Sqlite { path })
         }
@@ -113,7 +129,7 @@ fn kind(node: &Node, sink: &Sink) -> Option<ConnectionKind> {
                 "belongs to kind = \"sqlite\"",
                 "leave it out: a server has a `url`, or a `host`",
             );
-            server(&fields, sink).map(ConnectionKind::Postgres)
+            server(fields, sink).map(ConnectionKind::Postgres)
         }
     }
 }

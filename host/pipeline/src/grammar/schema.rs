@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use crate::fault::{Fault, Sink};
 use crate::fields::{self, Fields, Keys, Text};
 use crate::file::ReadText;
-use crate::grammar::{Context, data_type};
+use crate::grammar::{Context, data_type, mask};
 use crate::model::{Column, DataType};
 use crate::place::Place;
 use crate::tree::{self, Node, Value};
@@ -21,7 +21,14 @@ pub(crate) const SCHEMA_FILE: Keys = Keys {
 pub(crate) const COLUMN: Keys = Keys {
     name: "column",
     what: "a column",
-    keys: &["name", "type", "nullable", "source"],
+    keys: &["name", "type", "nullable", "source", "sensitivity"],
+};
+
+/// A column whose name is the key before it.
+pub(crate) const NAMED_COLUMN: Keys = Keys {
+    name: "named_column",
+    what: "a column",
+    keys: &["type", "nullable", "source", "sensitivity"],
 };
 
 /// Schema files already read: many steps share one.
@@ -158,25 +165,50 @@ fn column(node: &Node, sink: &Sink) -> Option<Column> {
         source,
         data_type: data_type?,
         nullable,
+        sensitivity: mask::labels(&fields, sink),
+    })
+}
+
+/// `name = { type = "type", … }`
+fn named(name: &str, key: &Place, node: &Node, sink: &Sink) -> Option<Column> {
+    let fine = named_well(name, key, sink);
+    let fields = Fields::open(node, &NAMED_COLUMN, sink)?;
+    let text = fields.need_text("type", "write type = \"string\"")?;
+    let (data_type, nullable) = written(text, sink)?;
+    fine.then(|| Column {
+        name: name.to_owned(),
+        source: fields.owned("source"),
+        data_type,
+        nullable: fields.flag("nullable").unwrap_or(nullable),
+        sensitivity: mask::labels(&fields, sink),
     })
 }
 
 /// `name = "type"` or `name = "type not null"`
 fn shorthand(name: &str, key: &Place, node: &Node, sink: &Sink) -> Option<Column> {
+    if node.table().is_some() {
+        return named(name, key, node, sink);
+    }
     let fine = named_well(name, key, sink);
     let text = fields::text(node, name, sink)?;
-    let written = text.text.trim();
-    let (written, nullable) = match written.strip_suffix("not null") {
-        Some(written) => (written.trim_end(), false),
-        None => (written, true),
-    };
-    let data_type = typed(written, text.place, sink)?;
+    let (data_type, nullable) = written(text, sink)?;
     fine.then(|| Column {
         name: name.to_owned(),
         source: None,
         data_type,
         nullable,
+        sensitivity: Vec::new(),
     })
+}
+
+/// A type, and `not null` behind it.
+fn written(text: Text<'_>, sink: &Sink) -> Option<(DataType, bool)> {
+    let written = text.text.trim();
+    let (written, nullable) = match written.strip_suffix("not null") {
+        Some(written) => (written.trim_end(), false),
+        None => (written, true),
+    };
+    Some((typed(written, text.place, sink)?, nullable))
 }
 
 fn typed(text: &str, place: &Place, sink: &Sink) -> Option<DataType> {

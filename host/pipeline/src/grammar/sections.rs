@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::fault::{Fault, Sink};
 use crate::fields::{self, Fields, Keys};
+use crate::grammar::mask::labels;
 use crate::grammar::plugin_stage::secret_source;
 use crate::literals;
 use crate::model::{StoreSetting, StoreSettings, Zone};
@@ -106,7 +107,9 @@ pub(crate) fn zones(node: Option<&Node>, sink: &Sink) -> BTreeMap<String, Zone> 
             let fields = fields.as_ref();
             let zone = Zone {
                 url: fields.and_then(|fields| non_empty(fields, "url")),
-                sensitivity: fields.and_then(|fields| fields.owned("sensitivity")),
+                sensitivity: fields
+                    .map(|fields| labels(fields, sink))
+                    .unwrap_or_default(),
                 retention: fields.and_then(|fields| fields.duration("retention")),
                 place: key.clone(),
             };

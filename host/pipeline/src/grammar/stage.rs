@@ -2,7 +2,7 @@
 
 use crate::fields::{Fields, Keys};
 use crate::grammar::read::not_blank;
-use crate::grammar::{Context, check, plugin_stage};
+use crate::grammar::{Context, check, mask, plugin_stage};
 use crate::literals;
 use crate::model::{CheckStage, FailAction, OnFail, Stage, StageAction, Threshold};
 use crate::tree::{Node, Value};
@@ -16,6 +16,7 @@ pub(crate) const STAGE: Keys = Keys {
         "plugin_check",
         "sql",
         "mask",
+        "declassify",
         "output",
         "config",
         "grant",
@@ -27,7 +28,14 @@ pub(crate) const STAGE: Keys = Keys {
     ],
 };
 
-const ACTIONS: &[&str] = &["transform", "check", "plugin_check", "sql", "mask"];
+const ACTIONS: &[&str] = &[
+    "transform",
+    "check",
+    "plugin_check",
+    "sql",
+    "mask",
+    "declassify",
+];
 
 pub(crate) const FAIL_ACTIONS: &[(&str, FailAction)] = &[
     ("quarantine", FailAction::Quarantine),
@@ -57,21 +65,24 @@ pub(crate) fn stage(position: usize, node: &Node, context: &Context<'_>) -> Opti
         }
         "sql" => {
             refuse_plugin_keys(&fields);
-            let why = "belongs to stages that judge rows";
-            let hint = "leave it out: SQL rejects no row, it filters; a `check` stage judges";
-            fields.refuse(&["on_fail", "fail_above", "warn_above"], why, hint);
+            refuse_judging_keys(
+                &fields,
+                "leave it out: SQL rejects no row, it filters; a `check` stage judges",
+            );
             fields
                 .text("sql")
                 .filter(|text| not_blank(&fields, *text, "sql"))
                 .map(|text| StageAction::Sql(text.text.to_owned()))
         }
+        "mask" => {
+            refuse_plugin_keys(&fields);
+            refuse_judging_keys(&fields, "leave it out: a mask rejects no row");
+            mask::masks(&entry.node, context).map(StageAction::Mask)
+        }
         _ => {
-            fields.fault(
-                &entry.key,
-                "`mask` is not supported yet",
-                "leave the column out of `grant`, so that no plugin sees it",
-            );
-            None
+            refuse_plugin_keys(&fields);
+            refuse_judging_keys(&fields, "leave it out: no row is looked at");
+            mask::declassified(&entry.node, context).map(StageAction::Declassify)
         }
     };
     Some(Stage {
@@ -88,6 +99,11 @@ fn refuse_plugin_keys(fields: &Fields<'_>) {
         "belongs to plugins",
         "leave it out, or name a plugin: transform = \"…\" or plugin_check = \"…\"",
     );
+}
+
+fn refuse_judging_keys(fields: &Fields<'_>, hint: &str) {
+    let why = "belongs to stages that judge rows";
+    fields.refuse(&["on_fail", "fail_above", "warn_above"], why, hint);
 }
 
 fn on_fail(fields: &Fields<'_>) -> OnFail {
