@@ -12,6 +12,7 @@
 //! - [`hostile`]: every guest of `tests/hostile` in a pipeline.
 //! - [`backfill`]: runs for many values of a parameter, and everything read anew.
 //! - [`quarantine`]: rejected rows, and what becomes of them.
+//! - [`masks`], [`sensitivity`]: values masked in tables and quarantine, and where sensitive ones may go.
 //! - [`reviewed`]: faults that a review found, which must not come back.
 //! - [`history`]: run records as tables.
 //! - [`stores`]: lakes and input in an object store.
@@ -43,12 +44,14 @@ mod history;
 mod hostile;
 mod incremental;
 mod kills;
+mod masks;
 mod merge;
 mod modes;
 mod outside_reader;
 mod postgres;
 mod quarantine;
 mod reviewed;
+mod sensitivity;
 mod stores;
 mod supply;
 mod surroundings;

@@ -299,3 +299,114 @@ fn random() -> [u8; 16] {
         .for_each(|(to, from)| *to = from);
     token
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::Resources;
+    use crate::store::Stores;
+
+    struct Scene {
+        dir: tempfile::TempDir,
+        applier: Applier,
+    }
+
+    impl Scene {
+        fn new() -> Scene {
+            let resources = Resources::for_partitions(1);
+            Scene {
+                dir: tempfile::tempdir().unwrap(),
+                applier: Applier {
+                    stores: Stores::default(),
+                    runtime: session::runtime(resources).unwrap(),
+                    resources,
+                },
+            }
+        }
+
+        /// The vault as a run of its own opens it.
+        async fn open(&self) -> Vaults {
+            let folder = self.dir.path().join("vault");
+            std::fs::create_dir_all(&folder).unwrap();
+            let lake = self.dir.path().to_str().unwrap();
+            let lake = Lake::at(lake, &self.applier.stores).await.unwrap();
+            let names = BTreeSet::from([name()]);
+            let turns = Turns::default();
+            Vaults::open(&names, &lake, &self.applier, &turns)
+                .await
+                .unwrap()
+        }
+
+        async fn keep(&self, vaults: &Vaults) -> bool {
+            vaults.keep(&self.applier, "run").await.unwrap()
+        }
+    }
+
+    fn name() -> TableName {
+        TableName {
+            zone: "vault".to_owned(),
+            table: "patients".to_owned(),
+        }
+    }
+
+    fn tokens(vaults: &Vaults, values: &[&str]) -> Vec<String> {
+        let values = StringArray::from(values.to_vec());
+        let tokens = vaults.get(&name()).unwrap().tokens(&values).unwrap();
+        tokens.iter().flatten().map(str::to_owned).collect()
+    }
+
+    #[tokio::test]
+    async fn a_value_has_one_token_for_ever() {
+        let scene = Scene::new();
+        let first = scene.open().await;
+        let given = tokens(&first, &["a", "b", "a"]);
+        assert_eq!(given[0], given[2]);
+        assert_ne!(given[0], given[1]);
+        assert!(given.iter().all(|token| token.len() == 32));
+        assert!(scene.keep(&first).await);
+        let second = scene.open().await;
+        assert_eq!(tokens(&second, &["a", "b"]), given[..2]);
+        // Nothing is new: there is nothing to commit.
+        assert!(scene.keep(&second).await);
+        assert_eq!(scene.open().await.get(&name()).unwrap().version, Some(0));
+    }
+
+    #[tokio::test]
+    async fn of_two_that_add_the_second_is_told_and_its_tokens_are_nobodys() {
+        let scene = Scene::new();
+        for values in [["a", "b"], ["b", "c"]] {
+            let (one, other) = (scene.open().await, scene.open().await);
+            let given = tokens(&one, &values);
+            tokens(&other, &values);
+            assert!(scene.keep(&one).await);
+            assert!(!scene.keep(&other).await);
+            assert_eq!(tokens(&scene.open().await, &values), given);
+        }
+        let vaults = scene.open().await;
+        assert_eq!(locked(&vaults.get(&name()).unwrap().state).tokens.len(), 3);
+    }
+
+    #[tokio::test]
+    async fn who_finds_all_of_its_values_is_not_overtaken() {
+        let scene = Scene::new();
+        let first = scene.open().await;
+        let given = tokens(&first, &["a"]);
+        assert!(scene.keep(&first).await);
+        let (reader, writer) = (scene.open().await, scene.open().await);
+        assert_eq!(tokens(&reader, &["a"]), given);
+        tokens(&writer, &["b"]);
+        assert!(scene.keep(&writer).await);
+        assert!(scene.keep(&reader).await);
+    }
+
+    #[test]
+    fn tokens_are_of_128_random_bits() {
+        let many: BTreeSet<[u8; 16]> = (0..1_000).map(|_| random()).collect();
+        assert_eq!(many.len(), 1_000);
+        for bit in 0..128 {
+            let set = |token: &&[u8; 16]| token[bit / 8] & (1 << (bit % 8)) != 0;
+            let ones = many.iter().filter(set).count();
+            assert!((350..650).contains(&ones), "bit {bit} is set {ones} times");
+        }
+    }
+}

@@ -316,6 +316,20 @@ fn json(plan: &Plan) -> Value {
                     PlannedWork::Checks(_) | PlannedWork::Mask(_) => None,
                 })
                 .collect();
+            let masks: Vec<Value> = step
+                .segments
+                .iter()
+                .flat_map(|segment| &segment.stages)
+                .filter_map(|stage| match &stage.work {
+                    PlannedWork::Mask(masks) => Some((stage.fate.stage + 1, masks)),
+                    PlannedWork::Plugin(_) | PlannedWork::Checks(_) => None,
+                })
+                .flat_map(|(stage, masks)| {
+                    masks.columns().map(move |(column, method)| {
+                        json!({ "stage": stage, "column": column, "method": method.name() })
+                    })
+                })
+                .collect();
             let writes: Vec<Value> = step
                 .writes
                 .iter()
@@ -342,6 +356,7 @@ fn json(plan: &Plan) -> Value {
                 },
                 "input": schema_json(&step.input),
                 "grants": grants,
+                "masks": masks,
                 "writes": writes,
                 "quarantine": step.quarantine.as_ref().map(|plan| plan.name.to_string()),
                 "fingerprint": step.fingerprint,

@@ -460,7 +460,7 @@ fn quarantine(planned: &mut PlannedStep, pipeline: &Pipeline) -> Result<()> {
 }
 
 /// Which columns carry labels that are not held, in words; and the labels.
-fn refused<'a>(labels: &'a Labels, held: &[String]) -> Option<(String, BTreeSet<&'a str>)> {
+fn refused<'a>(labels: &'a Labels, held: &[String]) -> Option<(String, Vec<&'a str>)> {
     let found: Vec<(&str, Vec<&str>)> = labels
         .iter()
         .map(|(column, labels)| (column.as_str(), missing(Some(labels), held)))
@@ -470,10 +470,11 @@ fn refused<'a>(labels: &'a Labels, held: &[String]) -> Option<(String, BTreeSet<
         .iter()
         .map(|(column, missing)| format!("'{column}' is {}", missing.join(", ")))
         .collect();
-    let missing = found
+    let missing: BTreeSet<&str> = found
         .iter()
-        .flat_map(|(_, missing)| missing.iter().copied());
-    (!found.is_empty()).then(|| (columns.join(", "), missing.collect()))
+        .flat_map(|(_, missing)| missing.iter().copied())
+        .collect();
+    (!found.is_empty()).then(|| (columns.join(", "), missing.into_iter().collect()))
 }
 
 /// The name of the table that a query reads under this reference.

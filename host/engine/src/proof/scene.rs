@@ -23,13 +23,15 @@ use crate::store::Stores;
 /// One step adds files to two tables, of which one is partitioned by its rows, and merges them into a
 /// third, under one decision, and rejects every tenth row; one appends what is new in the second; one replaces
 /// a table, by way of what was in it before; one replaces a partition, and a table of a database with it; one
-/// replaces the partitions that its rows are in, and one merges a query's rows.
+/// replaces the partitions that its rows are in, one merges a query's rows, and one writes
+/// tokens in place of values.
 const PIPELINE: &str = r#"
 weir = 1
 name = "proof"
 
 [zone.raw]
 [zone.curated]
+[zone.vault]
 
 [connections.warehouse]
 kind = "sqlite"
@@ -76,6 +78,14 @@ read = { table = "raw.copies", incremental = { by = "version" } }
 [[step.write]]
 table = "curated.seen"
 mode = "append"
+
+[[step]]
+name = "masked"
+read = { sql = "select id, state from raw.merged" }
+[[step.stage]]
+mask = { state = { method = "token", vault = "vault.states" } }
+[[step.write]]
+table = "curated.masked"
 
 [[step]]
 name = "states"
@@ -271,6 +281,12 @@ impl Scene {
             .map(|tens| tens * 100 + 9)
             .collect();
         assert_eq!(self.numbers(sql).await, groups, "curated.groups {when}");
+        // Each row has the token of its state, and each state one token.
+        let sql = "select id from curated.masked m join vault.states v on m.state = v.token
+                   where cast(v.value as bigint) = m.id % 50 order by id";
+        assert_eq!(self.numbers(sql).await, accepted, "curated.masked {when}");
+        let sql = "select count(*) - count(distinct value) from vault.states";
+        assert_eq!(self.numbers(sql).await, [0], "vault.states {when}");
         let warehouse = rusqlite::Connection::open(self.dir.join("warehouse.sqlite")).unwrap();
         let loaded: Vec<i64> = warehouse
             .prepare("select id from even order by id")
