@@ -6,6 +6,7 @@ pub(crate) mod plugin_stage;
 pub(crate) mod plugins;
 pub(crate) mod read;
 pub(crate) mod schema;
+pub(crate) mod schema_change;
 pub(crate) mod sections;
 pub(crate) mod stage;
 pub(crate) mod step;
@@ -104,6 +105,7 @@ pub(crate) const TABLES: &[&Keys] = &[
     &check::CHECK,
     &check::RANGE,
     &write::WRITE,
+    &schema_change::SCHEMA_CHANGE,
 ];
 
 /// What the parts of a file know of the rest of it.

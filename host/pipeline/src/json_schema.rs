@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::grammar::{plugin_stage, read, sections, stage, write};
+use crate::grammar::{plugin_stage, read, schema_change, sections, stage, write};
 use crate::model::FailAction;
 use crate::params::PARAM_TYPES;
 
@@ -28,7 +28,10 @@ pub fn json_schema() -> Value {
             "defaults": table("What steps have if they do not say otherwise", &[], json!({
                 "step": reference("defaults_step"),
             })),
-            "defaults_step": table("Defaults of steps", &[], json!({ "timeout": duration("How long a step may run") })),
+            "defaults_step": table("Defaults of steps", &[], json!({
+                "timeout": duration("How long a step may run"),
+                "schema_change": schema_change(),
+            })),
             "lake": table("Where zones lie by default", &[], json!({ "url": text("A path or URL; ./lake if absent") })),
             "store": {
                 "type": "object",
@@ -116,6 +119,15 @@ pub fn json_schema() -> Value {
                 "key": one_or_more("Where rows are merged: the columns that say which row is meant"),
                 "when_matched": one_of("What becomes of a row that is there; update if absent", write::WHEN_MATCHED),
                 "order": one_or_more("Of rows with one key the greatest in these columns stays"),
+                "schema_change": schema_change(),
+            })),
+            "schema_change": table("What becomes of a table whose columns differ from the rows'", &[], json!({
+                "new_table": one_of("There is no table; evolve if absent", schema_change::TABLE_CHANGES),
+                "new_column": one_of("The rows have a column more; freeze if absent, evolve for mode replace", schema_change::COLUMN_CHANGES),
+                "changed_type": one_of("A column's type does not hold the rows' values; freeze if absent, evolve for mode replace", schema_change::COLUMN_CHANGES),
+                "missing_column": one_of("The table has a column more; freeze if absent, evolve for mode replace", schema_change::TABLE_CHANGES),
+                "fail_above": limit(),
+                "warn_above": limit(),
             })),
         },
     })
@@ -213,8 +225,17 @@ fn step() -> Value {
             "stage": { "type": "array", "items": reference("stage") },
             "write": { "oneOf": [reference("write"), { "type": "array", "minItems": 1, "items": reference("write") }] },
             "timeout": duration("How long it may run"),
+            "schema_change": schema_change(),
         }),
     )
+}
+
+/// One word for new columns and changed types, or a table.
+fn schema_change() -> Value {
+    json!({ "oneOf": [
+        one_of("What becomes of new columns and changed types", schema_change::COLUMN_CHANGES),
+        reference("schema_change"),
+    ] })
 }
 
 fn read_table() -> Value {

@@ -21,6 +21,8 @@ pub(crate) async fn run(args: &PlanArgs) -> Result<u8, Failure> {
         stores: None,
         lake: args.lake.as_deref(),
         isolate: false,
+        full_refresh: false,
+        replay: false,
         resources: resources()?,
     };
     let plan = planner.plan(pipeline).await?;
@@ -89,7 +91,12 @@ fn stages(step: &PlannedStep) -> Vec<(u32, String)> {
                 .unwrap_or_default();
             lines.push((after, format!("sql {first} …")));
         }
-        for stage in &segment.stages {
+        // What a write holds rows against is told with it.
+        let own = segment
+            .stages
+            .iter()
+            .filter(|stage| (stage.fate.stage as usize) < step.step.stages.len());
+        for stage in own {
             let what = match &stage.work {
                 PlannedWork::Plugin(call) => format!(
                     "{} plugin '{}' ({}): granted {}; rejects → {}",
@@ -244,6 +251,9 @@ fn text(plan: &Plan) -> String {
             } else {
                 text.push_str(&format!("\n{}\n", schema_text(written)));
             }
+            for difference in &write.differences {
+                text.push_str(&format!("          schema: {difference}\n"));
+            }
         }
         if let Some(quarantine) = &step.quarantine {
             text.push_str(&format!("   reject {}\n", quarantine.name));
@@ -322,6 +332,7 @@ fn json(plan: &Plan) -> Value {
                             .map(|(name, value)| (name.clone(), Value::from(scope_text(value))))
                             .collect::<serde_json::Map<_, _>>(),
                         "schema": schema_json(&write.table_schema),
+                        "schema_changes": write.differences,
                     })
                 })
                 .collect();

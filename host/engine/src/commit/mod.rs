@@ -247,20 +247,21 @@ impl Decisions {
 
     /// The numbers of all decisions, ascending.
     async fn numbers(&self) -> Result<Vec<u64>> {
-        Ok(self
-            .commits
-            .list()
-            .await?
-            .iter()
-            .filter_map(|object| {
-                object
-                    .location
-                    .filename()?
-                    .strip_suffix(".json")?
-                    .parse()
-                    .ok()
-            })
-            .collect())
+        Ok(self.numbers_and_abandoned().await?.0)
+    }
+
+    /// The numbers of all decisions, ascending, and of those that were given up.
+    async fn numbers_and_abandoned(&self) -> Result<(Vec<u64>, BTreeSet<u64>)> {
+        let objects = self.commits.list().await?;
+        let ending = |ending: &str| -> Vec<u64> {
+            let names = objects
+                .iter()
+                .filter_map(|object| object.location.filename());
+            names
+                .filter_map(|name| name.strip_suffix(ending)?.parse().ok())
+                .collect()
+        };
+        Ok((ending(".json"), ending(".abandoned").into_iter().collect()))
     }
 
     async fn get(&self, n: u64) -> Result<Decision> {
@@ -294,7 +295,7 @@ impl Decisions {
         if self.is_abandoned(decision.n).await? {
             return Ok((next, None));
         }
-        for target in &decision.targets {
+        for (index, target) in decision.targets.iter().enumerate() {
             let applied = match target.apply(applier, decision.n, true).await {
                 Err(error) if !error.is_retryable() && !decision.adds() => {
                     // It will never apply, and what it was to replace is replaced by this run.
@@ -322,6 +323,18 @@ impl Decisions {
                     self.abandon(&decision).await?;
                     return Ok((next, None));
                 }
+                // Nothing has been done of it, or this run replaces what has.
+                Applied::Unfit(why) if index == 0 || !decision.adds() => {
+                    tracing::warn!(
+                        target = target.name(),
+                        n = decision.n,
+                        why = %why,
+                        "the table has got other columns since this was decided, which is given up"
+                    );
+                    self.abandon(&decision).await?;
+                    return Ok((next, None));
+                }
+                Applied::Unfit(why) => return Err(half_unfit(target.name(), decision.n, &why)),
                 Applied::Gone => {
                     tracing::warn!(
                         target = target.name(),
@@ -355,7 +368,8 @@ impl Decisions {
     /// would lose it here.
     pub async fn loaded_files(&self, targets: &[String]) -> Result<BTreeSet<InputFile>> {
         let mut loaded: Vec<BTreeSet<InputFile>> = vec![BTreeSet::new(); targets.len()];
-        for n in self.numbers().await? {
+        let (numbers, given_up) = self.numbers_and_abandoned().await?;
+        for n in numbers.into_iter().filter(|n| !given_up.contains(n)) {
             let decision = self.get(n).await?;
             if decision.refresh {
                 loaded.iter_mut().for_each(BTreeSet::clear);
@@ -564,6 +578,16 @@ impl Sequence {
     }
 }
 
+/// What to say where some targets have a decision's rows and another one cannot take them any more.
+fn half_unfit(target: &str, n: u64, why: &str) -> Error {
+    Error::input(format!(
+        "{target} has got other columns since decision {n} was made, of which other targets have the rows already: {why}"
+    ))
+    .with_hint(format!(
+        "give {target} back the columns that it had (`weir lake restore`), then run the same command again, which completes the decision"
+    ))
+}
+
 /// Applies a decision to all of its targets; harmless to repeat.
 ///
 /// # Errors
@@ -573,12 +597,23 @@ pub async fn apply(decision: &Decision, applier: &Applier) -> Result<Vec<(String
     let mut applied = Vec::with_capacity(decision.targets.len());
     for target in &decision.targets {
         let state = target.apply(applier, decision.n, false).await?;
-        if state == Applied::Stale {
-            return Err(Error::new(
-                ErrorKind::Conflict,
-                format!("{} was changed by another run meanwhile", target.name()),
-            )
-            .with_hint("no target has changed: run the same command again"));
+        match &state {
+            Applied::Stale => {
+                return Err(Error::new(
+                    ErrorKind::Conflict,
+                    format!("{} was changed by another run meanwhile", target.name()),
+                )
+                .with_hint("no target has changed: run the same command again"));
+            }
+            Applied::Unfit(why) if applied.is_empty() => {
+                return Err(Error::new(
+                    ErrorKind::Conflict,
+                    format!("{} has got other columns meanwhile: {why}", target.name()),
+                )
+                .with_hint("no target has changed: run the same command again, which plans anew"));
+            }
+            Applied::Unfit(why) => return Err(half_unfit(target.name(), decision.n, why)),
+            Applied::Now(_) | Applied::Before | Applied::Gone => {}
         }
         applied.push((target.name().to_owned(), state));
     }

@@ -63,10 +63,17 @@ pub(super) fn of(
             }),
         })
         .collect();
-    let writes: Vec<Value> = writes
+    let writes: Vec<Value> = step
+        .writes
         .iter()
-        .map(|write| {
+        .zip(writes)
+        .map(|(wanted, write)| {
+            let change = &wanted.schema_change;
             json!({
+                "schema_change": format!(
+                    "{:?} {:?} {:?}",
+                    change.new_column, change.changed_type, change.missing_column
+                ),
                 "target": write.target.display(),
                 "mode": format!("{:?}", write.mode),
                 "by": write
@@ -81,7 +88,7 @@ pub(super) fn of(
                     .map(|(name, value)| format!("{name}={}", scope_text(value)))
                     .collect::<Vec<_>>(),
                 "schema": write
-                    .table_schema
+                    .rows_schema
                     .fields()
                     .iter()
                     .map(|field| format!("{} {}", field.name(), field.data_type()))

@@ -3,7 +3,9 @@
 
 mod fingerprint;
 mod plugin_stage;
+mod schema_fit;
 mod stages;
+mod target_schema;
 mod targets;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,9 +22,10 @@ use weir_pipeline::{
 };
 use weir_sandbox::Sandbox;
 
+pub(crate) use schema_fit::gains_naive;
 pub use stages::{PlannedStage, PlannedWork, WholeTableCheck, WholeTableKind};
 pub use targets::{PlannedTarget, PlannedWrite, QuarantinePlan};
-pub(crate) use targets::{is_incremental, sequence};
+pub(crate) use targets::{both, is_incremental, sequence};
 
 use crate::delta;
 use crate::error::{Error, Result};
@@ -103,6 +106,10 @@ pub struct Planner<'a> {
     pub lake: Option<&'a str>,
     /// Whether zones with an URL of their own lie in the lake all the same.
     pub isolate: bool,
+    /// Whether steps that add files are to read all of them, and replace what they have added.
+    pub full_refresh: bool,
+    /// Whether rejected rows are to be replayed, of steps that may not reject any now.
+    pub replay: bool,
     /// What queries may use.
     pub resources: Resources,
 }
@@ -149,6 +156,9 @@ impl Planner<'_> {
                 context: &context,
                 known: &known,
                 params_hash: &params_hash,
+                isolated: self.isolate,
+                full_refresh: self.full_refresh,
+                replay: self.replay,
             }
             .plan(step.clone(), depends_on, tables.clone())
             .await?;

@@ -94,6 +94,9 @@ pub(super) struct StepPlanner<'a> {
     pub(super) context: &'a SessionContext,
     pub(super) known: &'a BTreeMap<TableName, SchemaRef>,
     pub(super) params_hash: &'a str,
+    pub(super) isolated: bool,
+    pub(super) full_refresh: bool,
+    pub(super) replay: bool,
 }
 
 impl StepPlanner<'_> {
@@ -175,6 +178,9 @@ impl StepPlanner<'_> {
             known: self.known,
             plugins: self.plugins,
             params_hash: self.params_hash,
+            isolated: self.isolated,
+            full_refresh: self.full_refresh,
+            replay: self.replay,
         }
         .plan(step, depends_on, tables, input, files, segments)
         .await

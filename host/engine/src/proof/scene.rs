@@ -164,6 +164,8 @@ impl Scene {
             components: Default::default(),
             stores: Some(stores.clone()),
             lake: Some(&self.lake),
+            full_refresh: false,
+            replay: options.replay.is_some(),
             isolate: false,
             resources,
         }

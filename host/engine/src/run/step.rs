@@ -12,11 +12,12 @@ use super::execute::{SegmentRun, register_input, tables};
 use super::{Replay, RunOptions, files_were_taken, interrupted, now, timed_out};
 use crate::commit::{self, Applier, Counts, Decision, Decisions, TargetCommit};
 use crate::delta::{self, Applied, DeltaCommit, Mode};
+use crate::difference::SchemaDifference;
 use crate::envelope::{ANY_RULE, READ_STAGE};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::first_batch;
 use crate::guest_log::GuestLogFile;
-use crate::lake::{FORMAT, Location};
+use crate::lake::{FORMAT, Location, RUN_COLUMN};
 use crate::merge;
 use crate::plan::{
     Plan, PlannedSegment, PlannedStep, PlannedTarget, PlannedWork, PlannedWrite, is_incremental,
@@ -206,7 +207,12 @@ impl StepRun {
             ..file
         });
         let files = marked.into_iter().chain(again).collect();
-        let rewrite = found.commit(&quarantine.name, quarantine.app_id.clone(), files)?;
+        let rewrite = found.commit(
+            &quarantine.name,
+            quarantine.app_id.clone(),
+            files,
+            &quarantine.written_schema,
+        )?;
         let decision = self.decision(
             planned,
             n,
@@ -293,6 +299,7 @@ impl StepRun {
             .iter()
             .zip(applied)
             .map(|(target, (name, applied))| TargetRecord {
+                schema_changes: differences(planned, &name),
                 target: name,
                 rows: target.rows(),
                 bytes: target.bytes(),
@@ -561,11 +568,15 @@ impl StepRun {
             folder: write.folder.clone(),
             schema: Arc::clone(&write.file_schema),
             columns: write.columns.clone(),
+            lossy: write.lossy.clone(),
             pinned: write.pinned.clone(),
             by: Arc::clone(&write.by),
             required: write.required.clone(),
             run: match &write.target {
-                PlannedTarget::Table { .. } => Some(Arc::clone(&self.run)),
+                PlannedTarget::Table { .. } => {
+                    let keeps = write.file_schema.field_with_name(RUN_COLUMN).is_ok();
+                    keeps.then(|| Arc::clone(&self.run))
+                }
                 PlannedTarget::Sqlite { .. } => None,
             },
         }
@@ -602,7 +613,8 @@ impl StepRun {
                     by: write.by.iter().map(|column| column.name.clone()).collect(),
                     merge: write.merge.clone(),
                     replaces: Vec::new(),
-                    schema: delta::schema_json(&write.table_schema)?,
+                    schema: delta::schema_json(&write.written_schema)?,
+                    evolves: write.evolves,
                     files: files.clone(),
                 }),
                 PlannedTarget::Sqlite { path, table, .. } => TargetCommit::Sqlite(SqliteCommit {
@@ -613,7 +625,8 @@ impl StepRun {
                     table: table.clone(),
                     app_id: write.app_id.clone(),
                     mode: mode(write.mode),
-                    columns: sqlite::columns(&write.table_schema)?,
+                    columns: sqlite::columns(&write.written_schema)?,
+                    evolves: write.evolves,
                     scope: write
                         .scope
                         .iter()
@@ -640,7 +653,8 @@ impl StepRun {
                 by: Vec::new(),
                 merge: None,
                 replaces: Vec::new(),
-                schema: delta::schema_json(&quarantine.table_schema)?,
+                schema: delta::schema_json(&quarantine.written_schema)?,
+                evolves: true,
                 files: work.quarantined.clone(),
             }));
         }
@@ -792,6 +806,13 @@ fn judge(planned: &PlannedStep, work: &Work, run: &str) -> Result<bool> {
     Ok(warned)
 }
 
+/// How the rows met the target that they went to.
+fn differences(planned: &PlannedStep, target: &str) -> Vec<SchemaDifference> {
+    let mut writes = planned.writes.iter();
+    let write = writes.find(|write| write.target.display() == target);
+    write.map_or_else(Vec::new, |write| write.differences.clone())
+}
+
 fn scope_texts(scope: &[(String, ScopeValue)]) -> Vec<(String, String)> {
     scope
         .iter()
@@ -826,7 +847,12 @@ fn stage_names(plan: &Plan, planned: &PlannedStep) -> Arc<StageNames> {
         label: stage.label.as_str().into(),
         plugin: plugins.get(&index).cloned(),
     });
-    Arc::new(StageNames::new(names.collect()))
+    let targets: Vec<String> = planned
+        .writes
+        .iter()
+        .map(|write| write.target.display())
+        .collect();
+    Arc::new(StageNames::new(names.collect(), &targets))
 }
 
 /// Accepted rows on their way to the next segment's query.
@@ -841,6 +867,7 @@ fn between(segment: &PlannedSegment, root: Location) -> Result<SegmentOutput> {
         folder: String::new(),
         schema: lake_schema(schema, "the rows between two stages")?,
         columns: (0..schema.fields().len()).collect(),
+        lossy: Vec::new(),
         pinned: Vec::new(),
         by: Arc::new([]),
         required: Vec::new(),

@@ -100,6 +100,7 @@ impl Scene {
             merge: None,
             replaces: Vec::new(),
             schema: delta::schema_json(&schema).unwrap(),
+            evolves: false,
             files,
         };
         let decision = Decision {
@@ -125,7 +126,7 @@ impl Scene {
 
     async fn apply(&self, decision: &Decision) -> Applied {
         let applied = commit::apply(decision, &self.applier()).await.unwrap();
-        applied[0].1
+        applied[0].1.clone()
     }
 
     /// Decides and applies.
@@ -693,6 +694,7 @@ async fn vacuum_keeps_what_is_staged_for_a_database() {
         table: "visits".to_owned(),
         app_id: "weir/p/s/db:visits/all".to_owned(),
         mode: Mode::Append,
+        evolves: false,
         columns: vec![("id".to_owned(), "INTEGER".to_owned())],
         scope: Vec::new(),
         staging: staging.url().to_string(),

@@ -3,6 +3,7 @@
 use crate::fault::{Fault, Sink};
 use crate::fields::{self, Fields, Keys, Text};
 use crate::grammar::Context;
+use crate::grammar::schema_change::{self, Wanted};
 use crate::model::{
     Merge, PartitionBy, PartitionPart, ScopeValue, Target, WhenMatched, Write, WriteMode,
 };
@@ -22,6 +23,7 @@ pub(crate) const WRITE: Keys = Keys {
         "key",
         "when_matched",
         "order",
+        "schema_change",
     ],
 };
 
@@ -61,8 +63,13 @@ const PARTS: &[(&str, PartitionPart)] = &[
 /// Tables of rejected rows lie beside their targets under names with this ending.
 const QUARANTINE_SUFFIX: &str = "__quarantine";
 
-pub(crate) fn write(node: &Node, context: &Context<'_>) -> Option<Write> {
+/// Reads a target; `step` is what its step says of changed schemas, for a write that says nothing.
+pub(crate) fn write(node: &Node, step: &Wanted, context: &Context<'_>) -> Option<Write> {
     let fields = Fields::open(node, &WRITE, context.sink)?;
+    let wanted = match fields.node("schema_change") {
+        None => Some(step.clone()),
+        Some(node) => schema_change::schema_change(node, context.sink),
+    };
     let output = fields.owned("output");
     let mode = mode(&fields);
     let connection = fields
@@ -111,6 +118,14 @@ pub(crate) fn write(node: &Node, context: &Context<'_>) -> Option<Write> {
                 .map_or(fields.place(), |node| &node.place);
             fields.fault(place, "rows cannot be merged into a database yet", hint);
         }
+        if wanted.as_ref().is_some_and(Wanted::judges_values) {
+            let own = fields.node("schema_change");
+            fields.fault(
+                own.map_or(fields.place(), |node| &node.place),
+                "values cannot be held against the types of a database's columns",
+                "write schema_change = { changed_type = \"freeze\" } for this target; or cast the column in a query",
+            );
+        }
     }
     if let (Some(partition), Some(by)) = (&partition, &partition_by)
         && let Some(twice) = by
@@ -133,6 +148,7 @@ pub(crate) fn write(node: &Node, context: &Context<'_>) -> Option<Write> {
         partition: partition?,
         partition_by: partition_by?,
         merge: merge?,
+        schema_change: wanted?.of_mode(mode?),
         place: table?.place.clone(),
     })
 }
