@@ -1,6 +1,7 @@
 //! Tables whose columns differ from those of the rows: new tables and columns, changed types, columns that
 //! are missing.
 
+use std::fs;
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -451,11 +452,25 @@ fn a_merge_adds_a_column_and_keeps_those_that_it_does_not_know() {
         last_commit(&scene, "raw.orders"),
         ["add", "commitInfo", "metaData", "remove", "txn"]
     );
-    // By the new column rows cannot be told apart where it is left out.
-    let write =
-        "mode = \"merge\"\nkey = [\"id\", \"site\"]\nschema_change = { new_column = \"discard\" }";
-    let schema =
-        r#"id = "int64 not null", amount = "int32", tax = "decimal(10,2)", site = "string""#;
+    // By a new column rows cannot be told apart.
+    for change in ["evolve", "discard"] {
+        let write = format!(
+            "mode = \"merge\"\nkey = [\"id\", \"site\"]\nschema_change = {{ new_column = \"{change}\" }}"
+        );
+        let schema =
+            r#"id = "int64 not null", amount = "int32", tax = "decimal(10,2)", site = "string""#;
+        Orders {
+            schema,
+            write: &write,
+            ..ORDERS
+        }
+        .plan(&scene)
+        .expect_code(2)
+        .says(&["'site' is part of `key` and not in raw.orders"]);
+    }
+    // Nor where the table does not keep all values of a key.
+    let write = "mode = \"merge\"\nkey = [\"id\", \"amount\"]\nschema_change = { changed_type = \"discard\" }";
+    let schema = r#"id = "int64 not null", amount = "int64", tax = "decimal(10,2)""#;
     Orders {
         schema,
         write,
@@ -463,7 +478,9 @@ fn a_merge_adds_a_column_and_keeps_those_that_it_does_not_know() {
     }
     .plan(&scene)
     .expect_code(2)
-    .says(&["'site' is part of `key` or `order`, and raw.orders does not keep all of its values"]);
+    .says(&[
+        "'amount' is part of `key` or `order`, and raw.orders does not keep all of its values",
+    ]);
 }
 
 #[test]
@@ -750,4 +767,166 @@ read = {{ files = "in/*.csv", format = "csv", schema = {{ {schema} }} }}
             .expect_code(2)
             .says(&[says]);
     }
+}
+
+/// As if the run that has decided had been killed before it changed the table.
+fn decided_only(scene: &Scene) {
+    let log = scene.lake().join("raw/orders/_delta_log");
+    fs::remove_file(log.join("00000000000000000001.json")).unwrap();
+    assert_eq!(orders(scene, "id"), ["1", "2"]);
+}
+
+/// Another pipeline gives the table a tax, of this type, with a row.
+fn other_tax(scene: &Scene, data_type: &str) {
+    let value = match data_type {
+        "date" => "2026-01-05",
+        _ => "7",
+    };
+    scene.file("other/1.csv", format!("id,amount,tax\n9,90,{value}\n"));
+    let text = format!(
+        r#"weir = 1
+name = "other"
+[zone.raw]
+[[step]]
+name = "load"
+read = {{ files = "other/*.csv", format = "csv", schema = {{ id = "int64", amount = "int32", tax = "{data_type}" }} }}
+write = {{ table = "raw.orders", mode = "append", schema_change = "evolve" }}
+"#
+    );
+    scene
+        .run(&scene.file("other.toml", text), &[])
+        .expect_code(0);
+}
+
+#[test]
+fn a_decision_is_completed_on_a_table_that_has_the_column_by_now() {
+    let scene = with_orders();
+    let evolving = Orders {
+        schema: WITH_TAX,
+        write: "mode = \"append\"\nschema_change = \"evolve\"",
+        ..ORDERS
+    };
+    evolving.run(&scene).expect_code(0);
+    decided_only(&scene);
+    other_tax(&scene, "decimal(10,2)");
+    evolving.run(&scene).expect_code(0);
+    assert_eq!(
+        last_commit(&scene, "raw.orders"),
+        ["add", "commitInfo", "txn"]
+    );
+    assert_eq!(
+        orders(&scene, "id, tax"),
+        ["1,", "2,", "3,", "4,1.50", "9,7.00"]
+    );
+}
+
+#[test]
+fn a_decision_that_does_not_fit_any_more_is_given_up_and_its_files_are_read_again() {
+    let scene = with_orders();
+    let evolving = Orders {
+        schema: WITH_TAX,
+        write: "mode = \"append\"\nschema_change = \"evolve\"",
+        ..ORDERS
+    };
+    evolving.run(&scene).expect_code(0);
+    decided_only(&scene);
+    other_tax(&scene, "date");
+    evolving
+        .run(&scene)
+        .expect_code(2)
+        .says(&["'tax' is date in the table and decimal(10,2) in the rows"]);
+    let without = Orders {
+        write: "mode = \"append\"\nschema_change = { missing_column = \"evolve\" }",
+        ..ORDERS
+    };
+    without
+        .run(&scene)
+        .expect_code(0)
+        .says(&["the table has got other columns since this was decided"]);
+    assert_eq!(
+        orders(&scene, "id, tax"),
+        ["1,", "2,", "3,", "4,", "9,2026-01-05"]
+    );
+    // Once.
+    without.run(&scene).expect_code(0);
+    assert_eq!(orders(&scene, "id").len(), 5);
+}
+
+/// A step that reads files of `format`, of which columns are not declared.
+fn reading(scene: &Scene, file: &str, format: &str, more: &str) -> Ended {
+    let text = format!(
+        r#"weir = 1
+name = "reading"
+[zone.raw]
+[[step]]
+name = "load"
+read = {{ files = "in/{file}", format = "{format}", schema = {{ id = "int64 not null" }}, {more} }}
+write = {{ table = "raw.orders" }}
+"#
+    );
+    scene.run(&scene.file("reading.toml", text), &[])
+}
+
+#[test]
+fn columns_of_files_that_are_not_declared() {
+    let scene = Scene::new();
+    scene.file("in/a.csv", "id,tax\n1,\n2,secret-1\n");
+    scene.file(
+        "in/a.jsonl",
+        "{\"id\":1}\n{\"id\":2,\"tax\":\"secret-1\"}\n",
+    );
+    scene.file(
+        "in/a.json",
+        "[{\"id\":1},\n{\"id\":2,\"tax\":\"secret-1\"}]",
+    );
+    for (file, format, line) in [
+        ("a.csv", "csv", "line 1"),
+        ("a.jsonl", "json-lines", "line 2"),
+        ("a.json", "json", "line 2"),
+    ] {
+        reading(&scene, file, format, "new_column = \"freeze\"")
+            .expect_code(1)
+            .says(&[
+                &format!("in/{file}: {line}: column 'tax' is not declared"),
+                "hint: declare the column in the `schema`",
+            ])
+            .hides(&["secret-1"]);
+        let keep = "new_column = \"quarantine\", on_fail = \"quarantine\"";
+        reading(&scene, file, format, keep)
+            .expect_code(3)
+            .hides(&["secret-1"]);
+        assert_eq!(orders(&scene, "id"), ["1"]);
+        let why = "select _weir_rule, _weir_stage, _weir_ordinal, _weir_message like '%column ''tax'' is not declared', _weir_raw like '%secret-1%' from raw.orders__quarantine";
+        assert_eq!(
+            scene.sql_csv(why)[1..],
+            ["new_column,read,2,true,true"],
+            "{file}"
+        );
+        for more in ["", "new_column = \"discard\""] {
+            reading(&scene, file, format, more).expect_code(0);
+            assert_eq!(orders(&scene, "id"), ["1", "2"]);
+        }
+    }
+    reading(&scene, "a.csv", "csv", "new_column = \"evolve\"")
+        .expect_code(2)
+        .says(&[
+            "a read cannot take columns that are not declared",
+            "`schema_change`",
+        ]);
+
+    // Data files of a table are Parquet files, of which weir's own column is none of theirs.
+    scene.file("in/b.csv", "id,tax\n1,2\n");
+    let schema = r#"id = "int64", tax = "int64""#;
+    let table = format!(
+        "weir = 1\nname = \"wide\"\n[zone.raw]\n[[step]]\nname = \"load\"\nread = {{ files = \"in/b.csv\", format = \"csv\", schema = {{ {schema} }} }}\nwrite = {{ table = \"raw.wide\" }}\n"
+    );
+    scene
+        .run(&scene.file("wide.toml", table), &[])
+        .expect_code(0);
+    let files = "../lake/raw/wide/*.parquet";
+    reading(&scene, files, "parquet", "new_column = \"freeze\"")
+        .expect_code(1)
+        .says(&[": schema: column 'tax' is not declared"]);
+    reading(&scene, files, "parquet", "new_column = \"discard\"").expect_code(0);
+    assert_eq!(orders(&scene, "id"), ["1"]);
 }

@@ -257,6 +257,7 @@ fn read_table() -> Value {
             "compression": one_of("How the files are compressed; auto if absent", read::COMPRESSIONS),
             "schema": { "oneOf": [text("A schema file"), reference("columns"), reference("schema_file")] },
             "allow_missing": { "type": "boolean", "default": false, "description": "Whether it is fine that no file matches" },
+            "new_column": one_of("What becomes of columns that are not declared; discard if absent", read::UNDECLARED),
             "max_files": { "type": "integer", "minimum": 1, "description": "The most files in one batch, for mode append" },
             "max_bytes": size("The most bytes of files in one batch, for mode append"),
             "delimiter": character("Between fields; a comma if absent"),

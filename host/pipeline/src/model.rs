@@ -164,6 +164,8 @@ pub struct FileRead {
     pub encoding: Encoding,
     /// The most bytes that a record of a text file may have; absent: the decoder's own limit.
     pub max_record: Option<u64>,
+    /// What becomes of columns that are not declared.
+    pub undeclared: Undeclared,
     /// What becomes of records that cannot be read; never [`FailAction::Warn`], since there is no row
     /// that could stay.
     pub on_fail: OnFail,
@@ -177,6 +179,18 @@ impl FileRead {
             FailAction::Warn | FailAction::Fail => false,
         }
     }
+}
+
+/// What becomes of columns of files that are not declared.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Undeclared {
+    /// They are not read.
+    #[default]
+    Discard,
+    /// The step fails.
+    Freeze,
+    /// Records with a value in one are records that cannot be read.
+    Quarantine,
 }
 
 /// What the bytes of text files stand for.

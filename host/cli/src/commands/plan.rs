@@ -6,7 +6,7 @@ use weir_engine::plan::{Plan, PlannedStage, PlannedStep, PlannedWork, Planner, S
 use weir_engine::segment::PluginCall;
 use weir_engine::terms::{TermsRecord, digest};
 use weir_engine::types::{scope_text, type_text};
-use weir_pipeline::{FailAction, ReadSource, WriteMode};
+use weir_pipeline::{FailAction, ReadSource, Undeclared, WriteMode};
 
 use crate::args::{Output, PlanArgs};
 use crate::commands::{print, print_json, resources, sandbox, terms};
@@ -58,10 +58,15 @@ fn read(step: &PlannedStep) -> String {
         ReadSource::Files(files) => {
             let found = step.files.as_deref().unwrap_or_default();
             let bytes: u64 = found.iter().map(|file| file.size).sum();
-            let tolerance = match files.is_tolerant() {
+            let mut tolerance = match files.is_tolerant() {
                 true => format!("; bad records → {}", action(files.on_fail.action)),
                 false => String::new(),
             };
+            tolerance.push_str(match files.undeclared {
+                Undeclared::Discard => "",
+                Undeclared::Freeze => "; new columns → fail",
+                Undeclared::Quarantine => "; new columns → quarantine",
+            });
             format!(
                 "{} ({} files, {} KiB){tolerance}",
                 files.glob,

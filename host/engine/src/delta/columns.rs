@@ -113,6 +113,14 @@ impl DeltaCommit {
             Some(format!("'{name}' is not in the table"))
         } else if self.partition_columns().contains(&name.as_str()) {
             Some(format!("'{name}' is no partition column of the table"))
+        } else if self
+            .merge
+            .as_ref()
+            .is_some_and(|merge| merge.key.contains(name))
+        {
+            Some(format!(
+                "'{name}' is not in the table, and rows are merged by it"
+            ))
         } else if let Some(alike) = alike {
             Some(format!(
                 "'{name}' is called '{}' in the table",

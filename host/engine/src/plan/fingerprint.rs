@@ -27,6 +27,7 @@ pub(super) fn of(
             "schema": format!("{:?}", read.schema),
             "encoding": format!("{:?}", read.encoding),
             "max_record": read.max_record,
+            "new_column": format!("{:?}", read.undeclared),
             "on_fail": format!("{:?}", read.on_fail.action),
         }),
         ReadSource::Table(name) => json!({ "table": format!("{}.{}", name.zone, name.table) }),

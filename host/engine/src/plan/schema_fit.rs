@@ -168,7 +168,6 @@ impl Meeting<'_> {
         ))
     }
 
-    #[expect(clippy::type_complexity, reason = "a fate and how to tell it")]
     fn new_column(
         &self,
         field: &Arc<Field>,
@@ -226,7 +225,6 @@ impl Meeting<'_> {
         }
     }
 
-    #[expect(clippy::type_complexity, reason = "a fate and how to tell it")]
     fn changed(
         &self,
         field: &Arc<Field>,
@@ -385,5 +383,132 @@ fn has_naive(data_type: &DataType) -> bool {
         DataType::List(item) => has_naive(item.data_type()),
         DataType::Struct(fields) => fields.iter().any(|field| has_naive(field.data_type())),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DATE: DataType = DataType::Date32;
+
+    fn schema(columns: &[(&str, DataType)]) -> Schema {
+        let fields = columns.iter();
+        let fields = fields.map(|(name, data_type)| Field::new(*name, data_type.clone(), true));
+        Schema::new(fields.collect::<Vec<_>>())
+    }
+
+    fn change(new_column: ColumnChange, changed_type: ColumnChange) -> SchemaChange {
+        SchemaChange {
+            new_table: TableChange::Evolve,
+            new_column,
+            changed_type,
+            missing_column: TableChange::Evolve,
+            fail_above: None,
+            warn_above: None,
+        }
+    }
+
+    /// What becomes of `rows` on their way to `table`: of each column, and of the table.
+    fn fit(
+        rows: &[(&str, DataType)],
+        table: &[(&str, DataType)],
+        change: &SchemaChange,
+        replaces: bool,
+    ) -> Result<(Vec<String>, Vec<String>), Vec<String>> {
+        let (rows, table) = (schema(rows), schema(table));
+        let meeting = Meeting {
+            change,
+            replaces,
+            rows: &rows,
+            partitions: &[],
+            table: Some(&table),
+            in_lake: true,
+            origin: &|_| "here".to_owned(),
+        };
+        let fitted = meeting.fit().map_err(|refused| refused.reasons)?;
+        let fates = fitted.columns.iter().map(|fate| {
+            let kept = fate.kept.as_ref().map_or("-".to_owned(), type_text);
+            format!("{kept} {:?}", fate.misfits)
+        });
+        let after = fitted.table_schema.fields().iter();
+        let after = after.map(|field| format!("{} {}", field.name(), type_text(field.data_type())));
+        Ok((fates.collect(), after.collect()))
+    }
+
+    #[test]
+    fn each_kind_in_each_way() {
+        use ColumnChange::{Discard, Evolve, Freeze, Quarantine};
+        let table = [("a", DataType::Int32), ("old", DATE)];
+        let rows = [("a", DataType::Int64), ("new", DataType::Utf8)];
+        let fates = |new, changed, replaces| fit(&rows, &table, &change(new, changed), replaces);
+        let there = |more: &[&str]| -> Vec<String> {
+            let all = ["a int32", "old date"].iter().chain(more);
+            all.map(|text| (*text).to_owned()).collect()
+        };
+        let texts = |texts: [&str; 2]| texts.map(str::to_owned).to_vec();
+        assert_eq!(
+            fates(Evolve, Quarantine, false),
+            Ok((
+                texts(["int32 Rejected", "string None"]),
+                there(&["new string"])
+            ))
+        );
+        assert_eq!(
+            fates(Quarantine, Discard, false),
+            Ok((texts(["int32 Discarded", "- Rejected"]), there(&[])))
+        );
+        assert_eq!(
+            fates(Discard, Discard, true),
+            Ok((
+                texts(["int32 Discarded", "- Discarded"]),
+                vec!["a int32".to_owned()]
+            ))
+        );
+        assert_eq!(
+            fates(Evolve, Evolve, true),
+            Ok((
+                texts(["int64 None", "string None"]),
+                texts(["a int64", "new string"])
+            ))
+        );
+        assert_eq!(
+            fates(Freeze, Freeze, false),
+            Err(vec![
+                "'a' is int32 in the table and int64 in the rows (here)".to_owned(),
+                "'new' (string, here) is new".to_owned(),
+            ])
+        );
+        assert_eq!(
+            fates(Evolve, Evolve, false).unwrap_err(),
+            [
+                "'a' is int32 in the table and int64 in the rows (here), and its type cannot change while the table has other rows"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_no_table_can_gain() {
+        use ColumnChange::{Evolve, Freeze};
+        let naive = DataType::Timestamp(arrow::datatypes::TimeUnit::Microsecond, None);
+        let nested = DataType::new_list(naive.clone(), true);
+        let evolving = change(Evolve, Evolve);
+        let table = [("a", DataType::Int32)];
+        for data_type in [&naive, &nested] {
+            for replaces in [false, true] {
+                let rows = [("a", DataType::Int32), ("at", data_type.clone())];
+                let refused = fit(&rows, &table, &evolving, replaces).unwrap_err();
+                assert!(refused[0].contains("cannot gain one"), "{refused:?}");
+            }
+        }
+        let has_one = [("a", DataType::Int32), ("b", naive.clone())];
+        let rows = [("a", DataType::Int32), ("b", naive.clone()), ("at", naive)];
+        assert!(fit(&rows, &has_one, &evolving, false).is_ok());
+        let rows = [("A", DataType::Int32)];
+        let refused = fit(&rows, &table, &change(Evolve, Freeze), false).unwrap_err();
+        assert_eq!(
+            refused,
+            ["'A' is called 'a' in the table, which differs only by case"]
+        );
     }
 }

@@ -13,7 +13,7 @@ use super::stages::at_index;
 use super::targets::{StepTargets, is_incremental};
 use super::{PlannedSegment, PlannedStage, PlannedWork, SegmentSource};
 use crate::delta;
-use crate::difference::SchemaDifference;
+use crate::difference::{DifferenceKind, SchemaDifference};
 use crate::envelope::write_stage;
 use crate::error::Result;
 use crate::lake::{Location, RUN_COLUMN};
@@ -167,6 +167,9 @@ impl StepTargets<'_> {
         let fitted = meeting
             .fit()
             .map_err(|refused| told(written, in_lake, refused))?;
+        if !meeting.replaces {
+            known_keys(written, &fitted)?;
+        }
         kept_columns(written, fitted)
     }
 }
@@ -258,6 +261,29 @@ fn kept_columns(written: &Written<'_>, fitted: Fitted) -> Result<KeptColumns> {
     }
     kept.file_schema = Arc::new(Schema::new(fields));
     Ok(kept)
+}
+
+/// Rows that are there have keys: by a column that they have not, none can be told apart.
+fn known_keys(written: &Written<'_>, fitted: &Fitted) -> Result<()> {
+    let Some(merge) = written.merge else {
+        return Ok(());
+    };
+    let new = fitted.differences.iter().find(|difference| {
+        let key = difference.column.as_ref();
+        difference.kind == DifferenceKind::NewColumn
+            && key.is_some_and(|key| merge.key.contains(key))
+    });
+    match new {
+        None => Ok(()),
+        Some(difference) => Err(Fault::new(format!(
+            "'{}' is part of `key` and not in {}",
+            difference.column.as_deref().unwrap_or_default(),
+            written.target
+        ))
+        .at(&written.write.place)
+        .hint("merge by columns that the table has, or write another table")
+        .into()),
+    }
 }
 
 /// Columns without which the step cannot do what it is to do.
@@ -355,14 +381,29 @@ fn origin(step: &Step, segment: &PlannedSegment, output: usize, column: &str) ->
     }
 }
 
-/// The stages that hold rows against what the targets can take; `rules` has those of each write.
+/// What the rows of a write are held against.
+pub(super) struct Judged {
+    /// The output.
+    pub(super) output: usize,
+    /// How people call the target.
+    pub(super) target: String,
+    /// The rules, and what becomes of rows that break them.
+    pub(super) rules: Vec<(FailAction, CheckRule)>,
+}
+
+/// The stages that hold rows against what the targets can take; `judged` has the rules of each write.
 pub(super) fn stages_of(
     step: &Step,
     segment: &PlannedSegment,
-    rules: Vec<(usize, String, Vec<(FailAction, CheckRule)>)>,
+    judged: Vec<Judged>,
 ) -> Vec<PlannedStage> {
     let mut stages = Vec::new();
-    for ((index, write), (output, target, rules)) in step.writes.iter().enumerate().zip(rules) {
+    for ((index, write), judged) in step.writes.iter().enumerate().zip(judged) {
+        let Judged {
+            output,
+            target,
+            rules,
+        } = judged;
         for action in [FailAction::Quarantine, FailAction::Warn] {
             let of_action = rules.iter().filter(|(other, _)| *other == action);
             let of_action: Vec<CheckRule> = of_action.map(|(_, rule)| rule.clone()).collect();

@@ -13,7 +13,7 @@ use weir_pipeline::{
 };
 
 use super::stages::{at_index, named_output};
-use super::target_schema::{Existing, Written, stages_of};
+use super::target_schema::{Existing, Judged, Written, stages_of};
 use super::{PlannedSegment, PlannedStep, SegmentSource, fingerprint, hex};
 use crate::difference::SchemaDifference;
 use crate::error::{Error, Result};
@@ -151,13 +151,17 @@ impl StepTargets<'_> {
             .last_mut()
             .ok_or_else(|| Error::internal("a step has no segment"))?;
         let mut writes = Vec::with_capacity(step.writes.len());
-        let mut rules = Vec::with_capacity(step.writes.len());
+        let mut judged = Vec::with_capacity(step.writes.len());
         for write in &step.writes {
-            let (planned, judged) = self.write(&step, write, last).await?;
-            rules.push((planned.output, planned.target.display(), judged));
+            let (planned, rules) = self.write(&step, write, last).await?;
+            judged.push(Judged {
+                output: planned.output,
+                target: planned.target.display(),
+                rules,
+            });
             writes.push(planned);
         }
-        let judging = stages_of(&step, last, rules);
+        let judging = stages_of(&step, last, judged);
         last.stages.extend(judging);
         for (index, segment) in segments.iter().enumerate() {
             for check in &segment.whole {
