@@ -9,6 +9,7 @@
 //! - [`terms`]: what a stage gives a plugin and holds it to.
 //! - [`determinism`]: the same input, the same output.
 //! - [`formats`], [`checks`], [`modes`], [`merge`]: what can be read, judged and written.
+//! - [`schema_change`]: tables whose columns differ from those of the rows.
 //! - [`hostile`]: every guest of `tests/hostile` in a pipeline.
 //! - [`backfill`]: runs for many values of a parameter, and everything read anew.
 //! - [`quarantine`]: rejected rows, and what becomes of them.
@@ -51,6 +52,7 @@ mod outside_reader;
 mod postgres;
 mod quarantine;
 mod reviewed;
+mod schema_change;
 mod sensitivity;
 mod stores;
 mod supply;

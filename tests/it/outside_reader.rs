@@ -15,7 +15,7 @@ const PACKAGES: [&str; 2] = ["deltalake==1.6.6", "pyarrow==26.0.1"];
 
 /// Python with the packages, in a folder that is made once. None where the machine has no Python
 /// or cannot fetch packages, which is a failure in CI.
-fn python() -> Option<PathBuf> {
+pub(crate) fn python() -> Option<PathBuf> {
     let venv = built::cache("outside-reader");
     let python = venv.join("bin/python");
     let works = |python: &Path| {

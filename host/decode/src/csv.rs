@@ -9,12 +9,12 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch, StringBuilder};
 use arrow::datatypes::SchemaRef;
 use bytes::{Buf, Bytes};
-use weir_pipeline::{Column, CsvOptions, Encoding};
+use weir_pipeline::{Column, CsvOptions, Encoding, Undeclared};
 
 use crate::Decode;
 use crate::fault::{DecodeError, Fault};
 use crate::latin1;
-use crate::record::{Decoded, FULL_BATCH, LONGEST_RECORD, RecordOptions};
+use crate::record::{Decoded, FULL_BATCH, LONGEST_RECORD, RecordOptions, Rule};
 use crate::types::arrow_schema;
 use records::{Read, Records};
 use tolerant::Watch;
@@ -44,6 +44,8 @@ pub struct Csv {
     /// The last byte so far; a line's end before there is any.
     last: u8,
     undeclared: Vec<String>,
+    /// What becomes of those.
+    fate: Undeclared,
     encoding: Encoding,
     /// Looks at each record, where one that is bad does not simply end the file.
     watch: Option<Watch>,
@@ -80,6 +82,7 @@ impl Csv {
             row: 0,
             last: b'\n',
             undeclared: Vec::new(),
+            fate: Undeclared::Discard,
             encoding: Encoding::Utf8,
             watch: None,
         }
@@ -88,6 +91,7 @@ impl Csv {
     /// The decoder, reading records as `options` say.
     pub fn with_records(mut self, options: RecordOptions) -> Csv {
         self.encoding = options.encoding;
+        self.fate = options.undeclared;
         self.watch = options
             .one_by_one()
             .map(|longest| Watch::new(&self.schema, options.tolerant, longest));
@@ -95,7 +99,7 @@ impl Csv {
     }
 
     /// The columns of the header that were not declared and are not read. They are told once, as
-    /// soon as the header is known.
+    /// soon as the header is known, if nothing else becomes of them.
     pub fn take_undeclared(&mut self) -> Vec<String> {
         std::mem::take(&mut self.undeclared)
     }
@@ -203,8 +207,21 @@ impl Csv {
             Read::Row(fields) => {
                 let layout = if self.options.header {
                     let names = self.header();
-                    let layout = Layout::by_name(&names, &self.columns)?;
-                    self.undeclared = layout.undeclared(names);
+                    let mut layout = Layout::by_name(&names, &self.columns)?;
+                    let undeclared = layout.undeclared(&names);
+                    match (self.fate, undeclared.first()) {
+                        (Undeclared::Freeze, Some((_, name))) => {
+                            return Err(Fault::new("line 1", crate::record::undeclared(name))
+                                .hint_at(Rule::NewColumn.hint()));
+                        }
+                        (Undeclared::Discard, _) => {
+                            self.undeclared =
+                                undeclared.into_iter().map(|(_, name)| name).collect();
+                        }
+                        (Undeclared::Freeze | Undeclared::Quarantine, _) => {
+                            layout.judged = undeclared;
+                        }
+                    }
                     self.records.clear(layout.width);
                     layout
                 } else {
@@ -410,6 +427,8 @@ struct Layout {
     width: usize,
     /// For each declared column its position.
     positions: Vec<usize>,
+    /// The positions and names of others in which no record may have a value.
+    judged: Vec<(usize, String)>,
 }
 
 impl Layout {
@@ -429,6 +448,7 @@ impl Layout {
         Layout {
             width: columns,
             positions: (0..columns).collect(),
+            judged: Vec::new(),
         }
     }
 
@@ -469,15 +489,15 @@ impl Layout {
         Ok(Layout {
             width: names.len(),
             positions,
+            judged: Vec::new(),
         })
     }
 
-    /// The names of the fields that are not read.
-    fn undeclared(&self, names: Vec<String>) -> Vec<String> {
-        let named = names.into_iter().enumerate();
+    /// The positions and names of the fields that are not read.
+    fn undeclared(&self, names: &[String]) -> Vec<(usize, String)> {
+        let named = names.iter().cloned().enumerate();
         named
             .filter(|(position, _)| !self.positions.contains(position))
-            .map(|(_, name)| name)
             .collect()
     }
 }

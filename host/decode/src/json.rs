@@ -5,16 +5,17 @@ mod decoders;
 mod frame;
 mod scan;
 mod tolerant;
+mod undeclared;
 
 use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
 use bytes::{Buf, Bytes};
-use weir_pipeline::{Column, Encoding};
+use weir_pipeline::{Column, Encoding, Undeclared};
 
 use crate::Decode;
 use crate::fault::{DecodeError, Fault};
 use crate::latin1;
-use crate::record::{Decoded, RecordOptions};
+use crate::record::{Decoded, LONGEST_RECORD, RecordOptions};
 use crate::types::arrow_schema;
 use decoders::Decoders;
 use scan::{Bad, DEEPEST, Scan};
@@ -74,13 +75,17 @@ impl Json {
     /// As [`Json::new`].
     pub fn with_records(mut self, options: RecordOptions) -> Result<Json, DecodeError> {
         self.encoding = options.encoding;
-        self.watch = match options.one_by_one() {
+        let judged = match options.undeclared {
+            Undeclared::Discard => None,
+            Undeclared::Freeze | Undeclared::Quarantine => Some(LONGEST_RECORD),
+        };
+        self.watch = match options.one_by_one().or(judged) {
             None => None,
             Some(longest) => Some(Watch::new(
                 self.array,
                 self.decoders.schema(),
                 self.batch_rows,
-                options.tolerant,
+                options,
                 longest,
             )?),
         };

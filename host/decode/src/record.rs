@@ -2,7 +2,7 @@
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::Field;
-use weir_pipeline::Encoding;
+use weir_pipeline::{Encoding, Undeclared};
 
 /// What is kept of the text of a bad record: its first bytes.
 pub const RAW_KEPT: usize = 64 << 10;
@@ -23,6 +23,8 @@ pub struct RecordOptions {
     pub longest: Option<u64>,
     /// What the file's bytes stand for.
     pub encoding: Encoding,
+    /// What becomes of columns that are not declared.
+    pub undeclared: Undeclared,
 }
 
 impl RecordOptions {
@@ -59,11 +61,13 @@ pub enum Rule {
     BadJson,
     /// JSON: it nests too deep.
     DeepJson,
+    /// It has a value in a column that is not declared.
+    NewColumn,
 }
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Rule; 8] = [
+    pub const ALL: [Rule; 9] = [
         Rule::RaggedRow,
         Rule::OpenQuote,
         Rule::BadEncoding,
@@ -72,6 +76,7 @@ impl Rule {
         Rule::NullValue,
         Rule::BadJson,
         Rule::DeepJson,
+        Rule::NewColumn,
     ];
 
     /// Its name in quarantine and run records.
@@ -85,6 +90,7 @@ impl Rule {
             Rule::NullValue => "null_value",
             Rule::BadJson => "bad_json",
             Rule::DeepJson => "deep_json",
+            Rule::NewColumn => "new_column",
         }
     }
 
@@ -107,6 +113,9 @@ impl Rule {
             }
             Rule::BadJson => "mend the file: each record has to be one JSON object",
             Rule::DeepJson => "mend the file, or flatten it before Weir reads it",
+            Rule::NewColumn => {
+                "declare the column in the `schema` of the step's `read`, or leave it out with new_column = \"discard\""
+            }
         }
     }
 }
@@ -147,6 +156,16 @@ pub(crate) fn empty(field: &Field) -> String {
         "column '{}' is empty, but declared `not null`",
         field.name()
     )
+}
+
+/// The most characters of a name that files give, in what is said of it.
+const NAME_SHOWN: usize = 100;
+
+/// A column that is not declared. Its name comes from the file, and may be anything.
+pub(crate) fn undeclared(name: &str) -> String {
+    let shown: String = name.chars().take(NAME_SHOWN).collect();
+    let more = if shown.len() < name.len() { "…" } else { "" };
+    format!("column '{}{more}' is not declared", shown.escape_debug())
 }
 
 /// A record that is too long.

@@ -11,7 +11,7 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
 use bytes::Bytes;
 use weir_decode::{Csv, Decode, Json, RAW_KEPT, RecordOptions, Rule};
-use weir_pipeline::{Column, CsvOptions, DataType, Encoding};
+use weir_pipeline::{Column, CsvOptions, DataType, Encoding, Undeclared};
 
 /// A row as `(n, s)`, or the rule, line, message and raw text of a record that is none.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,6 +48,7 @@ const TOLERANT: RecordOptions = RecordOptions {
     tolerant: true,
     longest: None,
     encoding: Encoding::Utf8,
+    undeclared: Undeclared::Discard,
 };
 
 fn at_most(longest: u64) -> RecordOptions {
@@ -698,4 +699,86 @@ fn mixtures_come_apart() {
             }
         }
     }
+}
+
+/// Records with a value in a column that nobody declared.
+#[test]
+fn a_column_that_is_not_declared_keeps_records_aside() {
+    let judging = RecordOptions {
+        undeclared: Undeclared::Quarantine,
+        ..TOLERANT
+    };
+    let found = everywhere(
+        |rows| csv(true, judging, rows),
+        "n,tax,s\n1,,a\n2,5,b\n3,\"\",c\nx,6,d\n",
+    )
+    .unwrap();
+    let bad = |rule, line, what: &str, raw: &str| {
+        Record::Bad(rule, line, format!("line {line}: {what}"), raw.to_owned())
+    };
+    let row = |n, s: &str| Record::Row(n, Some(s.to_owned()));
+    assert_eq!(
+        found,
+        [
+            row(1, "a"),
+            bad(Rule::NewColumn, 3, "column 'tax' is not declared", "2,5,b"),
+            row(3, "c"),
+            bad(Rule::BadValue, 5, "column 'n' is no Int64", "x,6,d"),
+        ]
+    );
+    let found = everywhere(
+        |rows| json(true, judging, rows),
+        r#"[{"n":1,"s":"a"},
+{"n":2,"s":"b","t\u0061x":{"rate":5}},
+{"n":3,"s":"c","tax":null}]"#,
+    )
+    .unwrap();
+    let raw = r#"{"n":2,"s":"b","t\u0061x":{"rate":5}}"#;
+    assert_eq!(
+        found,
+        [
+            row(1, "a"),
+            bad(Rule::NewColumn, 2, "column 'tax' is not declared", raw),
+            row(3, "c"),
+        ]
+    );
+}
+
+#[test]
+fn a_column_that_is_not_declared_ends_the_file() {
+    for tolerant in [true, false] {
+        let strict = RecordOptions {
+            tolerant,
+            undeclared: Undeclared::Freeze,
+            ..TOLERANT
+        };
+        let ends = |decoder: Result<Vec<Record>, String>, what: &str| {
+            assert_eq!(decoder.unwrap_err(), what);
+        };
+        let text = "n,s,tax\n1,a,\n";
+        ends(
+            decoded_any(csv(true, strict, 10), text),
+            "line 1: column 'tax' is not declared",
+        );
+        let text = "{\"n\":1,\"s\":\"a\"}\n{\"n\":2,\"tax\":null}\n";
+        ends(
+            decoded_any(json(false, strict, 10), text),
+            "line 2: column 'tax' is not declared",
+        );
+    }
+    let long = format!("n,s,{}\u{7}\n", "x".repeat(300));
+    let strict = RecordOptions {
+        undeclared: Undeclared::Freeze,
+        ..TOLERANT
+    };
+    let fault = decoded_any(csv(true, strict, 10), &long).unwrap_err();
+    assert!(fault.contains("xxx…'") && fault.len() < 160, "{fault}");
+}
+
+/// All of a text at once.
+fn decoded_any(mut decoder: impl Decode, text: &str) -> Result<Vec<Record>, String> {
+    decoder.push(Bytes::copy_from_slice(text.as_bytes()));
+    decoder.finish();
+    while let Some(_batch) = decoder.batch().map_err(|error| error.to_string())? {}
+    Ok(Vec::new())
 }

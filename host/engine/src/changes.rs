@@ -130,14 +130,20 @@ impl Changes {
         with_file: bool,
     ) -> Result<Arc<dyn TableProvider>> {
         let live = paths(table).await?;
+        let says_runs = table
+            .snapshot()?
+            .snapshot()
+            .arrow_schema()
+            .field_with_name(RUN_COLUMN)
+            .is_ok();
         let mut runs = BTreeSet::new();
         let mut files = Vec::new();
         for commit in self.commits {
             match commit.by.clone() {
-                Some((run, _)) if !run.is_empty() => {
+                Some((run, _)) if says_runs && !run.is_empty() => {
                     runs.insert(run);
                 }
-                // Another program's: its rows say no run.
+                // Another program's, or of a table of another program's: its rows say no run.
                 _ => files.extend(
                     commit
                         .into_added()

@@ -4,6 +4,8 @@
 //! commit here loads one snapshot, asks it for the application's version, stops if that is not
 //! lower, and commits against that same snapshot with no retry; after any error it looks again.
 
+mod columns;
+
 use std::any::Any;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -12,7 +14,7 @@ use std::time::Duration;
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
 use deltalake_core::delta_datafusion::DeltaScanNext;
-use deltalake_core::kernel::engine::arrow_conversion::{TryFromArrow, TryIntoArrow};
+use deltalake_core::kernel::engine::arrow_conversion::TryFromArrow;
 use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties};
 use deltalake_core::kernel::{
     Action, Add, LogicalFileView, MetadataExt, StructType, Transaction, new_metadata,
@@ -29,6 +31,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 use weir_pipeline::WriteMode;
 
+use self::columns::TableColumns;
 use crate::changes::Changes;
 use crate::commit::Applier;
 use crate::data_file::statistics_of;
@@ -78,8 +81,12 @@ pub struct DeltaCommit {
     /// rows are the same.
     #[serde(default)]
     pub since: Option<Since>,
-    /// The table's schema, as Delta's log writes it.
+    /// The columns that are written, as Delta's log writes them. A table that is made, or replaced whole,
+    /// has these; any other has them all.
     pub schema: serde_json::Value,
+    /// Whether the table gets those of them that it has not.
+    #[serde(default)]
+    pub evolves: bool,
     /// The files to add.
     pub files: Vec<WrittenFile>,
 }
@@ -249,7 +256,7 @@ pub(crate) async fn provider_of_files(
 }
 
 /// What became of a commit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Applied {
     /// It was made, as this version of the table.
     Now(u64),
@@ -261,6 +268,8 @@ pub enum Applied {
     /// It had not been made, and cannot be any more: files that it rewrites are not the table's now, or
     /// rows that it was made from are not.
     Stale,
+    /// It had not been made, and cannot be: the table has got other columns since, as it says.
+    Unfit(String),
 }
 
 /// Whether a decision that is rolled forward still has its files.
@@ -325,8 +334,11 @@ impl DeltaCommit {
                             .with_hint("another run of this step has overtaken this one; nothing needs to be done"));
                         }
                         _ if self.is_stale(&table, &root).await? => return Ok(Applied::Stale),
-                        _ if verified => self.commit(&table, &root, n, applier).await,
-                        _ => Ok(None),
+                        _ => match self.columns_in(&table)? {
+                            Err(why) => return Ok(Applied::Unfit(why)),
+                            Ok(_) if verified => self.commit(&table, &root, n, applier).await,
+                            Ok(_) => Ok(None),
+                        },
                     }
                 }
                 None if self.mode == Mode::Rewrite || self.was_there() => {
@@ -497,11 +509,9 @@ impl DeltaCommit {
         scope.chain(self.by.iter().map(String::as_str)).collect()
     }
 
-    /// The schema of its data files: the table's without the partition columns.
-    pub(crate) fn file_schema(&self) -> Result<SchemaRef> {
-        let table: Schema = (&self.struct_type()?)
-            .try_into_arrow()
-            .map_err(|error| Error::internal("Arrow cannot hold a schema").with_source(error))?;
+    /// The schema of data files with these columns of the table: those without the partition columns.
+    pub(crate) fn file_schema(&self, columns: &StructType) -> Result<SchemaRef> {
+        let table = columns::arrow_of(columns)?;
         let partitions = self.partition_columns();
         let table = plain(&Arc::new(table));
         let fields = table.fields().iter();
@@ -535,13 +545,14 @@ impl DeltaCommit {
     async fn create(&self, root: &Location, n: i64, applier: &Applier) -> Result<Option<u64>> {
         root.create_folder().await?;
         let log = builder(root)?.build()?.log_store();
-        let merged = self.merged(None, root, applier).await?;
+        let columns = TableColumns::of_new(self.struct_type()?);
+        let merged = self.merged(None, &columns, root, applier).await?;
         let outcome = async {
             let adds = self.adds(root, self.adding(merged.as_ref())).await?;
             let table = CreateBuilder::new()
                 .with_log_store(log)
                 .with_save_mode(SaveMode::ErrorIfExists)
-                .with_columns(self.struct_type()?.fields().cloned())
+                .with_columns(columns.schema.fields().cloned())
                 .with_partition_columns(self.partition_columns())
                 .with_actions(adds)
                 .with_commit_properties(self.properties(n))
@@ -561,11 +572,21 @@ impl DeltaCommit {
         n: i64,
         applier: &Applier,
     ) -> Result<Option<u64>> {
-        let merged = self.merged(Some(table), root, applier).await?;
+        let columns = self.columns_in(table)?.map_err(|why| {
+            Error::new(
+                ErrorKind::Conflict,
+                format!(
+                    "{}: the table has other columns than the rows: {why}",
+                    self.table
+                ),
+            )
+        })?;
+        let merged = self.merged(Some(table), &columns, root, applier).await?;
         let outcome = async {
             let state = table.snapshot()?;
             let log = table.log_store();
             let mut actions = Vec::new();
+            actions.extend(columns.metadata(table)?);
             actions.extend(self.metadata(table)?);
             match (self.mode, &merged) {
                 (Mode::Merge, Some(merged)) => {
@@ -586,13 +607,21 @@ impl DeltaCommit {
     async fn merged(
         &self,
         table: Option<&DeltaTable>,
+        columns: &TableColumns,
         root: &Location,
         applier: &Applier,
     ) -> Result<Option<Merged>> {
+        let schema = self.file_schema(&columns.schema)?;
         match (&self.mode, &self.merge) {
-            (Mode::Merge, Some(how)) => merge(self, how, table, root, applier).await.map(Some),
+            (Mode::Merge, Some(how)) => {
+                let merged = merge(self, how, table, &schema, root, applier).await?;
+                Ok(Some(merged))
+            }
             // What was merged is merged anew, into nothing.
-            (Mode::Replace, Some(how)) => merge(self, how, None, root, applier).await.map(Some),
+            (Mode::Replace, Some(how)) => {
+                let merged = merge(self, how, None, &schema, root, applier).await?;
+                Ok(Some(merged))
+            }
             (Mode::Merge, None) => Err(Error::internal("a decision does not say how to merge")),
             _ => Ok(None),
         }

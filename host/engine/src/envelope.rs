@@ -36,6 +36,13 @@ pub const ANY_RULE: &str = "";
 /// Stands for the read where stages are numbered: records that cannot be read are rejected by it.
 pub const READ_STAGE: u32 = u32::MAX;
 
+/// The number of the write at `index` of its step where stages are numbered: rows that its target cannot
+/// take are rejected by it.
+pub fn write_stage(index: usize) -> u32 {
+    let index = u32::try_from(index).unwrap_or(u32::MAX);
+    (READ_STAGE - 1).saturating_sub(index)
+}
+
 /// Columns before the outputs.
 const FIXED: usize = 5;
 

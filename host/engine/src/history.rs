@@ -10,6 +10,7 @@ use datafusion::catalog::TableProvider;
 use datafusion::datasource::MemTable;
 use serde_json::{Value, json};
 
+use crate::difference::SchemaDifference;
 use crate::error::{Error, Result};
 use crate::lake::Location;
 use crate::record::{RunRecord, StepRecord};
@@ -155,6 +156,7 @@ const TABLES: [Table; 5] = [
             ("rows", Count),
             ("bytes", Count),
             ("version", Count),
+            ("schema_changes", Text),
         ],
         rows: |run| {
             let mut rows = Vec::new();
@@ -167,6 +169,7 @@ const TABLES: [Table; 5] = [
                         "rows": target.rows,
                         "bytes": target.bytes,
                         "version": target.version,
+                        "schema_changes": schema_changes(&target.schema_changes),
                     })
                 }));
             }
@@ -211,6 +214,12 @@ const TABLES: [Table; 5] = [
         },
     },
 ];
+
+/// All of them as one text; none where nothing differed.
+fn schema_changes(differences: &[SchemaDifference]) -> Option<String> {
+    let texts: Vec<String> = differences.iter().map(ToString::to_string).collect();
+    (!texts.is_empty()).then(|| texts.join("; "))
+}
 
 impl Table {
     fn schema(&self) -> SchemaRef {

@@ -13,6 +13,7 @@
 //! | [`plan`] | steps with bound plugins and known schemas |
 //! | [`envelope`], [`segment`] | the batch that flows through row-wise stages, and the nodes |
 //! | [`history`] | run records as tables |
+//! | [`difference`] | what differs between the columns of rows and of their table |
 //! | [`granted`], [`terms`], [`guest_log`] | which columns a plugin is given; what it works under; where its words are kept |
 //! | [`mask`], [`vault`] | values replaced by others that tell less, and the tokens that stand for some |
 //! | [`data_file`], [`partition`] | Parquet files with statistics, and rows by partition |
@@ -40,6 +41,8 @@
 //!     stores: None,
 //!     lake: None,
 //!     isolate: false,
+//!     full_refresh: false,
+//!     replay: false,
 //!     resources: Resources::default(),
 //! };
 //! let plan = planner.plan(file.resolve(&BTreeMap::new())?).await?;
@@ -54,6 +57,7 @@ pub mod commit;
 pub mod connections;
 pub mod data_file;
 pub mod delta;
+pub mod difference;
 pub mod envelope;
 mod error;
 pub mod files;
@@ -84,5 +88,6 @@ pub mod trace;
 pub mod types;
 pub mod upkeep;
 pub mod vault;
+mod widening;
 
 pub use error::{Error, ErrorKind, Result};

@@ -58,15 +58,16 @@ const RANK: &str = "__weir_rank";
 /// The name of the column that says whether a row came in.
 const INCOMING: &str = "__weir_incoming";
 
-/// Merges the files of `commit` into the snapshot of `table`, or into nothing.
+/// Merges the files of `commit` into the snapshot of `table`, or into nothing; `schema` is that of the
+/// files which the table has then. Columns that a file lacks are null.
 pub(crate) async fn merge(
     commit: &DeltaCommit,
     merging: &Merging,
     table: Option<&DeltaTable>,
+    schema: &SchemaRef,
     root: &Location,
     applier: &Applier,
 ) -> Result<Merged> {
-    let schema = commit.file_schema()?;
     root.register(&applier.runtime);
     let mut merged = Merged::default();
     let live = match table {
@@ -84,7 +85,7 @@ pub(crate) async fn merge(
                 .collect(),
             merging,
             context: &context,
-            schema: &schema,
+            schema,
             root,
         };
         let there: Vec<LogicalFileView> = live
@@ -190,6 +191,23 @@ impl Partition<'_> {
             .fields()
             .iter()
             .map(|field| cast(named(field.name()), field.data_type().clone()).alias(field.name()))
+            .collect()
+    }
+
+    /// The same of rows that may lack some, which a table is about to get.
+    fn columns_of(&self, rows: &DataFrame) -> Vec<Expr> {
+        let there = rows.schema();
+        self.schema
+            .fields()
+            .iter()
+            .map(|field| {
+                let name = field.name();
+                let value = match there.has_column_with_unqualified_name(name) {
+                    true => named(name),
+                    false => lit(ScalarValue::Null),
+                };
+                cast(value, field.data_type().clone()).alias(name)
+            })
             .collect()
     }
 
@@ -321,7 +339,7 @@ impl Partition<'_> {
         touched: Option<(&DeltaTable, &[LogicalFileView])>,
     ) -> Result<DataFrame> {
         let from = |frame: DataFrame, incoming: i32| -> Result<DataFrame> {
-            let mut columns = self.columns();
+            let mut columns = self.columns_of(&frame);
             columns.push(lit(incoming).alias(INCOMING));
             Ok(frame.select(columns)?)
         };

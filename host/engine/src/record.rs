@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::commit::Counts;
+use crate::difference::SchemaDifference;
 use crate::error::{Error, Result};
 use crate::lake::{FORMAT, Location, newer};
 use crate::terms::TermsRecord;
@@ -233,6 +234,9 @@ pub struct TargetRecord {
     pub bytes: u64,
     /// For a Delta table the version that holds them.
     pub version: Option<u64>,
+    /// What differed between the columns of the rows and those that it had, and what became of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub schema_changes: Vec<SchemaDifference>,
 }
 
 /// A plugin at work in a step.

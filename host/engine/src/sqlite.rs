@@ -39,6 +39,9 @@ pub struct SqliteCommit {
     pub mode: Mode,
     /// The columns and their SQLite types, scope columns last.
     pub columns: Vec<(String, String)>,
+    /// Whether the table gets those that it has not.
+    #[serde(default)]
+    pub evolves: bool,
     /// Scope columns and the values that all rows get, as SQLite keeps them.
     pub scope: Vec<(String, ScopeText)>,
     /// The folder of the staged files: an absolute URL.
@@ -271,6 +274,13 @@ impl SqliteCommit {
             "create table if not exists {table} ({})",
             columns.join(", ")
         ))?;
+        if self.evolves && !existing.is_empty() && self.mode != Mode::Replace {
+            let is_new = |name: &str| existing.iter().all(|(there, _)| there != name);
+            for (name, kept) in self.columns.iter().filter(|(name, _)| is_new(name)) {
+                let column = format!("{} {kept}", quoted(name));
+                transaction.execute_batch(&format!("alter table {table} add column {column}"))?;
+            }
+        }
         match self.mode {
             // All but the first are refused before.
             Mode::Append | Mode::ReplaceDynamic | Mode::Merge | Mode::Rewrite => {}
@@ -354,13 +364,13 @@ fn table_columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<(
         .collect()
 }
 
-/// Whether rows of `schema` fit the table that is there, if there is one.
+/// The columns of the table that is there, with their declared types; `None` if there is none.
 ///
 /// # Errors
-/// Usage, if it has other columns or types: only a whole replacement may change them.
-pub fn compatible(path: &Path, table: &str, schema: &Schema) -> Result<()> {
+/// Storage, if the file cannot be read.
+pub fn describe(path: &Path, table: &str) -> Result<Option<Vec<(String, String)>>> {
     if !path.exists() {
-        return Ok(());
+        return Ok(None);
     }
     let connection = connect(path)?;
     let existing = table_columns(&connection, table).map_err(|error| {
@@ -370,13 +380,7 @@ pub fn compatible(path: &Path, table: &str, schema: &Schema) -> Result<()> {
         )
         .with_hint("check that it is a SQLite file that nobody else locks")
     })?;
-    if existing.is_empty() || existing == columns(schema)? {
-        return Ok(());
-    }
-    Err(Error::usage(format!(
-        "table '{table}' has other columns or types than the step writes"
-    ))
-    .with_hint("write another table, or replace the whole table with mode = \"replace\""))
+    Ok((!existing.is_empty()).then_some(existing))
 }
 
 /// Whether trying again may help: the file is busy, or its disk failed.

@@ -226,6 +226,7 @@ impl Vault {
             merge: None,
             replaces: Vec::new(),
             since: None,
+            evolves: false,
             schema: delta::schema_json(&schema)?,
             files: writer.finish().await?,
         };
@@ -317,6 +318,7 @@ mod tests {
             Scene {
                 dir: tempfile::tempdir().unwrap(),
                 applier: Applier {
+                    connections: Default::default(),
                     stores: Stores::default(),
                     runtime: session::runtime(resources).unwrap(),
                     resources,

@@ -21,7 +21,7 @@ pub(crate) const DEFAULTS: Keys = Keys {
 pub(crate) const DEFAULTS_STEP: Keys = Keys {
     name: "defaults_step",
     what: "[defaults.step]",
-    keys: &["timeout"],
+    keys: &["timeout", "schema_change"],
 };
 
 /// The tree without `include`, `profile`, `defaults` and `each`, and without the references that

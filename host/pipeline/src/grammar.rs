@@ -9,6 +9,7 @@ pub(crate) mod plugin_stage;
 pub(crate) mod plugins;
 pub(crate) mod read;
 pub(crate) mod schema;
+pub(crate) mod schema_change;
 pub(crate) mod sections;
 pub(crate) mod stage;
 pub(crate) mod step;
@@ -110,6 +111,7 @@ pub(crate) const TABLES: &[&Keys] = &[
     &check::RANGE,
     &mask::MASK,
     &write::WRITE,
+    &schema_change::SCHEMA_CHANGE,
 ];
 
 /// What the parts of a file know of the rest of it.

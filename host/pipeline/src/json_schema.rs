@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::grammar::{connections, incremental, mask, plugin_stage, read, stage, write};
+use crate::grammar::{
+    connections, incremental, mask, plugin_stage, read, schema_change, stage, write,
+};
 use crate::model::FailAction;
 use crate::params::PARAM_TYPES;
 
@@ -28,7 +30,10 @@ pub fn json_schema() -> Value {
             "defaults": table("What steps have if they do not say otherwise", &[], json!({
                 "step": reference("defaults_step"),
             })),
-            "defaults_step": table("Defaults of steps", &[], json!({ "timeout": duration("How long a step may run") })),
+            "defaults_step": table("Defaults of steps", &[], json!({
+                "timeout": duration("How long a step may run"),
+                "schema_change": schema_change(),
+            })),
             "lake": table("Where zones lie by default", &[], json!({ "url": text("A path or URL; ./lake if absent") })),
             "store": {
                 "type": "object",
@@ -135,6 +140,14 @@ pub fn json_schema() -> Value {
                 "max": { "type": ["string", "number"] },
             })),
             "write": write_table(),
+            "schema_change": table("What becomes of a table whose columns differ from the rows'", &[], json!({
+                "new_table": one_of("There is no table; evolve if absent", schema_change::TABLE_CHANGES),
+                "new_column": one_of("The rows have a column more; freeze if absent, evolve for mode replace", schema_change::COLUMN_CHANGES),
+                "changed_type": one_of("A column's type does not hold the rows' values; freeze if absent, evolve for mode replace", schema_change::COLUMN_CHANGES),
+                "missing_column": one_of("The table has a column more; freeze if absent, evolve for mode replace", schema_change::TABLE_CHANGES),
+                "fail_above": limit(),
+                "warn_above": limit(),
+            })),
         },
     })
 }
@@ -231,8 +244,17 @@ fn step() -> Value {
             "stage": { "type": "array", "items": reference("stage") },
             "write": { "oneOf": [reference("write"), { "type": "array", "minItems": 1, "items": reference("write") }] },
             "timeout": duration("How long it may run"),
+            "schema_change": schema_change(),
         }),
     )
+}
+
+/// One word for new columns and changed types, or a table.
+fn schema_change() -> Value {
+    json!({ "oneOf": [
+        one_of("What becomes of new columns and changed types", schema_change::COLUMN_CHANGES),
+        reference("schema_change"),
+    ] })
 }
 
 fn read_table() -> Value {
@@ -256,6 +278,7 @@ fn read_table() -> Value {
             "compression": one_of("How the files are compressed; auto if absent", read::COMPRESSIONS),
             "schema": { "oneOf": [text("A schema file"), reference("columns"), reference("schema_file")] },
             "allow_missing": { "type": "boolean", "default": false, "description": "Whether it is fine that no file matches" },
+            "new_column": one_of("What becomes of columns that are not declared; discard if absent", read::UNDECLARED),
             "max_files": { "type": "integer", "minimum": 1, "description": "The most files in one batch, for mode append" },
             "max_bytes": size("The most bytes of files in one batch, for mode append"),
             "delimiter": character("Between fields; a comma if absent"),
@@ -300,6 +323,7 @@ fn write_table() -> Value {
             "key": one_or_more("Where rows are merged: the columns that say which row is meant"),
             "when_matched": one_of("What becomes of a row that is there; update if absent", write::WHEN_MATCHED),
             "order": one_or_more("Of rows with one key the greatest in these columns stays"),
+            "schema_change": schema_change(),
         }),
     )
 }

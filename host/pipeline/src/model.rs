@@ -282,6 +282,8 @@ pub struct FileRead {
     pub encoding: Encoding,
     /// The most bytes that a record of a text file may have; absent: the decoder's own limit.
     pub max_record: Option<u64>,
+    /// What becomes of columns that are not declared.
+    pub undeclared: Undeclared,
     /// What becomes of records that cannot be read; never [`FailAction::Warn`], since there is no row
     /// that could stay.
     pub on_fail: OnFail,
@@ -295,6 +297,18 @@ impl FileRead {
             FailAction::Warn | FailAction::Fail => false,
         }
     }
+}
+
+/// What becomes of columns of files that are not declared.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Undeclared {
+    /// They are not read.
+    #[default]
+    Discard,
+    /// The step fails.
+    Freeze,
+    /// Records with a value in one are records that cannot be read.
+    Quarantine,
 }
 
 /// What the bytes of text files stand for.
@@ -708,8 +722,50 @@ pub struct Write {
     pub partition_by: Vec<PartitionBy>,
     /// How rows are matched, where they are merged.
     pub merge: Option<Merge>,
+    /// What becomes of a table whose columns differ from those of the rows.
+    pub schema_change: SchemaChange,
     /// The table's name in the file.
     pub place: Place,
+}
+
+/// What becomes of a target whose columns differ from those of the rows, by the kind of difference.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SchemaChange {
+    /// There is no table.
+    pub new_table: TableChange,
+    /// The rows have a column that the table has not.
+    pub new_column: ColumnChange,
+    /// A column has another type in the table, which does not hold all values of the rows' type.
+    pub changed_type: ColumnChange,
+    /// The table has a column that the rows have not. To evolve is to leave it null in them; in a table
+    /// that is replaced whole, to take it away.
+    pub missing_column: TableChange,
+    /// The share or number of rows that the table cannot take, above which the step fails.
+    pub fail_above: Option<Threshold>,
+    /// The same above which the run ends with a warning.
+    pub warn_above: Option<Threshold>,
+}
+
+/// What becomes of a difference that is one of the whole table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TableChange {
+    /// The table changes.
+    Evolve,
+    /// The step is refused.
+    Freeze,
+}
+
+/// What becomes of a difference in one column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ColumnChange {
+    /// The table changes.
+    Evolve,
+    /// The step is refused.
+    Freeze,
+    /// Rows with a value that the table cannot keep go to quarantine.
+    Quarantine,
+    /// Values that the table cannot keep are left out.
+    Discard,
 }
 
 /// A scope column's value.

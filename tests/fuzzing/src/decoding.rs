@@ -7,7 +7,7 @@ use bytes::Bytes;
 use weir_decode::{
     Decode, DecodeError, Decoded, RAW_KEPT, RecordOptions, arrow_schema, nullable_schema,
 };
-use weir_pipeline::{Column, Encoding};
+use weir_pipeline::{Column, Encoding, Undeclared};
 
 /// Bytes at the beginning of an input that say how the rest is decoded.
 pub(crate) const HEAD: usize = 24;
@@ -27,6 +27,7 @@ pub(crate) fn tolerant(seed: u32) -> RecordOptions {
             60.. => Encoding::Latin1,
             _ => Encoding::Utf8,
         },
+        undeclared: Undeclared::Discard,
     }
 }
 

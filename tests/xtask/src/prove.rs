@@ -19,7 +19,7 @@ pub(crate) struct Options {
 }
 
 /// Tests of `weir-engine`: whose calls fail, their full names, and the variables that say how many.
-const FAULTS: [(&str, &str, &str); 3] = [
+const FAULTS: [(&str, &str, &str); 4] = [
     (
         "a run",
         "proof::faults::every_call_may_fail_in_every_way",
@@ -34,6 +34,11 @@ const FAULTS: [(&str, &str, &str); 3] = [
         "a replay",
         "proof::faults::every_call_of_a_replay_may_fail_in_every_way",
         "WEIR_FAULTS_REPLAY",
+    ),
+    (
+        "a run that adds a column",
+        "proof::faults::every_call_of_a_run_that_adds_a_column_may_fail_in_every_way",
+        "WEIR_FAULTS_EVOLVING",
     ),
 ];
 const KILLS: &str = "proof::crashes::kills_on_the_local_disk";

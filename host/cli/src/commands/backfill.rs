@@ -158,6 +158,8 @@ impl Backfill<'_> {
             stores: None,
             lake: args.lake.as_deref(),
             isolate: false,
+            full_refresh: false,
+            replay: false,
             resources: self.resources,
         };
         let plan = Arc::new(planner.plan(args.pipeline.resolve()?).await?);

@@ -6,7 +6,7 @@ use weir_engine::plan::{Plan, PlannedStage, PlannedStep, PlannedWork, Planner, S
 use weir_engine::segment::PluginCall;
 use weir_engine::terms::{TermsRecord, digest};
 use weir_engine::types::{scope_text, type_text};
-use weir_pipeline::{FailAction, ReadSource, WriteMode};
+use weir_pipeline::{FailAction, ReadSource, Undeclared, WriteMode};
 
 use crate::args::{Output, PlanArgs};
 use crate::commands::{print, print_json, resources, sandbox, terms};
@@ -21,6 +21,8 @@ pub(crate) async fn run(args: &PlanArgs) -> Result<u8, Failure> {
         stores: None,
         lake: args.lake.as_deref(),
         isolate: false,
+        full_refresh: false,
+        replay: false,
         resources: resources()?,
     };
     let plan = planner.plan(pipeline).await?;
@@ -56,10 +58,15 @@ fn read(step: &PlannedStep) -> String {
         ReadSource::Files(files) => {
             let found = step.files.as_deref().unwrap_or_default();
             let bytes: u64 = found.iter().map(|file| file.size).sum();
-            let tolerance = match files.is_tolerant() {
+            let mut tolerance = match files.is_tolerant() {
                 true => format!("; bad records → {}", action(files.on_fail.action)),
                 false => String::new(),
             };
+            tolerance.push_str(match files.undeclared {
+                Undeclared::Discard => "",
+                Undeclared::Freeze => "; new columns → fail",
+                Undeclared::Quarantine => "; new columns → quarantine",
+            });
             format!(
                 "{} ({} files, {} KiB){tolerance}",
                 files.glob,
@@ -89,7 +96,12 @@ fn stages(step: &PlannedStep) -> Vec<(u32, String)> {
                 .unwrap_or_default();
             lines.push((after, format!("sql {first} …")));
         }
-        for stage in &segment.stages {
+        // What a write holds rows against is told with it.
+        let own = segment
+            .stages
+            .iter()
+            .filter(|stage| (stage.fate.stage as usize) < step.step.stages.len());
+        for stage in own {
             let what = match &stage.work {
                 PlannedWork::Plugin(call) => format!(
                     "{} plugin '{}' ({}): granted {}; rejects → {}",
@@ -251,6 +263,9 @@ fn text(plan: &Plan) -> String {
             } else {
                 text.push_str(&format!("\n{}\n", schema_text(written)));
             }
+            for difference in &write.differences {
+                text.push_str(&format!("          schema: {difference}\n"));
+            }
         }
         if let Some(quarantine) = &step.quarantine {
             text.push_str(&format!("   reject {}\n", quarantine.name));
@@ -343,6 +358,7 @@ fn json(plan: &Plan) -> Value {
                             .map(|(name, value)| (name.clone(), Value::from(scope_text(value))))
                             .collect::<serde_json::Map<_, _>>(),
                         "schema": schema_json(&write.table_schema),
+                        "schema_changes": write.differences,
                     })
                 })
                 .collect();

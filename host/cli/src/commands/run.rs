@@ -41,6 +41,8 @@ pub(crate) async fn run(
         stores: None,
         lake: dry_lake.as_deref().or(args.lake.as_deref()),
         isolate: args.dry_run,
+        full_refresh: args.full_refresh,
+        replay: replay.is_some(),
         resources,
     };
     let plan = Arc::new(planner.plan(pipeline).await?);

@@ -92,6 +92,21 @@ pub(crate) async fn logs(args: &LogsArgs) -> Result<u8, Failure> {
     Ok(0)
 }
 
+/// What differed between the columns of rows and those of their targets.
+fn schema_changes(record: &RunRecord) -> String {
+    let targets = record.steps.iter().flat_map(|step| &step.targets);
+    let lines: Vec<String> = targets
+        .flat_map(|target| {
+            let changes = target.schema_changes.iter();
+            changes.map(|change| format!("  {}: {change}\n", target.target))
+        })
+        .collect();
+    match lines.is_empty() {
+        true => String::new(),
+        false => format!("\nschemas\n{}", lines.concat()),
+    }
+}
+
 /// A run as a person reads it.
 pub(crate) fn text(record: &RunRecord) -> String {
     let mut text = format!(
@@ -182,6 +197,7 @@ pub(crate) fn text(record: &RunRecord) -> String {
         text.push_str("\nwritten\n");
         text.push_str(&targets.render(2));
     }
+    text.push_str(&schema_changes(record));
     if any_plugin {
         text.push_str("\nplugins\n");
         text.push_str(&plugins.render(2));

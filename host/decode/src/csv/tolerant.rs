@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch};
 use arrow::compute::nullif;
 use arrow::datatypes::{Schema, SchemaRef};
 
@@ -17,7 +17,7 @@ use super::{Csv, State};
 use crate::fault::{DecodeError, Fault};
 use crate::record::{
     Decoded, FULL_BATCH, Lines, RAW_KEPT, Reject, Rule, SKIPPED, empty, no_value, raw_text,
-    too_long,
+    too_long, undeclared,
 };
 use crate::types::nullable_schema;
 
@@ -258,6 +258,15 @@ impl Csv {
                 }
             }
             columns.push(typed.array);
+        }
+        for (position, name) in &layout.judged {
+            let array = self
+                .column(text, ends, *position, width)
+                .map_err(|field| self.not_utf8(field, width))?;
+            for row in (0..rows).filter(|row| array.is_valid(*row)) {
+                let fault = || (Rule::NewColumn, undeclared(name));
+                faults.entry(row).or_insert_with(fault);
+            }
         }
         if !faults.is_empty() {
             let bad: BooleanArray = (0..rows)

@@ -11,13 +11,16 @@ use arrow::array::{Array, BooleanArray, RecordBatch};
 use arrow::compute::nullif;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use bytes::{Buf, Bytes};
+use weir_pipeline::Undeclared;
 
 use super::decoders::Decoders;
 use super::frame::{Frame, Part, Shape};
+use super::undeclared::undeclared as of_record;
 use super::{NO_FIT, too_deep};
 use crate::fault::{DecodeError, Fault};
 use crate::record::{
-    Decoded, FULL_BATCH, RAW_KEPT, Reject, Rule, empty, no_value, raw_text, too_long,
+    Decoded, FULL_BATCH, RAW_KEPT, RecordOptions, Reject, Rule, empty, no_value, raw_text,
+    too_long, undeclared,
 };
 use crate::types::nullable_schema;
 
@@ -28,6 +31,8 @@ const BLANK: &[u8] = b"{}\n";
 pub(super) struct Watch {
     /// Whether a bad record stays as a row of nulls; else the first ends the file.
     tolerant: bool,
+    /// What becomes of keys that are not declared.
+    undeclared: Undeclared,
     /// The most bytes of a record, without white space around it.
     longest: usize,
     /// The declared columns.
@@ -63,12 +68,13 @@ impl Watch {
         array: bool,
         schema: &SchemaRef,
         batch_rows: usize,
-        tolerant: bool,
+        options: RecordOptions,
         longest: usize,
     ) -> Result<Watch, DecodeError> {
         let nullable = nullable_schema(schema);
         Ok(Watch {
-            tolerant,
+            tolerant: options.tolerant,
+            undeclared: options.undeclared,
             longest,
             schema: Arc::clone(schema),
             decoders: Decoders::new(Arc::clone(&nullable), batch_rows)?,
@@ -205,6 +211,13 @@ impl Watch {
                 });
             }
         }
+        for (row, name) in self.undeclared(&records, rows) {
+            faults.entry(row).or_insert_with(|| BadRecord {
+                rule: Rule::NewColumn,
+                what: undeclared(&name),
+                raw: raw_of(records.get(row..row + 1)),
+            });
+        }
         let mut columns = batch.columns().to_vec();
         if !faults.is_empty() {
             let bad: BooleanArray = (0..rows)
@@ -227,7 +240,11 @@ impl Watch {
                 }
             })
             .collect();
-        if let (false, Some(first)) = (self.tolerant, rejects.first()) {
+        let ends_the_file = |reject: &&Reject| {
+            let refused = self.undeclared == Undeclared::Freeze && reject.rule == Rule::NewColumn;
+            !self.tolerant || refused
+        };
+        if let Some(first) = rejects.iter().find(ends_the_file) {
             return Err(Fault::placed(first.message.as_str())
                 .hint_at(first.rule.hint())
                 .into());
@@ -238,6 +255,21 @@ impl Watch {
         };
         let batch = RecordBatch::try_new(Arc::clone(schema), columns)?;
         Ok(Some(Decoded { batch, rejects }))
+    }
+
+    /// The rows with a key that is not declared, and may not be there, with the key.
+    fn undeclared(&self, records: &Records<'_>, rows: usize) -> Vec<(usize, String)> {
+        let or_null = match self.undeclared {
+            Undeclared::Discard => return Vec::new(),
+            Undeclared::Freeze => true,
+            Undeclared::Quarantine => false,
+        };
+        (0..rows)
+            .filter_map(|row| {
+                let record = records.get(row..row + 1);
+                Some((row, of_record(record, &self.schema, or_null)?))
+            })
+            .collect()
     }
 
     /// `text` as so many rows; none if it is something else.

@@ -321,20 +321,21 @@ impl Decisions {
 
     /// The numbers of all decisions, ascending.
     async fn numbers(&self) -> Result<Vec<u64>> {
-        Ok(self
-            .commits
-            .list()
-            .await?
-            .iter()
-            .filter_map(|object| {
-                object
-                    .location
-                    .filename()?
-                    .strip_suffix(".json")?
-                    .parse()
-                    .ok()
-            })
-            .collect())
+        Ok(self.numbers_and_abandoned().await?.0)
+    }
+
+    /// The numbers of all decisions, ascending, and of those that were given up.
+    async fn numbers_and_abandoned(&self) -> Result<(Vec<u64>, BTreeSet<u64>)> {
+        let objects = self.commits.list().await?;
+        let ending = |ending: &str| -> Vec<u64> {
+            let names = objects
+                .iter()
+                .filter_map(|object| object.location.filename());
+            names
+                .filter_map(|name| name.strip_suffix(ending)?.parse().ok())
+                .collect()
+        };
+        Ok((ending(".json"), ending(".abandoned").into_iter().collect()))
     }
 
     async fn get(&self, n: u64) -> Result<Decision> {
@@ -397,6 +398,18 @@ impl Decisions {
                     self.abandon(&decision).await?;
                     return Ok((next, None));
                 }
+                // Nothing has been done of it, or this run replaces what has.
+                Applied::Unfit(why) if index == 0 || !decision.adds() => {
+                    tracing::warn!(
+                        target = target.name(),
+                        n = decision.n,
+                        why = %why,
+                        "the table has got other columns since this was decided, which is given up"
+                    );
+                    self.abandon(&decision).await?;
+                    return Ok((next, None));
+                }
+                Applied::Unfit(why) => return Err(half_unfit(target.name(), decision.n, &why)),
                 Applied::Gone => {
                     tracing::warn!(
                         target = target.name(),
@@ -429,13 +442,29 @@ impl Decisions {
                 }
                 outcome => outcome.map_err(|error| error.after_decision(decision.n))?,
             };
-            if state == Applied::Stale {
-                self.abandon(decision).await?;
-                return Err(Error::new(
-                    ErrorKind::Conflict,
-                    format!("{} was changed by another run meanwhile", target.name()),
-                )
-                .with_hint("no target has changed: run the same command again"));
+            match &state {
+                Applied::Stale => {
+                    self.abandon(decision).await?;
+                    return Err(Error::new(
+                        ErrorKind::Conflict,
+                        format!("{} was changed by another run meanwhile", target.name()),
+                    )
+                    .with_hint("no target has changed: run the same command again"));
+                }
+                Applied::Unfit(why) if index == 0 => {
+                    self.abandon(decision).await?;
+                    return Err(Error::new(
+                        ErrorKind::Conflict,
+                        format!("{} has got other columns meanwhile: {why}", target.name()),
+                    )
+                    .with_hint(
+                        "no target has changed: run the same command again, which plans anew",
+                    ));
+                }
+                Applied::Unfit(why) => {
+                    return Err(half_unfit(target.name(), decision.n, why));
+                }
+                Applied::Now(_) | Applied::Before | Applied::Gone => {}
             }
             applied.push((target.name().to_owned(), state));
         }
@@ -742,6 +771,16 @@ impl Sequence {
     pub(crate) async fn get(&self, n: u64) -> Result<Decision> {
         self.decisions.get(n).await
     }
+}
+
+/// What to say where some targets have a decision's rows and another one cannot take them any more.
+fn half_unfit(target: &str, n: u64, why: &str) -> Error {
+    Error::input(format!(
+        "{target} has got other columns since decision {n} was made, of which other targets have the rows already: {why}"
+    ))
+    .with_hint(format!(
+        "give {target} back the columns that it had (`weir lake restore`), then run the same command again, which completes the decision"
+    ))
 }
 
 /// Whether an error that target `index` gave while a decision was applied closes the decision: it will give

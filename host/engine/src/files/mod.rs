@@ -268,7 +268,7 @@ fn fault(file: &InputFile, place: &str, what: impl std::fmt::Display) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use weir_pipeline::{Encoding, FailAction, OnFail};
+    use weir_pipeline::{Encoding, FailAction, OnFail, Undeclared};
 
     use super::*;
 
@@ -293,6 +293,7 @@ mod tests {
             max_bytes,
             encoding: Encoding::Utf8,
             max_record: None,
+            undeclared: Undeclared::Discard,
             on_fail: OnFail {
                 action: FailAction::Fail,
                 fail_above: None,

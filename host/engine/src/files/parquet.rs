@@ -9,10 +9,12 @@ use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use parquet::arrow::ParquetRecordBatchStreamBuilder;
 use parquet::arrow::ProjectionMask;
+use weir_decode::Rule;
+use weir_pipeline::Undeclared;
 
 use super::{InputFile, changed, fault};
 use crate::error::{Error, Result};
-use crate::lake::Location;
+use crate::lake::{Location, RUN_COLUMN};
 use crate::parquet_io::ObjectReader;
 use crate::store::Stores;
 
@@ -51,11 +53,19 @@ pub(super) async fn read(
     file: InputFile,
     schema: SchemaRef,
     sources: Arc<[String]>,
+    undeclared: Undeclared,
     batch_rows: usize,
     stores: &Stores,
 ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
     let builder = builder(&file, stores).await?;
     let own = Arc::clone(builder.schema());
+    if undeclared == Undeclared::Freeze {
+        let known = |name: &String| sources.contains(name) || name == RUN_COLUMN;
+        if let Some(field) = own.fields().iter().find(|field| !known(field.name())) {
+            let what = format!("column '{}' is not declared", field.name().escape_debug());
+            return Err(fault(&file, "schema", what).with_hint(Rule::NewColumn.hint()));
+        }
+    }
     let mut roots = Vec::new();
     for source in sources.iter() {
         match own.index_of(source) {

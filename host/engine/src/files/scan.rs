@@ -133,7 +133,8 @@ async fn read_file(
                     .map(|column| column.source.clone().unwrap_or_else(|| column.name.clone()))
                     .collect(),
             };
-            let batches = parquet::read(file, schema, sources, batch_rows, stores).await?;
+            let batches =
+                parquet::read(file, schema, sources, read.undeclared, batch_rows, stores).await?;
             let decoded = |batch| Decoded {
                 batch,
                 rejects: Vec::new(),

@@ -50,6 +50,7 @@ fn record_options(read: &FileRead) -> RecordOptions {
         tolerant: read.is_tolerant(),
         longest: read.max_record,
         encoding: read.encoding,
+        undeclared: read.undeclared,
     }
 }
 

@@ -27,6 +27,7 @@ pub(super) fn of(
             "schema": format!("{:?}", read.schema),
             "encoding": format!("{:?}", read.encoding),
             "max_record": read.max_record,
+            "new_column": format!("{:?}", read.undeclared),
             "on_fail": format!("{:?}", read.on_fail.action),
         }),
         ReadSource::Table(name) => json!({ "table": format!("{}.{}", name.zone, name.table) }),
@@ -74,10 +75,17 @@ pub(super) fn of(
             })
         })
         .collect();
-    let writes: Vec<Value> = writes
+    let writes: Vec<Value> = step
+        .writes
         .iter()
-        .map(|write| {
+        .zip(writes)
+        .map(|(wanted, write)| {
+            let change = &wanted.schema_change;
             json!({
+                "schema_change": format!(
+                    "{:?} {:?} {:?}",
+                    change.new_column, change.changed_type, change.missing_column
+                ),
                 "target": write.target.display(),
                 "mode": format!("{:?}", write.mode),
                 "by": write
@@ -92,7 +100,7 @@ pub(super) fn of(
                     .map(|(name, value)| format!("{name}={}", scope_text(value)))
                     .collect::<Vec<_>>(),
                 "schema": write
-                    .table_schema
+                    .rows_schema
                     .fields()
                     .iter()
                     .map(|field| format!("{} {}", field.name(), field.data_type()))

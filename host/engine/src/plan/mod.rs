@@ -5,8 +5,10 @@ mod fingerprint;
 mod incremental;
 mod mask_stage;
 mod plugin_stage;
+mod schema_fit;
 mod sensitivity;
 mod stages;
+mod target_schema;
 mod targets;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,11 +25,12 @@ use weir_pipeline::{
 };
 use weir_sandbox::Sandbox;
 
+pub(crate) use schema_fit::gains_naive;
 pub use sensitivity::{Labels, SegmentLabels};
 pub(crate) use sensitivity::{plain, with_labels};
 pub use stages::{PlannedStage, PlannedWork, WholeTableCheck, WholeTableKind};
 pub use targets::{PlannedTarget, PlannedWrite, QuarantinePlan};
-pub(crate) use targets::{is_incremental, sequence};
+pub(crate) use targets::{both, is_incremental, sequence};
 
 use crate::delta;
 use crate::error::{Error, Result};
@@ -118,6 +121,10 @@ pub struct Planner<'a> {
     pub lake: Option<&'a str>,
     /// Whether zones with an URL of their own lie in the lake all the same.
     pub isolate: bool,
+    /// Whether steps that add files are to read all of them, and replace what they have added.
+    pub full_refresh: bool,
+    /// Whether rejected rows are to be replayed, of steps that may not reject any now.
+    pub replay: bool,
     /// What queries may use.
     pub resources: Resources,
 }
@@ -175,6 +182,9 @@ impl Planner<'_> {
                 known: &known,
                 labels: &labels,
                 params_hash: &params_hash,
+                isolated: self.isolate,
+                full_refresh: self.full_refresh,
+                replay: self.replay,
             }
             .plan(step.clone(), depends_on, tables.clone(), own)
             .await?;

@@ -102,6 +102,9 @@ pub(super) struct StepPlanner<'a> {
     /// The labels of the tables that are read.
     pub(super) labels: &'a BTreeMap<TableName, Labels>,
     pub(super) params_hash: &'a str,
+    pub(super) isolated: bool,
+    pub(super) full_refresh: bool,
+    pub(super) replay: bool,
 }
 
 impl StepPlanner<'_> {
@@ -198,6 +201,9 @@ impl StepPlanner<'_> {
             known: self.known,
             plugins: self.plugins,
             params_hash: self.params_hash,
+            isolated: self.isolated,
+            full_refresh: self.full_refresh,
+            replay: self.replay,
         }
         .plan(step, depends_on, (tables, own), input, files, segments)
         .await?;

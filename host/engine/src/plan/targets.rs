@@ -8,14 +8,15 @@ use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
 use weir_pipeline::{
-    ConnectionKind, FailAction, Fault, PartitionBy, PartitionPart, Pipeline, ReadSource,
+    ColumnChange, ConnectionKind, FailAction, Fault, PartitionPart, Pipeline, ReadSource,
     ScopeValue, Step, TableName, Target, WhenMatched, Write, WriteMode,
 };
 
 use super::stages::{at_index, named_output};
+use super::target_schema::{Existing, Judged, Written, stages_of};
 use super::{Labels, PlannedSegment, PlannedStep, SegmentSource, fingerprint, hex, incremental};
 use crate::connections::Connections;
-use crate::delta;
+use crate::difference::SchemaDifference;
 use crate::error::{Error, Result};
 use crate::files::InputFile;
 use crate::lake::{Lake, Location, RUN_COLUMN};
@@ -24,8 +25,7 @@ use crate::partition::{self, PartitionColumn};
 use crate::plugins::LoadedPlugin;
 use crate::postgres::{self, TablePath};
 use crate::quarantine;
-use crate::segment::Quarantine;
-use crate::sqlite;
+use crate::segment::{CheckRule, Quarantine};
 use crate::types::{
     lake_schema, lake_type, names_differ, scope_text, scope_type, sqlite_type, type_text,
 };
@@ -57,10 +57,20 @@ pub struct PlannedWrite {
     pub merge: Option<Merging>,
     /// Columns of the output in which every row must have a value.
     pub required: Vec<(usize, String)>,
-    /// The schema of the table, scope columns included.
+    /// The columns of the files of which values that do not fit become null.
+    pub lossy: Vec<usize>,
+    /// The columns that the step brings, whatever the table makes of them, scope columns included.
+    pub rows_schema: SchemaRef,
+    /// The columns that are written, scope columns included.
+    pub written_schema: SchemaRef,
+    /// The schema of the table afterwards.
     pub table_schema: SchemaRef,
     /// What is sensitive of its columns.
     pub labels: Labels,
+    /// What differs between the rows and the table that is there, and what becomes of it.
+    pub differences: Vec<SchemaDifference>,
+    /// Whether the table may get columns by the commit.
+    pub evolves: bool,
     /// Makes the target's commits this step's and these parameters'.
     pub app_id: String,
 }
@@ -113,7 +123,9 @@ pub struct QuarantinePlan {
     pub folder: String,
     /// For each segment the schema of its rejected rows' files; all are columns of the table.
     pub file_schemas: Vec<SchemaRef>,
-    /// The schema of the table, scope columns included.
+    /// The columns that are written, scope columns included.
+    pub written_schema: SchemaRef,
+    /// The schema of the table afterwards.
     pub table_schema: SchemaRef,
     /// What is sensitive of its columns.
     pub labels: Labels,
@@ -142,6 +154,12 @@ pub(super) struct StepTargets<'a> {
     pub(super) known: &'a BTreeMap<TableName, SchemaRef>,
     pub(super) plugins: &'a BTreeMap<String, LoadedPlugin>,
     pub(super) params_hash: &'a str,
+    /// Whether the lake is one of its own, in which nothing is yet.
+    pub(super) isolated: bool,
+    /// Whether steps that add files replace what they have added.
+    pub(super) full_refresh: bool,
+    /// Whether quarantine is needed though the step may reject no row.
+    pub(super) replay: bool,
 }
 
 impl StepTargets<'_> {
@@ -152,15 +170,24 @@ impl StepTargets<'_> {
         (tables, own): (BTreeSet<TableName>, Option<(TableName, SchemaRef)>),
         input: SchemaRef,
         files: Option<Vec<InputFile>>,
-        segments: Vec<PlannedSegment>,
+        mut segments: Vec<PlannedSegment>,
     ) -> Result<PlannedStep> {
         let last = segments
-            .last()
+            .last_mut()
             .ok_or_else(|| Error::internal("a step has no segment"))?;
         let mut writes = Vec::with_capacity(step.writes.len());
+        let mut judged = Vec::with_capacity(step.writes.len());
         for write in &step.writes {
-            writes.push(self.write(&step, write, last).await?);
+            let (planned, rules) = self.write(&step, write, last).await?;
+            judged.push(Judged {
+                output: planned.output,
+                target: planned.target.display(),
+                rules,
+            });
+            writes.push(planned);
         }
+        let judging = stages_of(&step, last, judged);
+        last.stages.extend(judging);
         for (index, segment) in segments.iter().enumerate() {
             for check in &segment.whole {
                 let written = index + 1 < segments.len()
@@ -218,7 +245,7 @@ impl StepTargets<'_> {
         step: &Step,
         write: &Write,
         segment: &PlannedSegment,
-    ) -> Result<PlannedWrite> {
+    ) -> Result<(PlannedWrite, Vec<(FailAction, CheckRule)>)> {
         let output = named_output(&segment.outputs, write.output.as_deref(), &write.place)?;
         let (_, schema) = at_index(&segment.outputs, output)?;
         let fault = |error: Error| super::at(error, &write.place);
@@ -278,12 +305,24 @@ impl StepTargets<'_> {
                 kept.push(Arc::new(Field::new(RUN_COLUMN, DataType::Utf8, true)));
                 let kept = Schema::new(kept);
                 let display = format!("{}.{}", name.zone, name.table);
-                let file_schema = lake_schema(&kept, &display).map_err(fault)?;
-                let table_schema = with_partitions(&file_schema, &write.partition, &by);
-                names_differ(&table_schema).map_err(fault)?;
+                let rows = lake_schema(&kept, &display).map_err(fault)?;
+                let rows_schema = with_partitions(&rows, &write.partition, &by);
+                names_differ(&rows_schema).map_err(fault)?;
                 let root = self.lake.table(name).map_err(fault)?;
-                self.compatible(&root, name, write, &table_schema).await?;
-                Ok(PlannedWrite {
+                let existing = self.existing(&root, name).await?;
+                let found = Written {
+                    step,
+                    write,
+                    segment,
+                    output,
+                    rows: &rows,
+                    columns: &columns,
+                    partitions: partition_fields(&write.partition, &by),
+                    merge: merge.as_ref(),
+                    target: &display,
+                };
+                let found = self.in_lake(&found, existing.as_ref())?;
+                let planned = PlannedWrite {
                     output,
                     app_id: self.app_id(step, &display, output, &write.partition),
                     target: PlannedTarget::Table { name: name.clone() },
@@ -291,15 +330,21 @@ impl StepTargets<'_> {
                     folder: scope_folder(&write.partition),
                     scope: write.partition.clone(),
                     root,
-                    file_schema,
-                    columns,
+                    file_schema: found.file_schema,
+                    columns: found.columns,
+                    lossy: found.lossy,
                     pinned,
                     by,
                     merge,
                     required,
-                    table_schema,
+                    rows_schema,
+                    written_schema: found.written,
+                    table_schema: found.table_schema,
+                    differences: found.differences,
+                    evolves: write.schema_change.new_column == ColumnChange::Evolve,
                     labels: Labels::new(),
-                })
+                };
+                Ok((planned, found.rules))
             }
             Target::Database { connection, table } => {
                 let kept = Schema::new(kept);
@@ -320,7 +365,8 @@ impl StepTargets<'_> {
                                 required,
                             },
                         )
-                        .await;
+                        .await
+                        .map(|planned| (planned, Vec::new()));
                 }
                 let path = self.sqlite_path(connection)?;
                 if ["_weir_", "sqlite_"]
@@ -340,20 +386,29 @@ impl StepTargets<'_> {
                         )))
                     })?;
                 }
-                let file_schema = Arc::new(kept);
-                let table_schema = with_partitions(&file_schema, &write.partition, &by);
-                names_differ(&table_schema).map_err(fault)?;
-                if write.mode != WriteMode::Replace {
-                    sqlite::compatible(&path, table, &table_schema).map_err(fault)?;
-                }
-                Ok(PlannedWrite {
+                let rows_schema = with_partitions(&Arc::new(kept.clone()), &write.partition, &by);
+                names_differ(&rows_schema).map_err(fault)?;
+                let display = format!("{connection}:{table}");
+                let found = Written {
+                    step,
+                    write,
+                    segment,
                     output,
-                    app_id: self.app_id(
-                        step,
-                        &format!("{connection}:{table}"),
-                        output,
-                        &write.partition,
-                    ),
+                    rows: &kept,
+                    columns: &columns,
+                    partitions: partition_fields(&write.partition, &by),
+                    merge: merge.as_ref(),
+                    target: &display,
+                };
+                let found =
+                    self.in_sqlite(&found, &path, table)
+                        .map_err(|error| match error.faults() {
+                            Some(_) => error,
+                            None => fault(error),
+                        })?;
+                let planned = PlannedWrite {
+                    output,
+                    app_id: self.app_id(step, &display, output, &write.partition),
                     target: PlannedTarget::Sqlite {
                         connection: connection.clone(),
                         path,
@@ -363,15 +418,21 @@ impl StepTargets<'_> {
                     scope: write.partition.clone(),
                     root: self.lake.weir().child(&["staging", &self.pipeline.name]),
                     folder: String::new(),
-                    file_schema,
-                    columns,
+                    file_schema: found.file_schema,
+                    columns: found.columns,
+                    lossy: found.lossy,
                     pinned,
                     by,
                     merge,
                     required,
-                    table_schema,
+                    rows_schema,
+                    table_schema: Arc::clone(&found.written),
+                    written_schema: found.written,
+                    differences: found.differences,
+                    evolves: write.schema_change.new_column == ColumnChange::Evolve,
                     labels: Labels::new(),
-                })
+                };
+                Ok((planned, found.rules))
             }
         }
     }
@@ -428,7 +489,12 @@ impl StepTargets<'_> {
             by: of.by,
             merge: of.merge,
             required: of.required,
+            rows_schema: Arc::clone(&table_schema),
+            written_schema: Arc::clone(&table_schema),
             table_schema,
+            lossy: Vec::new(),
+            differences: Vec::new(),
+            evolves: false,
             labels: Labels::new(),
         })
     }
@@ -457,93 +523,6 @@ impl StepTargets<'_> {
                         .into()
                 }),
         }
-    }
-
-    /// Only a whole replacement may change a table's columns.
-    async fn compatible(
-        &self,
-        root: &Location,
-        name: &TableName,
-        write: &Write,
-        schema: &SchemaRef,
-    ) -> Result<()> {
-        let partitioned: Vec<String> = write
-            .partition
-            .iter()
-            .map(|(name, _)| name.clone())
-            .chain(write.partition_by.iter().map(PartitionBy::name))
-            .collect();
-        // Another step of this run may be about to create the table.
-        let (existing, partitions) = match self.known.get(name) {
-            Some(existing) => (Arc::clone(existing), None),
-            None => match delta::describe(root).await? {
-                Some((existing, partitions)) => (existing, Some(partitions)),
-                None => return Ok(()),
-            },
-        };
-        if write.mode == WriteMode::Replace && partitions.is_some() {
-            // A table's protocol is written when it is made, and this type needs one of its own.
-            let has = |schema: &Schema| {
-                let unzoned =
-                    |data_type: &DataType| matches!(data_type, DataType::Timestamp(_, None));
-                schema
-                    .fields()
-                    .iter()
-                    .any(|field| unzoned(field.data_type()))
-            };
-            if has(schema) && !has(&existing) {
-                return Err(Fault::new(format!(
-                    "{}.{} was made without a timestamp column and cannot gain one",
-                    name.zone, name.table
-                ))
-                .at(&write.place)
-                .hint("write another table, or make the column timestamptz or string")
-                .into());
-            }
-            return Ok(());
-        }
-        if let Some(partitions) = partitions
-            && partitions != partitioned
-        {
-            return Err(Fault::new(format!(
-                "{}.{} is partitioned by ({}), the write by ({})",
-                name.zone,
-                name.table,
-                partitions.join(", "),
-                partitioned.join(", ")
-            ))
-            .at(&write.place)
-            .hint("keep the partition columns, or write another table")
-            .into());
-        }
-        let shape = |schema: &Schema| -> BTreeMap<String, String> {
-            let plain = crate::segment::EnvelopeExec::visible(schema);
-            plain
-                .fields()
-                .iter()
-                .map(|field| (field.name().clone(), format!("{:?}", field.data_type())))
-                .collect()
-        };
-        let (old, new) = (shape(&existing), shape(schema));
-        if old == new {
-            return Ok(());
-        }
-        let differing = old
-            .iter()
-            .filter(|(name, data_type)| new.get(*name) != Some(data_type))
-            .map(|(name, _)| name)
-            .chain(new.keys().filter(|name| !old.contains_key(*name)))
-            .cloned()
-            .collect::<Vec<_>>();
-        Err(Fault::new(format!(
-            "{}.{} has other columns than the step writes: {}",
-            name.zone,
-            name.table,
-            differing.join(", ")
-        ))
-        .at(&write.place)
-        .hint("write another table, or replace the whole table with mode = \"replace\"")
-        .into())
     }
 
     async fn quarantine(
@@ -575,7 +554,7 @@ impl StepTargets<'_> {
                         .any(|check| quarantines(check.fate.action))
             })
             .collect();
-        if rejecting.is_empty() {
+        if rejecting.is_empty() && !self.replay {
             return Ok(None);
         }
         incremental::keeps_cursor(step, rejecting.iter().copied())?;
@@ -584,6 +563,9 @@ impl StepTargets<'_> {
             PlannedTarget::Sqlite { .. } | PlannedTarget::Postgres { .. } => None,
         });
         let Some((write, table)) = beside else {
+            if rejecting.is_empty() {
+                return Ok(None);
+            }
             return Err(Fault::new(
                 "the step can reject rows but writes no lake table, beside which quarantine lies",
             )
@@ -637,7 +619,6 @@ impl StepTargets<'_> {
                 WriteMode::ReplacePartition
             }
         };
-        let table_schema = with_partitions(&Arc::new(Schema::new(all)), &scope, &[]);
         let taken = segments.iter().flat_map(|segment| segment.input.fields());
         if let Some(field) = taken
             .into_iter()
@@ -652,22 +633,42 @@ impl StepTargets<'_> {
             .into());
         }
         let root = self.lake.table(&name)?;
-        let beside = Write {
-            output: None,
-            target: Target::Table(name.clone()),
-            mode,
-            partition: scope.clone(),
-            partition_by: Vec::new(),
-            merge: None,
-            place: step.place.clone(),
+        let table = self.existing(&root, &name).await?;
+        if rejecting.is_empty() && table.is_none() {
+            return Ok(None);
+        }
+        let all = Arc::new(Schema::new(all));
+        let (written_schema, table_schema) = match &table {
+            Some(table) => {
+                let whole = self.replaces(step, mode);
+                if !whole {
+                    scoped_alike(&display, &scope, table, step)?;
+                }
+                for schema in &mut file_schemas {
+                    *schema = quarantine::columns_for(schema, &table.schema, whole)?;
+                }
+                let written = quarantine::columns_for(&all, &table.schema, whole)?;
+                let written = with_partitions(&written, &scope, &[]);
+                match whole {
+                    true => (Arc::clone(&written), written),
+                    false => {
+                        let after = both(&table.schema, &written);
+                        (written, after)
+                    }
+                }
+            }
+            None => {
+                let written = with_partitions(&all, &scope, &[]);
+                (Arc::clone(&written), written)
+            }
         };
-        self.compatible(&root, &name, &beside, &table_schema)
-            .await?;
+        names_differ(&table_schema)?;
         Ok(Some(QuarantinePlan {
             root,
             app_id: self.app_id(step, &display, 0, &write.scope),
             folder: scope_folder(&scope),
             file_schemas,
+            written_schema,
             table_schema,
             labels: Labels::new(),
             scope,
@@ -710,12 +711,47 @@ fn with_partitions(
     scope: &[(String, ScopeValue)],
     by: &[PartitionColumn],
 ) -> SchemaRef {
-    let mut fields: Vec<Arc<Field>> = schema.fields().iter().cloned().collect();
-    for (name, value) in scope {
-        fields.push(Arc::new(Field::new(name, scope_type(value), true)));
+    let fields = schema.fields().iter().cloned();
+    let fields = fields.chain(partition_fields(scope, by));
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+/// The partition columns, as a table has them.
+fn partition_fields(scope: &[(String, ScopeValue)], by: &[PartitionColumn]) -> Vec<Arc<Field>> {
+    let scope = scope
+        .iter()
+        .map(|(name, value)| Arc::new(Field::new(name, scope_type(value), true)));
+    let by = by.iter().map(|column| Arc::new(column.field()));
+    scope.chain(by).collect()
+}
+
+/// The columns of `there`, and behind them those that only `more` has.
+pub(crate) fn both(there: &Schema, more: &Schema) -> SchemaRef {
+    let new = more.fields().iter();
+    let new = new.filter(|field| there.field_with_name(field.name()).is_err());
+    let fields = there.fields().iter().chain(new).cloned();
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+/// A quarantine table's scope columns are those of its step's target, and cannot change.
+fn scoped_alike(
+    display: &str,
+    scope: &[(String, ScopeValue)],
+    table: &Existing,
+    step: &Step,
+) -> Result<()> {
+    let own: Vec<&str> = scope.iter().map(|(name, _)| name.as_str()).collect();
+    match &table.partitions {
+        Some(partitions) if *partitions != own => Err(Fault::new(format!(
+            "{display} is partitioned by ({}), the step's scope is ({})",
+            partitions.join(", "),
+            own.join(", ")
+        ))
+        .at(&step.place)
+        .hint("keep the partition columns, or write another table")
+        .into()),
+        _ => Ok(()),
     }
-    fields.extend(by.iter().map(|column| Arc::new(column.field())));
-    Arc::new(Schema::new(fields))
 }
 
 /// A column of the output that a write names.

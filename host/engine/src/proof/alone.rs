@@ -63,6 +63,7 @@ impl Table {
             merge: None,
             replaces: Vec::new(),
             schema: delta::schema_json(&schema).unwrap(),
+            evolves: false,
             files: writer.finish().await.unwrap(),
         }
     }

@@ -24,6 +24,8 @@ enum Work {
     Second,
     /// The replay of what was rejected.
     Replay,
+    /// The run that loads the second, with a column that the tables get.
+    Evolving,
 }
 
 impl Work {
@@ -39,13 +41,18 @@ impl Work {
                 scene.input("b.csv", 30..60);
             }
             Work::Replay => scene.run_undisturbed().await,
+            Work::Evolving => {
+                scene.run_undisturbed().await;
+                scene.evolve();
+                scene.evolved_input("b.csv", 30..60);
+            }
         }
         (dir, scene)
     }
 
     async fn run(self, scene: &Scene, stores: &Stores) -> Result<Outcome> {
         match self {
-            Work::First | Work::Second => scene.run(stores).await,
+            Work::First | Work::Second | Work::Evolving => scene.run(stores).await,
             Work::Replay => scene.replay(stores).await,
         }
     }
@@ -55,6 +62,10 @@ impl Work {
             Work::First => scene.expect(0..30, when).await,
             Work::Second => scene.expect(0..60, when).await,
             Work::Replay => scene.expect_replayed(0..30, when).await,
+            Work::Evolving => {
+                scene.expect(0..60, when).await;
+                scene.expect_evolved(30..60, when).await;
+            }
         }
     }
 
@@ -122,4 +133,11 @@ async fn every_call_of_a_first_run_may_fail_in_every_way() {
 #[tokio::test]
 async fn every_call_of_a_replay_may_fail_in_every_way() {
     Work::Replay.fail(from_env("WEIR_FAULTS_REPLAY", 47)).await;
+}
+
+#[tokio::test]
+async fn every_call_of_a_run_that_adds_a_column_may_fail_in_every_way() {
+    Work::Evolving
+        .fail(from_env("WEIR_FAULTS_EVOLVING", 41))
+        .await;
 }

@@ -73,7 +73,10 @@ async fn a_long_run_stays_as_it_was() {
     for batch in 0..batches as u64 {
         scene.input(&format!("{batch:05}.csv"), batch * 10..batch * 10 + 10);
         let began = Instant::now();
-        let plan = scene.plan("proof.toml", &scene.stores).await.unwrap();
+        let plan = scene
+            .plan("proof.toml", &scene.stores, false)
+            .await
+            .unwrap();
         let planning = began.elapsed();
         let options = RunOptions {
             resources: Resources::for_partitions(1),

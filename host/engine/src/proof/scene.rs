@@ -159,6 +159,50 @@ impl Scene {
         self.run_with(file, stores, RunOptions::default()).await
     }
 
+    /// From now on files have one column more, which the first step's tables get.
+    pub(super) fn evolve(&self) {
+        let file = self.dir.join("proof.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        let text = text.replacen(
+            "state = \"string\" }",
+            "state = \"string\", ward = \"int64\" }",
+            1,
+        );
+        let text = text.replacen(
+            "[[step.stage]]",
+            "schema_change = \"evolve\"\n[[step.stage]]",
+            1,
+        );
+        std::fs::write(file, text).unwrap();
+    }
+
+    /// Writes a file of rows with the new column.
+    pub(super) fn evolved_input(&self, name: &str, ids: Range<u64>) {
+        let mut text = String::from("id,digit,state,ward\n");
+        for id in ids {
+            writeln!(text, "{id},{},{:02},{id}", id % 10, id % 50).unwrap();
+        }
+        std::fs::write(self.dir.join("in").join(name), text).unwrap();
+    }
+
+    /// Demands that the rows of `ids` have the new column, and no others.
+    pub(super) async fn expect_evolved(&self, ids: Range<i64>, when: &str) {
+        for table in [
+            "raw.visits",
+            "raw.copies",
+            "raw.merged",
+            "raw.visits__quarantine",
+        ] {
+            let quarantine = table.ends_with("__quarantine");
+            let expected: Vec<i64> = ids
+                .clone()
+                .filter(|id| (id % 10 == 9) == quarantine)
+                .collect();
+            let sql = format!("select ward from {table} where ward is not null order by ward");
+            assert_eq!(self.numbers(&sql).await, expected, "{table} {when}");
+        }
+    }
+
     /// Replays the rows that the first step has rejected, with a check that lets them pass.
     pub(super) async fn replay(&self, stores: &Stores) -> Result<Outcome> {
         let text = std::fs::read_to_string(self.dir.join("proof.toml")).unwrap();
@@ -173,7 +217,7 @@ impl Scene {
     }
 
     /// Plans a pipeline, for one task, so that the calls of a run come in the same order each time.
-    pub(super) async fn plan(&self, file: &str, stores: &Stores) -> Result<Plan> {
+    pub(super) async fn plan(&self, file: &str, stores: &Stores, replay: bool) -> Result<Plan> {
         let pipeline = {
             let options = LoadOptions {
                 profile: None,
@@ -188,6 +232,8 @@ impl Scene {
             components: Default::default(),
             stores: Some(stores.clone()),
             lake: Some(&self.lake),
+            full_refresh: false,
+            replay,
             isolate: false,
             resources: Resources::for_partitions(1),
         }
@@ -196,7 +242,7 @@ impl Scene {
     }
 
     async fn run_with(&self, file: &str, stores: &Stores, options: RunOptions) -> Result<Outcome> {
-        let plan = self.plan(file, stores).await?;
+        let plan = self.plan(file, stores, options.replay.is_some()).await?;
         let options = RunOptions {
             resources: Resources::for_partitions(1),
             ..options

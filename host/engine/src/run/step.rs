@@ -15,11 +15,12 @@ use super::{Replay, RunOptions, files_were_taken, interrupted, now, timed_out};
 use crate::commit::{Applier, Counts, Decision, Decisions, Position, TargetCommit};
 use crate::connections::Connections;
 use crate::delta::{self, Applied, DeltaCommit, Mode, Since};
+use crate::difference::SchemaDifference;
 use crate::envelope::{ANY_RULE, READ_STAGE};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::first_batch;
 use crate::guest_log::GuestLogFile;
-use crate::lake::{FORMAT, Location};
+use crate::lake::{FORMAT, Location, RUN_COLUMN};
 use crate::merge;
 use crate::plan::QuarantinePlan;
 use crate::plan::{
@@ -261,7 +262,8 @@ impl StepRun {
         });
         let files = marked.into_iter().chain(again).collect();
         let app_id = quarantine.app_id.clone();
-        found.commit(&quarantine.name, app_id, &self.run, files)
+        let more = &quarantine.written_schema;
+        found.commit(&quarantine.name, app_id, &self.run, files, more)
     }
 
     /// How rows that the step had rejected are marked where it has read them again.
@@ -365,6 +367,7 @@ impl StepRun {
             .iter()
             .zip(applied)
             .map(|(target, (name, applied))| TargetRecord {
+                schema_changes: differences(planned, &name),
                 target: name,
                 rows: target.rows(),
                 bytes: target.bytes(),
@@ -691,11 +694,15 @@ impl StepRun {
             folder: write.folder.clone(),
             schema: Arc::clone(&write.file_schema),
             columns: write.columns.clone(),
+            lossy: write.lossy.clone(),
             pinned: write.pinned.clone(),
             by: Arc::clone(&write.by),
             required: write.required.clone(),
             run: match &write.target {
-                PlannedTarget::Table { .. } => Some(Arc::clone(&self.run)),
+                PlannedTarget::Table { .. } => {
+                    let keeps = write.file_schema.field_with_name(RUN_COLUMN).is_ok();
+                    keeps.then(|| Arc::clone(&self.run))
+                }
                 PlannedTarget::Sqlite { .. } | PlannedTarget::Postgres { .. } => None,
             },
         }
@@ -735,7 +742,8 @@ impl StepRun {
                     merge: write.merge.clone(),
                     replaces: Vec::new(),
                     since: since(planned, &write.target, work),
-                    schema: delta::schema_json(&with_labels(&write.table_schema, &write.labels))?,
+                    schema: delta::schema_json(&with_labels(&write.written_schema, &write.labels))?,
+                    evolves: write.evolves,
                     files: files.clone(),
                 }),
                 PlannedTarget::Sqlite { path, table, .. } => TargetCommit::Sqlite(SqliteCommit {
@@ -746,7 +754,8 @@ impl StepRun {
                     table: table.clone(),
                     app_id: write.app_id.clone(),
                     mode: mode(write.mode),
-                    columns: sqlite::columns(&write.table_schema)?,
+                    columns: sqlite::columns(&write.written_schema)?,
+                    evolves: write.evolves,
                     scope: write
                         .scope
                         .iter()
@@ -791,9 +800,10 @@ impl StepRun {
                 replaces: Vec::new(),
                 since: None,
                 schema: delta::schema_json(&with_labels(
-                    &quarantine.table_schema,
+                    &quarantine.written_schema,
                     &quarantine.labels,
                 ))?,
+                evolves: true,
                 files: work.quarantined.clone(),
             }));
         }
@@ -975,6 +985,13 @@ fn vault_is_busy(planned: &PlannedStep) -> Error {
     .with_hint("no target has changed: run the same command again once they are done")
 }
 
+/// How the rows met the target that they went to.
+fn differences(planned: &PlannedStep, target: &str) -> Vec<SchemaDifference> {
+    let mut writes = planned.writes.iter();
+    let write = writes.find(|write| write.target.display() == target);
+    write.map_or_else(Vec::new, |write| write.differences.clone())
+}
+
 fn scope_texts(scope: &[(String, ScopeValue)]) -> Vec<(String, String)> {
     scope
         .iter()
@@ -1009,7 +1026,12 @@ fn stage_names(plan: &Plan, planned: &PlannedStep) -> Arc<StageNames> {
         label: stage.label.as_str().into(),
         plugin: plugins.get(&index).cloned(),
     });
-    Arc::new(StageNames::new(names.collect()))
+    let targets: Vec<String> = planned
+        .writes
+        .iter()
+        .map(|write| write.target.display())
+        .collect();
+    Arc::new(StageNames::new(names.collect(), &targets))
 }
 
 /// Accepted rows on their way to the next segment's query.
@@ -1024,6 +1046,7 @@ fn between(segment: &PlannedSegment, root: Location) -> Result<SegmentOutput> {
         folder: String::new(),
         schema: lake_schema(schema, "the rows between two stages")?,
         columns: (0..schema.fields().len()).collect(),
+        lossy: Vec::new(),
         pinned: Vec::new(),
         by: Arc::new([]),
         required: Vec::new(),

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::Fields;
+use arrow::datatypes::{DataType, Fields};
 use arrow::row::{OwnedRow, RowConverter, SortField};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::Result as DataFusionResult;
@@ -23,6 +23,7 @@ use futures::StreamExt;
 use super::{StageFate, properties};
 use crate::envelope::{Envelope, EnvelopeLayout, Finding};
 use crate::error::{Error, Result};
+use crate::widening::fitting;
 
 /// A rule that each derived row is held against.
 #[derive(Debug, Clone)]
@@ -35,6 +36,17 @@ pub enum CheckRule {
         message: Arc<str>,
         /// Over the output's columns.
         when: Arc<dyn PhysicalExpr>,
+    },
+    /// The row has a value that its target cannot keep.
+    Unkept {
+        /// The rule's name.
+        rule: Arc<str>,
+        /// What it demands.
+        message: Arc<str>,
+        /// The column in the output.
+        column: usize,
+        /// The type that the target has for it; none: it has no such column, and every value is one.
+        kept_as: Option<DataType>,
     },
     /// The row's key is among those that a query over all rows found wanting.
     Key {
@@ -154,6 +166,22 @@ fn judge(
                     None => violated.values().clone(),
                 };
                 (rule, message, violated.set_indices().collect::<Vec<_>>())
+            }
+            CheckRule::Unkept {
+                rule,
+                message,
+                column,
+                kept_as,
+            } => {
+                let values = derived.rows.columns().get(*column);
+                let values = values.ok_or_else(|| Error::internal("a column is not there"))?;
+                let unkept = match kept_as {
+                    Some(data_type) => fitting(values, data_type)?.1.set_indices().collect(),
+                    None => (0..values.len())
+                        .filter(|row| values.is_valid(*row))
+                        .collect(),
+                };
+                (rule, message, unkept)
             }
             CheckRule::Key {
                 rule,

@@ -25,13 +25,14 @@ use serde::{Deserialize, Serialize};
 
 use super::properties;
 use crate::data_file::DataFileWriter;
-use crate::envelope::{Envelope, EnvelopeLayout, InputRows, READ_STAGE};
+use crate::envelope::{Envelope, EnvelopeLayout, InputRows, READ_STAGE, write_stage};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::Location;
 use crate::mask::Masks;
 use crate::partition::{PartitionColumn, PartitionedWriter};
 use crate::quarantine;
 use crate::vault::Vaults;
+use crate::widening::fitting;
 
 /// The column of a quarantine table that holds the text of records that could not be read.
 const RAW_COLUMN: &str = "_weir_raw";
@@ -49,6 +50,8 @@ pub struct SegmentOutput {
     pub schema: SchemaRef,
     /// For each column of the files its index in the output.
     pub columns: Vec<usize>,
+    /// The columns of the files of which values that do not fit their type become null.
+    pub lossy: Vec<usize>,
     /// Scope columns that the output itself has: index, name, and the value every row must have.
     pub pinned: Vec<(usize, String, ArrayRef)>,
     /// Partition columns whose values rows have; each file has one partition.
@@ -111,22 +114,28 @@ pub struct PluginName {
     pub digest: Arc<str>,
 }
 
-/// The stages of a step by their numbers, and the read by its own.
+/// The stages of a step by their numbers, the read and the writes by their own.
 #[derive(Debug, Clone)]
 pub struct StageNames {
     stages: Vec<StageName>,
     read: StageName,
+    writes: Vec<StageName>,
 }
 
 impl StageNames {
-    /// The names of `stages`, in their order.
-    pub fn new(stages: Vec<StageName>) -> StageNames {
+    /// The names of `stages`, in their order, of a step that writes `targets`.
+    pub fn new(stages: Vec<StageName>, targets: &[String]) -> StageNames {
+        let plain = |label: &str| StageName {
+            label: label.into(),
+            plugin: None,
+        };
         StageNames {
             stages,
-            read: StageName {
-                label: quarantine::READ.into(),
-                plugin: None,
-            },
+            read: plain(quarantine::READ),
+            writes: targets
+                .iter()
+                .map(|target| plain(&format!("write {target}")))
+                .collect(),
         }
     }
 
@@ -134,7 +143,10 @@ impl StageNames {
     pub fn get(&self, stage: u32) -> Option<&StageName> {
         match stage {
             READ_STAGE => Some(&self.read),
-            stage => self.stages.get(stage as usize),
+            stage => self.stages.get(stage as usize).or_else(|| {
+                let mut writes = self.writes.iter().enumerate();
+                writes.find_map(|(index, name)| (write_stage(index) == stage).then_some(name))
+            }),
         }
     }
 }
@@ -506,6 +518,13 @@ impl Partition {
                 .iter()
                 .map(|index| Arc::clone(rows.column(*index)))
                 .collect();
+            for index in &output.lossy {
+                if let (Some(column), Some(field)) =
+                    (columns.get_mut(*index), output.schema.fields().get(*index))
+                {
+                    (*column, _) = fitting(column, field.data_type())?;
+                }
+            }
             if let Some(run) = &output.run {
                 let run = std::iter::repeat_n(run.as_ref(), rows.num_rows());
                 columns.push(Arc::new(StringArray::from_iter_values(run)));

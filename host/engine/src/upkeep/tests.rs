@@ -103,6 +103,7 @@ impl Scene {
             merge: None,
             replaces: Vec::new(),
             schema: delta::schema_json(&schema).unwrap(),
+            evolves: false,
             files,
         };
         let decision = Decision {
@@ -131,7 +132,7 @@ impl Scene {
         let decisions = Scene::decisions(&self.lake().await);
         let applied = decisions.apply(decision, &self.applier()).await;
         let applied = applied.unwrap();
-        applied[0].1
+        applied[0].1.clone()
     }
 
     /// Decides and applies.
@@ -700,6 +701,7 @@ async fn vacuum_keeps_what_is_staged_for_a_database() {
         table: "visits".to_owned(),
         app_id: "weir/p/s/db:visits/all".to_owned(),
         mode: Mode::Append,
+        evolves: false,
         columns: vec![("id".to_owned(), "INTEGER".to_owned())],
         scope: Vec::new(),
         staging: staging.url().to_string(),

@@ -6,7 +6,7 @@ use crate::grammar::{Context, schema, stage};
 use crate::literals;
 use crate::model::{
     AsOf, Compression, CsvOptions, Encoding, FailAction, FileFormat, FileRead, FileSchema, OnFail,
-    OwnTable, Read, ReadSource,
+    OwnTable, Read, ReadSource, Undeclared,
 };
 use crate::tree::Node;
 
@@ -24,6 +24,7 @@ pub(crate) const READ: Keys = Keys {
         "compression",
         "schema",
         "allow_missing",
+        "new_column",
         "max_files",
         "max_bytes",
         "delimiter",
@@ -44,6 +45,7 @@ const FILE_KEYS: &[&str] = &[
     "format",
     "compression",
     "allow_missing",
+    "new_column",
     "max_files",
     "max_bytes",
 ];
@@ -86,6 +88,12 @@ pub(crate) const COMPRESSIONS: &[(&str, Compression)] = &[
 
 pub(crate) const ENCODINGS: &[(&str, Encoding)] =
     &[("utf-8", Encoding::Utf8), ("latin-1", Encoding::Latin1)];
+
+pub(crate) const UNDECLARED: &[(&str, Undeclared)] = &[
+    ("discard", Undeclared::Discard),
+    ("freeze", Undeclared::Freeze),
+    ("quarantine", Undeclared::Quarantine),
+];
 
 /// A record of more bytes is never read: the text of a batch has to stay below 2 GiB.
 const LONGEST_RECORD: u64 = 1 << 30;
@@ -166,6 +174,7 @@ fn files(fields: &Fields<'_>, glob: Option<Text<'_>>, context: &Context<'_>) -> 
     let encoding = fields.choice("encoding", ENCODINGS);
     let max_record = max_record(fields);
     let on_fail = on_fail(fields);
+    let undeclared = undeclared(fields, format, &on_fail);
     if format.is_some_and(|format| format != Format::Csv) {
         fields.refuse(
             CSV_KEYS,
@@ -220,8 +229,52 @@ fn files(fields: &Fields<'_>, glob: Option<Text<'_>>, context: &Context<'_>) -> 
         max_bytes,
         encoding: encoding.unwrap_or_default(),
         max_record,
+        undeclared: undeclared?,
         on_fail,
     })
+}
+
+/// What becomes of columns that are not declared.
+fn undeclared(fields: &Fields<'_>, format: Option<Format>, on_fail: &OnFail) -> Option<Undeclared> {
+    let Some(text) = fields.text("new_column") else {
+        return fields
+            .node("new_column")
+            .is_none()
+            .then_some(Undeclared::Discard);
+    };
+    if text.text == "evolve" {
+        fields.fault(
+            text.place,
+            "a read cannot take columns that are not declared",
+            "declare the column in `schema`: plugins and targets are held against it before data moves; a table gets it by `schema_change` of the write",
+        );
+        return None;
+    }
+    let undeclared = fields.choice("new_column", UNDECLARED)?;
+    if fields.flag("header") == Some(false) {
+        fields.fault(
+            text.place,
+            "without a header all columns have to be declared",
+            "leave `new_column` out: a row with other fields is ragged",
+        );
+    }
+    if undeclared == Undeclared::Quarantine {
+        let hint = "write on_fail = \"quarantine\" too, or new_column = \"freeze\" or \"discard\"";
+        if format == Some(Format::Parquet) {
+            fields.fault(
+                text.place,
+                "Parquet has no records that could be kept aside",
+                "write new_column = \"freeze\" or \"discard\"",
+            );
+        } else if on_fail.action != FailAction::Quarantine {
+            fields.fault(
+                text.place,
+                "records with a new column go where those go that cannot be read, which is not quarantine",
+                hint,
+            );
+        }
+    }
+    Some(undeclared)
 }
 
 /// What becomes of records that cannot be read. They end the step unless the file says otherwise:

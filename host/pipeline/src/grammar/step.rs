@@ -1,6 +1,7 @@
 //! `[[step]]`
 
 use crate::fields::{Fields, Keys};
+use crate::grammar::schema_change::{self, Wanted};
 use crate::grammar::{Context, read, stage, write};
 use crate::literals;
 use crate::model::Step;
@@ -17,6 +18,7 @@ pub(crate) const STEP: Keys = Keys {
         "stage",
         "write",
         "timeout",
+        "schema_change",
     ],
 };
 
@@ -54,13 +56,18 @@ pub(crate) fn step(node: &Node, context: &Context<'_>) -> Option<Step> {
     if let Some(node) = write_node.filter(|node| node.elements().is_empty()) {
         fields.fault(&node.place, "a step needs a target", write_hint);
     }
+    let schema_change = match fields.node("schema_change") {
+        None => Some(Wanted::default()),
+        Some(node) => schema_change::schema_change(node, context.sink),
+    };
+    let wanted = schema_change.clone().unwrap_or_default();
     let writes: Vec<_> = write_nodes
         .iter()
-        .filter_map(|node| write::write(node, context))
+        .filter_map(|node| write::write(node, &wanted, context))
         .collect();
 
     let complete = stages.len() == stage_nodes.len() && writes.len() == write_nodes.len();
-    let (name, read) = (name?, read?);
+    let (name, read, _) = (name?, read?, schema_change?);
     (complete && !writes.is_empty()).then(|| Step {
         name: name.text.to_owned(),
         read,

@@ -3,6 +3,7 @@
 use crate::fault::{Fault, Sink};
 use crate::fields::{self, Fields, Keys, Text};
 use crate::grammar::Context;
+use crate::grammar::schema_change::{self, Wanted};
 use crate::model::{
     Merge, PartitionBy, PartitionPart, ScopeValue, Target, WhenMatched, Write, WriteMode,
 };
@@ -22,6 +23,7 @@ pub(crate) const WRITE: Keys = Keys {
         "key",
         "when_matched",
         "order",
+        "schema_change",
     ],
 };
 
@@ -61,8 +63,13 @@ const PARTS: &[(&str, PartitionPart)] = &[
 /// Tables of rejected rows lie beside their targets under names with this ending.
 const QUARANTINE_SUFFIX: &str = "__quarantine";
 
-pub(crate) fn write(node: &Node, context: &Context<'_>) -> Option<Write> {
+/// Reads a target; `step` is what its step says of changed schemas, for a write that says nothing.
+pub(crate) fn write(node: &Node, step: &Wanted, context: &Context<'_>) -> Option<Write> {
     let fields = Fields::open(node, &WRITE, context.sink)?;
+    let wanted = match fields.node("schema_change") {
+        None => Some(step.clone()),
+        Some(node) => schema_change::schema_change(node, context.sink),
+    };
     let output = fields.owned("output");
     let mode = mode(&fields);
     let connection = fields
@@ -105,6 +112,13 @@ pub(crate) fn write(node: &Node, context: &Context<'_>) -> Option<Write> {
         }
     };
     let merge = merge(&fields, mode);
+    if on_server {
+        fields.refuse(
+            &["schema_change"],
+            "belongs to lake tables and SQLite",
+            "leave it out: a table of a server that lacks a column, or cannot take its values, stops the plan",
+        );
+    }
     if in_database {
         let hint = "leave it out: partitions that rows are in are of lake tables";
         fields.refuse(&["partition_by"], "belongs to lake tables", hint);
@@ -116,6 +130,14 @@ pub(crate) fn write(node: &Node, context: &Context<'_>) -> Option<Write> {
                 place,
                 "rows cannot be merged into a SQLite file yet",
                 "replace the table, append to it, or merge into a lake table",
+            );
+        }
+        if wanted.as_ref().is_some_and(Wanted::judges_values) {
+            let own = fields.node("schema_change");
+            fields.fault(
+                own.map_or(fields.place(), |node| &node.place),
+                "values cannot be held against the types of a database's columns",
+                "write schema_change = { changed_type = \"freeze\" } for this target; or cast the column in a query",
             );
         }
     }
@@ -140,6 +162,7 @@ pub(crate) fn write(node: &Node, context: &Context<'_>) -> Option<Write> {
         partition: partition?,
         partition_by: partition_by?,
         merge: merge?,
+        schema_change: wanted?.of_mode(mode?),
         place: table?.place.clone(),
     })
 }
