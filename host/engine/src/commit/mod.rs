@@ -108,6 +108,20 @@ impl Decision {
         Ok(true)
     }
 
+    /// Whether a target has it.
+    async fn is_begun(&self, stores: &Stores) -> Result<bool> {
+        for target in &self.targets {
+            let applied = match target {
+                TargetCommit::Delta(commit) => commit.is_applied(stores, self.n).await?,
+                TargetCommit::Sqlite(commit) => commit.is_loaded(self.n)?,
+            };
+            if applied {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Whether it adds rows that no later decision will bring.
     fn adds(&self) -> bool {
         self.targets.iter().any(|target| {
@@ -295,7 +309,7 @@ impl Decisions {
         if self.is_abandoned(decision.n).await? {
             return Ok((next, None));
         }
-        for (index, target) in decision.targets.iter().enumerate() {
+        for target in &decision.targets {
             let applied = match target.apply(applier, decision.n, true).await {
                 Err(error) if !error.is_retryable() && !decision.adds() => {
                     // It will never apply, and what it was to replace is replaced by this run.
@@ -323,8 +337,11 @@ impl Decisions {
                     self.abandon(&decision).await?;
                     return Ok((next, None));
                 }
-                // Nothing has been done of it, or this run replaces what has.
-                Applied::Unfit(why) if index == 0 || !decision.adds() => {
+                Applied::Unfit(why) => {
+                    // What is given up is read again: no target may have it.
+                    if decision.adds() && decision.is_begun(&applier.stores).await? {
+                        return Err(half_unfit(target.name(), decision.n, &why));
+                    }
                     tracing::warn!(
                         target = target.name(),
                         n = decision.n,
@@ -334,7 +351,6 @@ impl Decisions {
                     self.abandon(&decision).await?;
                     return Ok((next, None));
                 }
-                Applied::Unfit(why) => return Err(half_unfit(target.name(), decision.n, &why)),
                 Applied::Gone => {
                     tracing::warn!(
                         target = target.name(),
