@@ -850,6 +850,66 @@ fn a_decision_that_does_not_fit_any_more_is_given_up_and_its_files_are_read_agai
     // Once.
     without.run(&scene).expect_code(0);
     assert_eq!(orders(&scene, "id").len(), 5);
+    // Worth a look, since a decision was given up, and nothing is damaged.
+    without.weir(&scene, &["lake", "check"]).expect_code(3);
+}
+
+#[test]
+fn a_decision_that_another_target_has_is_not_given_up() {
+    let scene = Scene::new();
+    scene.file("in/1.csv", "id,amount\n1,10\n2,20\n");
+    let copies = |change: &str| {
+        format!("[[step.write]]\ntable = \"raw.copies\"\nmode = \"append\"\n{change}\n")
+    };
+    let plain = copies("");
+    Orders {
+        more: &plain,
+        ..ORDERS
+    }
+    .run(&scene)
+    .expect_code(0);
+    scene.file("in/2.csv", "id,amount,tax\n3,30,\n4,40,1.50\n");
+    let evolving = copies("schema_change = \"evolve\"");
+    Orders {
+        schema: WITH_TAX,
+        write: "mode = \"append\"\nschema_change = \"evolve\"",
+        more: &evolving,
+        ..ORDERS
+    }
+    .run(&scene)
+    .expect_code(0);
+    decided_only(&scene);
+    other_tax(&scene, "date");
+    let lenient = "schema_change = { missing_column = \"evolve\" }";
+    let lenient_copies = copies(lenient);
+    let lenient = format!("mode = \"append\"\n{lenient}");
+    for _ in 0..2 {
+        Orders {
+            write: &lenient,
+            more: &lenient_copies,
+            ..ORDERS
+        }
+        .run(&scene)
+        .expect_code(1)
+        .says(&[
+            "raw.orders has got other columns since decision 1 was made, of which other targets have the rows already",
+            "'tax' is date in the table and decimal(10,2) in the rows",
+            "hint: give raw.orders back the columns that it had",
+        ]);
+    }
+    assert_eq!(scene.count("raw.copies"), 4);
+    // Once the table is what it was, the decision is completed.
+    let log = scene.lake().join("raw/orders/_delta_log");
+    fs::remove_file(log.join("00000000000000000001.json")).unwrap();
+    Orders {
+        write: &lenient,
+        more: &lenient_copies,
+        ..ORDERS
+    }
+    .run(&scene)
+    .expect_code(0);
+    assert_eq!(orders(&scene, "id, tax"), ["1,", "2,", "3,", "4,1.50"]);
+    assert_eq!(scene.count("raw.copies"), 4);
 }
 
 /// A step that reads files of `format`, of which columns are not declared.

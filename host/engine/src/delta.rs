@@ -41,6 +41,7 @@ use crate::lake::Location;
 use crate::merge::{Merged, Merging, merge};
 use crate::plan::plain;
 use crate::segment::WrittenFile;
+use crate::store::Stores;
 
 /// How often a commit looks again after an error before it gives up.
 const ATTEMPTS: u32 = 12;
@@ -334,10 +335,10 @@ impl DeltaCommit {
                             .with_hint("another run of this step has overtaken this one; nothing needs to be done"));
                         }
                         _ if self.is_stale(&table, &root).await? => return Ok(Applied::Stale),
+                        _ if !verified => Ok(None),
                         _ => match self.columns_in(&table)? {
                             Err(why) => return Ok(Applied::Unfit(why)),
-                            Ok(_) if verified => self.commit(&table, &root, n, applier).await,
-                            Ok(_) => Ok(None),
+                            Ok(_) => self.commit(&table, &root, n, applier).await,
                         },
                     }
                 }
@@ -383,6 +384,19 @@ impl DeltaCommit {
             Some(cause) => error.with_source(cause),
             None => error,
         })
+    }
+
+    /// Whether the commit of decision `n`, or of a later one, has been made.
+    pub(crate) async fn is_applied(&self, stores: &Stores, n: u64) -> Result<bool> {
+        let root = Location::at_url(stores, &self.url)?;
+        let Some(table) = open(&root).await? else {
+            return Ok(false);
+        };
+        let version = table
+            .snapshot()?
+            .transaction_version(&table.log_store(), &self.app_id)
+            .await?;
+        Ok(version.is_some_and(|version| i64::try_from(n).is_ok_and(|n| version >= n)))
     }
 
     /// Makes the commit on this version of the table (where there is none: makes the table), or says that

@@ -180,7 +180,7 @@ mod tests {
         let texts: ArrayRef = Arc::new(StringArray::from(vec!["12", "012", "x", "-7", " 1"]));
         assert_eq!(misfits(texts, &DataType::Int32), [1, 2, 4]);
 
-        let decimals = Decimal128Array::from(vec![12_3400, 12_3450, 99_999_999_0000])
+        let decimals = Decimal128Array::from(vec![123_400, 123_450, 999_999_990_000])
             .with_precision_and_scale(14, 4)
             .unwrap();
         assert_eq!(

@@ -118,6 +118,23 @@ impl Decision {
         Ok(true)
     }
 
+    /// Whether a target has it.
+    async fn is_begun(&self, applier: &Applier) -> Result<bool> {
+        for target in &self.targets {
+            let applied = match target {
+                TargetCommit::Delta(commit) => commit.is_applied(&applier.stores, self.n).await?,
+                TargetCommit::Sqlite(commit) => commit.is_loaded(self.n)?,
+                TargetCommit::Postgres(commit) => {
+                    commit.is_loaded(&applier.connections, self.n).await?
+                }
+            };
+            if applied {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Whether it adds rows that no later decision will bring.
     fn adds(&self) -> bool {
         self.targets.iter().any(|target| match target.mode() {
@@ -398,8 +415,11 @@ impl Decisions {
                     self.abandon(&decision).await?;
                     return Ok((next, None));
                 }
-                // Nothing has been done of it, or this run replaces what has.
-                Applied::Unfit(why) if index == 0 || !decision.adds() => {
+                Applied::Unfit(why) => {
+                    // What is given up is read again: no target may have it.
+                    if decision.adds() && decision.is_begun(applier).await? {
+                        return Err(half_unfit(target.name(), decision.n, &why));
+                    }
                     tracing::warn!(
                         target = target.name(),
                         n = decision.n,
@@ -409,7 +429,6 @@ impl Decisions {
                     self.abandon(&decision).await?;
                     return Ok((next, None));
                 }
-                Applied::Unfit(why) => return Err(half_unfit(target.name(), decision.n, &why)),
                 Applied::Gone => {
                     tracing::warn!(
                         target = target.name(),
@@ -451,7 +470,11 @@ impl Decisions {
                     )
                     .with_hint("no target has changed: run the same command again"));
                 }
-                Applied::Unfit(why) if index == 0 => {
+                Applied::Unfit(why) => {
+                    // What is given up is read again: no target may have it.
+                    if decision.adds() && decision.is_begun(applier).await? {
+                        return Err(half_unfit(target.name(), decision.n, why));
+                    }
                     self.abandon(decision).await?;
                     return Err(Error::new(
                         ErrorKind::Conflict,
@@ -460,9 +483,6 @@ impl Decisions {
                     .with_hint(
                         "no target has changed: run the same command again, which plans anew",
                     ));
-                }
-                Applied::Unfit(why) => {
-                    return Err(half_unfit(target.name(), decision.n, why));
                 }
                 Applied::Now(_) | Applied::Before | Applied::Gone => {}
             }

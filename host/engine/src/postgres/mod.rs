@@ -121,8 +121,6 @@ impl PostgresCommit {
     /// Conflict, if a later decision of the same application has been loaded; input, if the table does not
     /// take the rows; storage, if the server keeps failing.
     pub async fn apply(&self, applier: &Applier, n: u64, recovering: bool) -> Result<Applied> {
-        let n =
-            i64::try_from(n).map_err(|_| Error::internal("a decision's number is too large"))?;
         if recovering && !files_are_there(&self.staging(&applier.stores)?, &self.files).await? {
             return match (self.is_loaded(&applier.connections, n).await?, self.mode) {
                 (true, _) => Ok(Applied::Before),
@@ -134,6 +132,8 @@ impl PostgresCommit {
                 }
             };
         }
+        let n =
+            i64::try_from(n).map_err(|_| Error::internal("a decision's number is too large"))?;
         let mut last = None;
         for attempt in 0..ATTEMPTS {
             match self.load(applier, n).await {
@@ -169,14 +169,14 @@ impl PostgresCommit {
     }
 
     /// Whether the ledger has decision `n` or a later one.
-    pub(crate) async fn is_loaded(&self, connections: &Connections, n: i64) -> Result<bool> {
+    pub(crate) async fn is_loaded(&self, connections: &Connections, n: u64) -> Result<bool> {
         let client = connect(&connections.get(&self.connection)?).await?;
         let told = |failure: Failure| failure.told(&self.target);
         if !self.has_ledger(&client).await.map_err(told)? {
             return Ok(false);
         }
         let version = self.version(&client).await.map_err(told)?;
-        Ok(version.is_some_and(|version| version >= n))
+        Ok(version.is_some_and(|version| i64::try_from(n).is_ok_and(|n| version >= n)))
     }
 
     fn ledger(&self) -> String {

@@ -543,8 +543,11 @@ struct Part {
 /// What all decisions have for tables.
 async fn parts(decided: &Decided) -> Result<Vec<Part>> {
     let numbers = decided.sequences.iter().flat_map(|known| {
-        let numbers = known.sequence.numbers.iter();
-        numbers.map(|n| (&known.sequence, *n))
+        let sequence = &known.sequence;
+        let numbers = sequence.numbers.iter();
+        // What was given up has put no row anywhere.
+        let standing = numbers.filter(|n| !sequence.abandoned.contains(n));
+        standing.map(move |n| (sequence, *n))
     });
     let mut decisions = futures::stream::iter(numbers)
         .map(|(sequence, n)| sequence.get(n))
