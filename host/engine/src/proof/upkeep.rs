@@ -84,11 +84,11 @@ async fn a_week(scene: &Scene) {
     scene.expect(0..30, "after optimize").await;
     scene.expect_check(Verdict::Well, "after optimize").await;
     assert_eq!(scene.vacuum(stores, 6 * DAY).await.unwrap(), 0);
-    // Three of each table to which rows were added, of the one into which they were merged and of the one that
-    // takes what is new, and in each of nine partitions of the one that has some; two of each that was replaced, or merged with what was
-    // there, nine times of the one whose partitions were.
-    let added = 3 + 3 + 3 + 9 * 3 + 3;
-    let replaced = 2 + 2 + 9 * 2 + 2;
+    // Three of each table to which rows were added, a vault and the one that takes what is new among them, in
+    // each of nine partitions of the one that has some, and of the one into which they were merged; two of each
+    // that was replaced, or merged with what was there, nine times of the one whose partitions were.
+    let added = 3 + 3 + 3 + 9 * 3 + 3 + 3;
+    let replaced = 2 + 2 + 9 * 2 + 2 + 2;
     assert_eq!(
         scene.vacuum(stores, 8 * DAY).await.unwrap(),
         added + replaced
