@@ -165,8 +165,11 @@ fn rows_are_merged_by_their_key() {
     assert_eq!(loaded.rows(), ["1|NJ|7", "2|CA|1", "3|TX|1", "4|NEW|9"]);
 }
 
-/// Every type, as CSV text and as `psql` prints it in the table that Weir makes.
-const TYPES: &[(&str, &str, &[(&str, &str)])] = &[
+/// Values as CSV texts, and as `psql` prints them.
+type Values = &'static [(&'static str, &'static str)];
+
+/// Every type, in a pipeline file and in the table that Weir makes.
+const TYPES: &[(&str, &str, Values)] = &[
     ("bool", "boolean", &[("true", "t"), ("false", "f")]),
     ("int8", "smallint", &[("-128", "-128"), ("127", "127")]),
     (

@@ -94,7 +94,7 @@ impl Error {
     }
 
     /// Says that a database has refused rows, of which it keeps none.
-    pub(crate) fn as_refusal(mut self) -> Error {
+    pub(crate) fn into_refusal(mut self) -> Error {
         self.refusal = true;
         self
     }

@@ -408,7 +408,7 @@ fn load_error(message: String, error: rusqlite::Error) -> Error {
         );
     }
     Error::new(ErrorKind::Input, message)
-        .as_refusal()
+        .into_refusal()
         .with_source(error)
         .with_hint(
             "look at the cause: the table or its triggers and constraints do not take the rows",

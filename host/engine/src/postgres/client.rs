@@ -37,7 +37,7 @@ impl Failure {
             Failure::Passing(error) => error.within(target),
             Failure::Refused(what, hint) => {
                 Error::new(ErrorKind::Input, format!("{target}: {what}"))
-                    .as_refusal()
+                    .into_refusal()
                     .with_hint(hint)
             }
             Failure::Other(error) => error,

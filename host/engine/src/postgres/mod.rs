@@ -400,7 +400,7 @@ impl PostgresCommit {
     ) -> Result<()> {
         let unfit = |why: String| {
             Error::new(ErrorKind::Input, format!("{}: {why}", self.target))
-                .as_refusal()
+                .into_refusal()
                 .with_hint("cast the column in a query, or change the table")
         };
         let mut writer: Option<CopyWriter> = None;
@@ -430,7 +430,7 @@ impl PostgresCommit {
             while let Some(batch) = batches.next().await {
                 writer
                     .write(&batch.map_err(broken)?, &mut out)
-                    .map_err(|error| error.within(&self.target).as_refusal())?;
+                    .map_err(|error| error.within(&self.target).into_refusal())?;
                 if out.len() >= CHUNK && send.send(Ok(out.split().freeze())).await.is_err() {
                     return Ok(());
                 }
