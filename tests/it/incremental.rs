@@ -232,6 +232,12 @@ fn a_cursor_reads_what_is_above_it_and_late_rows_within_its_lag() {
     let merge = "mode = \"merge\"\nkey = \"id\"";
     let two = Two::new("mode = \"append\"", &read(", lag = \"2h\""), check, merge);
     two.land("1", "1,NY,2024-01-01T10:00:00\n2,XX,2024-01-01T12:00:00");
+    let file = two.scene.path("clean.toml");
+    let mut plan = two.scene.weir(["plan"]);
+    plan.arg(&file).arg("--lake").arg(two.scene.lake());
+    let plan = Ended::from(plan.output().unwrap()).expect_code(0);
+    let what = "table raw.visits; of raw.visits what is new, above the highest at less 7200 s";
+    assert!(plan.stdout.contains(what), "{}", plan.stdout);
     assert_eq!(two.reads(), 2);
     assert_eq!(two.reads(), 0, "the table has not changed");
     // Late by an hour, by three hours, and new.

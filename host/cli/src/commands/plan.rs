@@ -6,7 +6,7 @@ use weir_engine::plan::{Plan, PlannedStage, PlannedStep, PlannedWork, Planner, S
 use weir_engine::segment::PluginCall;
 use weir_engine::terms::{TermsRecord, digest};
 use weir_engine::types::{scope_text, type_text};
-use weir_pipeline::{FailAction, ReadSource, Undeclared, WriteMode};
+use weir_pipeline::{FailAction, Lag, Progress, ReadSource, Undeclared, WriteMode};
 
 use crate::args::{Output, PlanArgs};
 use crate::commands::{print, print_json, resources, sandbox, terms};
@@ -74,12 +74,34 @@ fn read(step: &PlannedStep) -> String {
                 bytes.div_ceil(1024)
             )
         }
-        ReadSource::Table(name) => format!("table {name}"),
+        ReadSource::Table(name) => format!("table {name}{}", part(step)),
         ReadSource::Sql(_) => {
             let tables: Vec<String> = step.tables.iter().map(ToString::to_string).collect();
-            format!("query over {}", tables.join(", "))
+            format!("query over {}{}", tables.join(", "), part(step))
         }
     }
+}
+
+/// What a step reads of its tables, where it is not all that is in them now.
+fn part(step: &PlannedStep) -> String {
+    let mut parts = String::new();
+    if let Some(incremental) = &step.step.read.incremental {
+        let by = match &incremental.by {
+            Progress::Version { .. } => "by version".to_owned(),
+            Progress::Cursor { column, lag } => match lag {
+                None => format!("above the highest {column}"),
+                Some(Lag::Time(lag)) => {
+                    format!("above the highest {column} less {} s", lag.as_secs_f64())
+                }
+                Some(Lag::Number(lag)) => format!("above the highest {column} less {lag}"),
+            },
+        };
+        parts.push_str(&format!("; of {} what is new, {by}", incremental.table));
+    }
+    if let Some((own, _)) = &step.own {
+        parts.push_str(&format!("; {own} as it was before"));
+    }
+    parts
 }
 
 /// For each stage of a step, in order, one line that says what it does.
