@@ -313,7 +313,10 @@ fn tables_that_are_there_keep_their_types() {
     loaded.server.sql(
         "create schema care; create type care.states as enum ('NY', 'CA');
          create domain care.small as smallint check (value < 100);
-         create table care.visits (made timestamptz default now(), id care.small not null, state care.states, version numeric(9,2))",
+         create table care.visits (made timestamptz default now(), id care.small not null, state care.states, version numeric(9,2));
+         create function care.no() returns trigger language plpgsql as $$
+             begin raise exception 'canary %', new.id; end $$;
+         create trigger no before insert on care.visits for each row when (new.id = 66) execute function care.no()",
     );
     loaded.input("1", "1,NY,3\n2,,-7");
     loaded.run().expect_code(0);
@@ -331,6 +334,7 @@ fn tables_that_are_there_keep_their_types() {
         ),
         ("100,NY,1", "SQLSTATE 23514"),
         (",NY,1", "column 'id'"),
+        ("66,NY,1", "SQLSTATE P0001"),
         ("3,TX-canary,1", "SQLSTATE 22P02"),
         ("3,NY,12345678", "SQLSTATE 22003"),
     ] {

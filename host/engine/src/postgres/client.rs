@@ -19,6 +19,12 @@ use weir_pipeline::{Address, Tls};
 use crate::connections::Named;
 use crate::error::{Error, ErrorKind, Result};
 
+/// Classes of errors whose message names objects and settings, and never values of rows: connections,
+/// features, logins, names, states, resources, and the server itself. What a trigger raises is not among them.
+const SPEAKING: [&str; 14] = [
+    "08", "0A", "25", "28", "2B", "3D", "3F", "40", "42", "53", "55", "57", "58", "XX",
+];
+
 /// What went wrong with a load.
 #[derive(Debug)]
 pub(super) enum Failure {
@@ -84,11 +90,12 @@ impl From<tokio_postgres::Error> for Failure {
                 "rows break a rule of the table (SQLSTATE {}{places})",
                 code.code()
             ),
-            _ => format!(
+            class if SPEAKING.contains(&class) => format!(
                 "the server says: {} (SQLSTATE {}{places})",
                 server.message(),
                 code.code()
             ),
+            _ => format!("the server refuses (SQLSTATE {}{places})", code.code()),
         };
         let passing = matches!(class.as_str(), "08" | "40" | "53")
             || [

@@ -74,7 +74,7 @@ order = "last"
 
 [[step]]
 name = "seen"
-read = { table = "raw.copies", incremental = { by = "version" } }
+read = { sql = "select id, digit, state from raw.copies", incremental = { by = "version", of = "raw.copies" } }
 [[step.write]]
 table = "curated.seen"
 mode = "append"
