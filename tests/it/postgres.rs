@@ -5,6 +5,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use weir_tests::{Ended, Postgres, Scene};
 
@@ -567,8 +568,10 @@ fn a_server_that_crashes_has_all_or_nothing() {
     let running = loaded.scene.start(command);
     // Once the load is at work.
     let at_work = "select count(*) from pg_stat_activity where query like 'copy%'";
-    while loaded.server.sql(at_work) == ["0"] {
-        std::thread::sleep(std::time::Duration::from_millis(1));
+    // It may have been too fast to be seen: then the server crashes afterwards.
+    let until = Instant::now() + Duration::from_secs(20);
+    while loaded.server.sql(at_work) == ["0"] && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(1));
     }
     loaded.server.crash();
     loaded.server.up();
