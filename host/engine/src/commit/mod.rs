@@ -300,6 +300,14 @@ const SUMMARISED: usize = 50;
 /// Decisions that are read at once.
 const AT_ONCE: usize = 8;
 
+/// What there is of a sequence, by number, ascending.
+struct Listed {
+    numbers: Vec<u64>,
+    /// Those that were given up.
+    abandoned: BTreeSet<u64>,
+    summaries: Vec<u64>,
+}
+
 /// What decisions have loaded, all before one of them.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Loaded {
@@ -338,11 +346,10 @@ impl Decisions {
 
     /// The numbers of all decisions, ascending.
     async fn numbers(&self) -> Result<Vec<u64>> {
-        Ok(self.numbers_and_abandoned().await?.0)
+        Ok(self.listed().await?.numbers)
     }
 
-    /// The numbers of all decisions, ascending, and of those that were given up.
-    async fn numbers_and_abandoned(&self) -> Result<(Vec<u64>, BTreeSet<u64>)> {
+    async fn listed(&self) -> Result<Listed> {
         let objects = self.commits.list().await?;
         let ending = |ending: &str| -> Vec<u64> {
             let names = objects
@@ -352,7 +359,11 @@ impl Decisions {
                 .filter_map(|name| name.strip_suffix(ending)?.parse().ok())
                 .collect()
         };
-        Ok((ending(".json"), ending(".abandoned").into_iter().collect()))
+        Ok(Listed {
+            numbers: ending(".json"),
+            abandoned: ending(".abandoned").into_iter().collect(),
+            summaries: ending(".loaded"),
+        })
     }
 
     async fn get(&self, n: u64) -> Result<Decision> {
@@ -529,17 +540,8 @@ impl Decisions {
 
     /// What all decisions together have loaded.
     async fn loaded(&self) -> Result<Loaded> {
-        let (mut numbers, mut summaries, mut closed) = (Vec::new(), Vec::new(), BTreeSet::new());
-        for object in self.commits.list().await? {
-            let name = object.location.filename().unwrap_or_default();
-            match name.split_once('.') {
-                Some((n, "json")) => numbers.extend(n.parse::<u64>().ok()),
-                Some((n, "loaded")) => summaries.extend(n.parse::<u64>().ok()),
-                Some((n, "abandoned")) => closed.extend(n.parse::<u64>().ok()),
-                _ => {}
-            }
-        }
-        let mut loaded = match summaries.last() {
+        let listed = self.listed().await?;
+        let mut loaded = match listed.summaries.last() {
             Some(n) => self.summary(*n).read_json::<Loaded>().await?,
             None => None,
         }
@@ -547,16 +549,26 @@ impl Decisions {
         if loaded.format > FORMAT {
             return Err(newer("a summary of decisions was written", loaded.format));
         }
-        let new: Vec<u64> = numbers.into_iter().filter(|n| *n >= loaded.next).collect();
-        let decisions: Vec<Decision> = futures::stream::iter(new.iter().copied())
+        let new = listed.numbers.into_iter().filter(|n| *n >= loaded.next);
+        let decisions: Vec<Decision> = futures::stream::iter(new)
             .map(|n| self.get(n))
             .buffered(AT_ONCE)
             .try_collect()
             .await?;
-        for decision in decisions {
+        let last = decisions.len().saturating_sub(1);
+        for (index, decision) in decisions.into_iter().enumerate() {
+            // The last may have been made by another run since, which may still give it up.
+            if index == last && index >= SUMMARISED {
+                loaded.format = FORMAT;
+                // It only spares reading: that it cannot be written is no failure.
+                let place = self.summary(loaded.next - 1);
+                if let Err(error) = place.write_json(&loaded).await {
+                    tracing::warn!(error = %error, "no summary of decisions was written");
+                }
+            }
             loaded.next = decision.n + 1;
             // What was given up was loaded by nobody.
-            if closed.contains(&decision.n) {
+            if listed.abandoned.contains(&decision.n) {
                 continue;
             }
             if decision.refresh {
@@ -565,14 +577,6 @@ impl Decisions {
             for target in &decision.targets {
                 let files = loaded.targets.entry(target.name().to_owned()).or_default();
                 files.extend(decision.input.iter().cloned());
-            }
-        }
-        if new.len() >= SUMMARISED {
-            loaded.format = FORMAT;
-            // It only spares reading: that it cannot be written is no failure.
-            let place = self.summary(loaded.next - 1);
-            if let Err(error) = place.write_json(&loaded).await {
-                tracing::warn!(error = %error, "no summary of decisions was written");
             }
         }
         Ok(loaded)
