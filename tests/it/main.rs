@@ -54,6 +54,7 @@ mod quarantine;
 mod reviewed;
 mod schema_change;
 mod sensitivity;
+mod sources;
 mod stores;
 mod supply;
 mod surroundings;

@@ -33,6 +33,6 @@ mod scene;
 
 pub use contents::{CommitLog, Contents, commit_logs};
 pub use ended::Ended;
-pub use postgres::Postgres;
+pub use postgres::{PASSWORD as POSTGRES_PASSWORD, Postgres};
 pub use registry::{Pushed, Registry, sha256};
 pub use scene::{Running, Scene};

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 /// How long a server may take to start.
 const START: Duration = Duration::from_secs(60);
 /// The superuser's password.
-pub(crate) const PASSWORD: &str = "pA55word-canary";
+pub const PASSWORD: &str = "pA55word-canary";
 
 /// A server on a free port of the loopback, with data of its own. It ends with this value.
 pub struct Postgres {

@@ -63,6 +63,15 @@ impl Changes {
             .map(|entry| (entry.version, entry.operation()))
     }
 
+    /// The version and the operation of the first that has rewritten files of which nobody can say which rows
+    /// are new: another program's, or a restore.
+    pub(crate) fn rewriting(&self) -> Option<(u64, &str)> {
+        let mut entries = self.commits.iter();
+        entries
+            .find(|entry| entry.by.is_none() && entry.adds_rows && entry.removes_rows)
+            .map(|entry| (entry.version, entry.operation()))
+    }
+
     /// The rows that each of them has added, as it added them: a row that was merged twice is there
     /// twice. `table` is the table after the last of them.
     ///
@@ -152,13 +161,22 @@ impl Changes {
             }
         }
         let mut parts = Vec::new();
+        let runs: Vec<Expr> = runs.into_iter().map(lit).collect();
+        if !files.is_empty() {
+            let rows = of_files(context, table, files, None, with_file).await?;
+            // Rows of the runs are found below, wherever they lie now.
+            parts.push(match runs.is_empty() {
+                true => rows,
+                false => {
+                    let run = named(RUN_COLUMN);
+                    let others = run.clone().in_list(runs.clone(), true);
+                    rows.filter(run.is_null().or(others))?
+                }
+            });
+        }
         if !runs.is_empty() {
-            let runs: Vec<Expr> = runs.into_iter().map(lit).collect();
             let rows = context.read_table(provider(table, with_file).await?)?;
             parts.push(rows.filter(named(RUN_COLUMN).in_list(runs, false))?);
-        }
-        if !files.is_empty() {
-            parts.push(of_files(context, table, files, None, with_file).await?);
         }
         union(parts, table, with_file).await
     }

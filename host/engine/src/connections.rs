@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use weir_pipeline::{Address, ConnectionKind, Pipeline, Place, SecretSource, Server};
+use weir_pipeline::{Address, ConnectionKind, Pipeline, Place, SecretSource, Server, ServerKind};
 
 use crate::error::{Error, Result};
 use crate::secret;
@@ -18,7 +18,7 @@ pub struct Connections(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
-    servers: BTreeMap<String, (Server, Place)>,
+    servers: BTreeMap<String, (ServerKind, Server, Place)>,
     /// The folder of the pipeline file.
     dir: PathBuf,
 }
@@ -47,14 +47,20 @@ impl Connections {
                 .iter()
                 .filter_map(|(name, connection)| match &connection.kind {
                     ConnectionKind::Sqlite { .. } => None,
-                    ConnectionKind::Postgres(server) => {
-                        Some((name.clone(), (server.clone(), connection.place.clone())))
-                    }
+                    ConnectionKind::Server(kind, server) => Some((
+                        name.clone(),
+                        (*kind, server.clone(), connection.place.clone()),
+                    )),
                 });
         Connections(Arc::new(Inner {
             servers: servers.collect(),
             dir: pipeline.dir.clone(),
         }))
+    }
+
+    /// What the server of a connection is; none if it is a file.
+    pub(crate) fn kind(&self, name: &str) -> Option<ServerKind> {
+        self.0.servers.get(name).map(|(kind, ..)| *kind)
     }
 
     /// The server of a connection.
@@ -63,7 +69,7 @@ impl Connections {
     /// Usage, if the pipeline does not name it (any more).
     pub(crate) fn get<'a>(&'a self, name: &'a str) -> Result<Named<'a>> {
         match self.0.servers.get(name) {
-            Some((server, place)) => Ok(Named {
+            Some((_, server, place)) => Ok(Named {
                 name,
                 server,
                 place,

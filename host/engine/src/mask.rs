@@ -11,6 +11,7 @@
 //! Null stays null. A stage replaces the columns of its rows by these; quarantine, which keeps the row
 //! that a segment read, replaces those of them that any stage of the step replaces later.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -35,8 +36,8 @@ const SHORTEST_KEY: usize = 16;
 pub enum Method {
     /// HMAC-SHA-256 of its text.
     Hmac(MaskKey),
-    /// A token of this vault.
-    Token(TableName),
+    /// A token of this vault, which gets values with these labels of sensitive data.
+    Token(TableName, BTreeSet<String>),
     /// Null.
     Null,
     /// The year.
@@ -94,7 +95,7 @@ impl Method {
     pub fn name(&self) -> &'static str {
         match self {
             Method::Hmac(_) => "hmac",
-            Method::Token(_) => "token",
+            Method::Token(..) => "token",
             Method::Null => "null",
             Method::Year => "year",
             Method::Partial(_) => "partial",
@@ -109,8 +110,8 @@ impl Method {
         let refused = |able: &str| Err(format!("is {}, not {able}", type_text(data_type)));
         match self {
             Method::Null => Ok(data_type.clone()),
-            Method::Hmac(_) | Method::Token(_) if has_text(data_type) => Ok(DataType::Utf8),
-            Method::Hmac(_) | Method::Token(_) => {
+            Method::Hmac(_) | Method::Token(..) if has_text(data_type) => Ok(DataType::Utf8),
+            Method::Hmac(_) | Method::Token(..) => {
                 refused("a text, whole number, decimal, date, timestamp, or true and false")
             }
             Method::Year if is_dated(data_type) => Ok(DataType::Int32),
@@ -128,7 +129,7 @@ impl Method {
                 let codes = texts.iter().map(|text| text.map(|text| key.code(text)));
                 Arc::new(codes.collect::<StringArray>())
             }
-            Method::Token(vault) => Arc::new(vaults.get(vault)?.tokens(&texts(column)?)?),
+            Method::Token(vault, _) => Arc::new(vaults.get(vault)?.tokens(&texts(column)?)?),
             Method::Year => years(column)?,
             Method::Partial(keep) => {
                 let texts = texts(column)?;

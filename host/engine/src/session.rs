@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
-use datafusion::catalog::{MemorySchemaProvider, SchemaProvider, TableProvider};
+use datafusion::catalog::{
+    CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider, SchemaProvider, TableProvider,
+};
 use datafusion::common::metadata::ScalarAndMetadata;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, ParamValues, TableReference};
@@ -81,17 +83,60 @@ pub fn register(
         .catalog("datafusion")
         .ok_or_else(|| Error::internal("a session has no catalog"))?;
     for (name, provider) in tables {
-        let schema: Arc<dyn SchemaProvider> = match catalog.schema(&name.zone) {
+        // A database's table with a schema has three names.
+        let (catalog, schema, table) = match name.table.split_once('.') {
+            None => (
+                Arc::clone(&catalog),
+                name.zone.as_str(),
+                name.table.as_str(),
+            ),
+            Some((schema, table)) => match context.catalog(&name.zone) {
+                Some(catalog) => (catalog, schema, table),
+                None => {
+                    let catalog: Arc<dyn CatalogProvider> = Arc::new(MemoryCatalogProvider::new());
+                    context.register_catalog(&name.zone, Arc::clone(&catalog));
+                    (catalog, schema, table)
+                }
+            },
+        };
+        let schema: Arc<dyn SchemaProvider> = match catalog.schema(schema) {
             Some(schema) => schema,
             None => {
-                let schema = Arc::new(MemorySchemaProvider::new());
-                catalog.register_schema(&name.zone, Arc::clone(&schema) as _)?;
-                schema
+                let made = Arc::new(MemorySchemaProvider::new());
+                catalog.register_schema(schema, Arc::clone(&made) as _)?;
+                made
             }
         };
-        schema.register_table(name.table, provider)?;
+        schema.register_table(table.to_owned(), provider)?;
     }
     Ok(())
+}
+
+/// A table as queries name it.
+pub(crate) fn reference(name: &TableName) -> TableReference {
+    match name.table.split_once('.') {
+        None => TableReference::partial(name.zone.as_str(), name.table.as_str()),
+        Some((schema, table)) => TableReference::full(name.zone.as_str(), schema, table),
+    }
+}
+
+/// The table that a query names, unless it is one without a zone: what [`reference`] made.
+pub(crate) fn table_of(reference: &TableReference) -> Option<TableName> {
+    match reference {
+        TableReference::Bare { .. } => None,
+        TableReference::Partial { schema, table } => Some(TableName {
+            zone: schema.to_string(),
+            table: table.to_string(),
+        }),
+        TableReference::Full {
+            catalog,
+            schema,
+            table,
+        } => Some(TableName {
+            zone: catalog.to_string(),
+            table: format!("{schema}.{table}"),
+        }),
+    }
 }
 
 /// Whether steps do not see which run wrote the rows of a table: it is not part of what they read. Of
@@ -129,8 +174,7 @@ pub(crate) fn read_table(
 
 /// The schema of the table `name` of a session.
 pub(crate) async fn schema_of(context: &SessionContext, name: &TableName) -> Result<SchemaRef> {
-    let reference = TableReference::partial(name.zone.as_str(), name.table.as_str());
-    Ok(context.table_provider(reference).await?.schema())
+    Ok(context.table_provider(reference(name)).await?.schema())
 }
 
 /// The tables of the lake that a query names, and whether it names `input`.
@@ -153,15 +197,14 @@ pub fn tables_of(context: &SessionContext, sql: &str) -> Result<(Vec<TableName>,
     let mut tables = Vec::new();
     let mut input = false;
     for reference in state.resolve_table_references(&statement)? {
-        match reference {
-            TableReference::Partial { schema, table } => tables.push(TableName {
-                zone: schema.to_string(),
-                table: table.to_string(),
-            }),
-            TableReference::Bare { table } if &*table == "input" => input = true,
-            other => {
-                return Err(Error::usage(format!("'{other}' is no table of the lake"))
-                    .with_hint("tables are written zone.table; a stage's own rows are `input`"));
+        match table_of(&reference) {
+            Some(name) => tables.push(name),
+            None if reference.table() == "input" => input = true,
+            None => {
+                return Err(
+                    Error::usage(format!("'{reference}' is no table of the lake"))
+                        .with_hint("tables are written zone.table; a stage's own rows are `input`"),
+                );
             }
         }
     }

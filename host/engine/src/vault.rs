@@ -28,7 +28,7 @@ use crate::data_file::DataFileWriter;
 use crate::delta::{self, DeltaCommit, Mode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::{Lake, Location, RUN_COLUMN};
-use crate::plan::hex;
+use crate::plan::{hex, with_labels};
 use crate::session;
 
 /// The application identifier of commits to vaults. No pipeline has such a name.
@@ -74,16 +74,16 @@ impl Vaults {
     /// # Errors
     /// Usage, if one is no vault; input, if there is not enough memory for its values.
     pub(crate) async fn open(
-        names: &BTreeSet<TableName>,
+        names: &BTreeMap<TableName, BTreeSet<String>>,
         lake: &Lake,
         applier: &Applier,
         turns: &Turns,
     ) -> Result<Vaults> {
         let mut open = Vaults::default();
         // In order of their names, as everybody does: nobody waits for somebody who waits for him.
-        for name in names {
+        for (name, labels) in names {
             open.turns.push(turns.wait(name).await);
-            let vault = Vault::open(name, lake.table(name)?, applier).await?;
+            let vault = Vault::open(name, labels, lake.table(name)?, applier).await?;
             open.vaults.insert(name.clone(), vault);
         }
         Ok(open)
@@ -110,6 +110,8 @@ impl Vaults {
 /// A vault at one version, and what is to be added to it.
 pub(crate) struct Vault {
     name: TableName,
+    /// What is sensitive of the values that it gets.
+    labels: BTreeSet<String>,
     root: Location,
     /// The version that was read; none where there is no table yet.
     version: Option<u64>,
@@ -142,7 +144,12 @@ fn schema() -> SchemaRef {
 }
 
 impl Vault {
-    async fn open(name: &TableName, root: Location, applier: &Applier) -> Result<Vault> {
+    async fn open(
+        name: &TableName,
+        labels: &BTreeSet<String>,
+        root: Location,
+        applier: &Applier,
+    ) -> Result<Vault> {
         let table = delta::open(&root).await?;
         let pool = &applier.runtime.memory_pool;
         let mut state = State {
@@ -175,6 +182,7 @@ impl Vault {
         }
         Ok(Vault {
             name: name.clone(),
+            labels: labels.clone(),
             root,
             version,
             state: Mutex::new(state),
@@ -227,7 +235,10 @@ impl Vault {
             replaces: Vec::new(),
             since: None,
             evolves: false,
-            schema: delta::schema_json(&schema)?,
+            schema: delta::schema_json(&with_labels(
+                &schema,
+                &[(VALUE.to_owned(), self.labels.clone())].into(),
+            ))?,
             files: writer.finish().await?,
         };
         let kept = commit.apply_on(self.version, applier).await?;
@@ -332,7 +343,7 @@ mod tests {
             std::fs::create_dir_all(&folder).unwrap();
             let lake = self.dir.path().to_str().unwrap();
             let lake = Lake::at(lake, &self.applier.stores).await.unwrap();
-            let names = BTreeSet::from([name()]);
+            let names = BTreeMap::from([(name(), BTreeSet::new())]);
             let turns = Turns::default();
             Vaults::open(&names, &lake, &self.applier, &turns)
                 .await

@@ -143,7 +143,7 @@ impl Context<'_> {
     pub(crate) fn is_server(&self, name: &str) -> bool {
         self.connections
             .get(name)
-            .is_some_and(|found| matches!(found.kind, ConnectionKind::Postgres(_)))
+            .is_some_and(|found| matches!(found.kind, ConnectionKind::Server(..)))
     }
 
     pub(crate) fn known<'k>(
@@ -191,6 +191,40 @@ impl Context<'_> {
         })
     }
 
+    /// What a step can read: `zone.table`, or `connection.table`, where a database's table may have a
+    /// schema before it.
+    pub(crate) fn source_table(&self, text: Text<'_>) -> Option<TableName> {
+        match text.text.split_once('.') {
+            Some((name, table)) if self.connections.contains_key(name) => self.database_table(
+                name,
+                Text {
+                    text: table,
+                    ..text
+                },
+            ),
+            _ => self.table_name(text),
+        }
+    }
+
+    /// A table of a connection of this file. What a database takes for a name, it says itself.
+    pub(crate) fn database_table(&self, connection: &str, table: Text<'_>) -> Option<TableName> {
+        let fine = !table.text.is_empty() && table.text.split('.').all(|part| !part.is_empty());
+        if !fine && !table.guess {
+            self.sink.push(
+                Fault::new(format!(
+                    "'{}' does not name a table of a database",
+                    table.text
+                ))
+                .at(table.place)
+                .hint("write \"table\" or \"schema.table\""),
+            );
+        }
+        fine.then(|| TableName {
+            zone: connection.to_owned(),
+            table: table.text.to_owned(),
+        })
+    }
+
     pub(crate) fn is_table(&self, text: Text<'_>) -> bool {
         let fine = literals::is_identifier(text.text);
         if !fine && !text.guess {
@@ -201,6 +235,19 @@ impl Context<'_> {
             );
         }
         fine
+    }
+}
+
+/// Tables are called by their zone or connection, so no name can be both.
+fn names_tell_apart(context: &Context<'_>) {
+    for (name, connection) in &context.connections {
+        if context.zones.contains_key(name) {
+            context.sink.push(
+                Fault::new(format!("'{name}' is the name of a zone and of a connection"))
+                    .at(&connection.place)
+                    .hint("give one of them another name: tables are called zone.table and connection.table"),
+            );
+        }
     }
 }
 
@@ -244,6 +291,7 @@ pub(crate) fn pipeline(
         plugins: plugins::plugins(fields.node("plugins"), &trust, sink),
         checks: BTreeMap::new(),
     };
+    names_tell_apart(&context);
     context.checks = check::named_sets(fields.node("checks"), &context);
 
     let hint = "add [[step]] with name, read and write";

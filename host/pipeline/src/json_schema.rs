@@ -268,6 +268,7 @@ fn read_table() -> Value {
         "What a step reads: files, table or sql",
         &[],
         json!({
+            "connection": text("The connection in whose database `table` is"),
             "files": text("A path with *, ?, […], {a,b} and **, relative to this file"),
             "table": text("zone.table"),
             "sql": text("A query over tables; parameters as $name"),

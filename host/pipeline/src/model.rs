@@ -104,8 +104,17 @@ pub enum ConnectionKind {
         /// The file, relative to the working directory.
         path: Option<String>,
     },
-    /// A database of a PostgreSQL server.
-    Postgres(Server),
+    /// A database of a server.
+    Server(ServerKind, Server),
+}
+
+/// What a server is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServerKind {
+    /// PostgreSQL.
+    Postgres,
+    /// MySQL or MariaDB.
+    Mysql,
 }
 
 /// A database of a server.

@@ -13,6 +13,7 @@ use futures::{StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
+use weir_pipeline::ServerKind;
 
 use crate::connections::Connections;
 use crate::delta::{Applied, DeltaCommit, Mode, files_are_there};
@@ -20,8 +21,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::files::InputFile;
 use crate::lake::{FORMAT, Lake, Location, newer};
 use crate::plan::hex;
-use crate::postgres::PostgresCommit;
 use crate::segment::WrittenFile;
+use crate::server::ServerCommit;
 use crate::session::Resources;
 use crate::sqlite::SqliteCommit;
 use crate::store::Stores;
@@ -99,7 +100,7 @@ impl Decision {
                     }
                     &mut commit.staging
                 }
-                TargetCommit::Postgres(commit) => &mut commit.staging,
+                TargetCommit::Postgres(commit) | TargetCommit::Mysql(commit) => &mut commit.staging,
             };
             if let Some(inside) = url.strip_prefix(&old) {
                 *url = format!("{new}{inside}");
@@ -125,7 +126,12 @@ impl Decision {
                 TargetCommit::Delta(commit) => commit.is_applied(&applier.stores, self.n).await?,
                 TargetCommit::Sqlite(commit) => commit.is_loaded(self.n)?,
                 TargetCommit::Postgres(commit) => {
-                    commit.is_loaded(&applier.connections, self.n).await?
+                    let kind = ServerKind::Postgres;
+                    commit.is_loaded(kind, &applier.connections, self.n).await?
+                }
+                TargetCommit::Mysql(commit) => {
+                    let kind = ServerKind::Mysql;
+                    commit.is_loaded(kind, &applier.connections, self.n).await?
                 }
             };
             if applied {
@@ -133,6 +139,11 @@ impl Decision {
             }
         }
         Ok(false)
+    }
+
+    /// Whether it must not be given up: what is given up is read again, and a target has it already.
+    async fn is_kept_by(&self, applier: &Applier) -> Result<bool> {
+        Ok((self.adds() || self.refresh) && self.is_begun(applier).await?)
     }
 
     /// Whether it adds rows that no later decision will bring.
@@ -165,8 +176,9 @@ pub enum Position {
         column: String,
         /// The value, as Arrow writes it.
         value: String,
-        /// The version of the table.
-        version: u64,
+        /// The version of the table, where tables have versions.
+        #[serde(default)]
+        version: Option<u64>,
     },
 }
 
@@ -204,7 +216,9 @@ pub enum TargetCommit {
     /// A table of a SQLite file.
     Sqlite(SqliteCommit),
     /// A table of a PostgreSQL database.
-    Postgres(PostgresCommit),
+    Postgres(ServerCommit),
+    /// A table of a MySQL or MariaDB database.
+    Mysql(ServerCommit),
 }
 
 impl TargetCommit {
@@ -213,7 +227,7 @@ impl TargetCommit {
         match self {
             TargetCommit::Delta(commit) => &commit.table,
             TargetCommit::Sqlite(commit) => &commit.target,
-            TargetCommit::Postgres(commit) => &commit.target,
+            TargetCommit::Postgres(commit) | TargetCommit::Mysql(commit) => &commit.target,
         }
     }
 
@@ -222,7 +236,7 @@ impl TargetCommit {
         match self {
             TargetCommit::Delta(commit) => commit.mode,
             TargetCommit::Sqlite(commit) => commit.mode,
-            TargetCommit::Postgres(commit) => commit.mode,
+            TargetCommit::Postgres(commit) | TargetCommit::Mysql(commit) => commit.mode,
         }
     }
 
@@ -230,7 +244,7 @@ impl TargetCommit {
     pub(crate) fn delta(&self) -> Option<&DeltaCommit> {
         match self {
             TargetCommit::Delta(commit) => Some(commit),
-            TargetCommit::Sqlite(_) | TargetCommit::Postgres(_) => None,
+            TargetCommit::Sqlite(_) | TargetCommit::Postgres(_) | TargetCommit::Mysql(_) => None,
         }
     }
 
@@ -239,7 +253,7 @@ impl TargetCommit {
         match self {
             TargetCommit::Delta(commit) => &commit.files,
             TargetCommit::Sqlite(commit) => &commit.files,
-            TargetCommit::Postgres(commit) => &commit.files,
+            TargetCommit::Postgres(commit) | TargetCommit::Mysql(commit) => &commit.files,
         }
     }
 
@@ -263,7 +277,7 @@ impl TargetCommit {
             TargetCommit::Sqlite(commit) => {
                 files_are_there(&commit.staging(stores)?, &commit.files).await
             }
-            TargetCommit::Postgres(commit) => {
+            TargetCommit::Postgres(commit) | TargetCommit::Mysql(commit) => {
                 files_are_there(&commit.staging(stores)?, &commit.files).await
             }
         }
@@ -279,9 +293,14 @@ impl TargetCommit {
                 Ok(applied)
             }
             TargetCommit::Postgres(commit) => {
-                let applied = commit.apply(applier, n, recovering).await?;
-                commit.staging(&applier.stores)?.remove_folder().await?;
-                Ok(applied)
+                commit
+                    .apply(ServerKind::Postgres, applier, n, recovering)
+                    .await
+            }
+            TargetCommit::Mysql(commit) => {
+                commit
+                    .apply(ServerKind::Mysql, applier, n, recovering)
+                    .await
             }
         }
     }
@@ -408,8 +427,10 @@ impl Decisions {
                         error = %error,
                         "a decision cannot be applied and is given up"
                     );
-                    self.abandon(&decision).await?;
-                    return Ok((next, None));
+                    match self.give_up(&decision, applier).await? {
+                        true => return Ok((next, None)),
+                        false => return Err(error.after_decision(decision.n)),
+                    }
                 }
                 outcome => outcome?,
             };
@@ -427,8 +448,7 @@ impl Decisions {
                     return Ok((next, None));
                 }
                 Applied::Unfit(why) => {
-                    // What is given up is read again: no target may have it.
-                    if decision.adds() && decision.is_begun(applier).await? {
+                    if decision.is_kept_by(applier).await? {
                         return Err(half_unfit(target.name(), decision.n, &why));
                     }
                     tracing::warn!(
@@ -467,8 +487,10 @@ impl Decisions {
         for (index, target) in decision.targets.iter().enumerate() {
             let state = match target.apply(applier, decision.n, false).await {
                 Err(error) if is_closed_by(&error, decision, index) => {
-                    self.abandon(decision).await?;
-                    return Err(error);
+                    return Err(match self.give_up(decision, applier).await? {
+                        true => error,
+                        false => error.after_decision(decision.n),
+                    });
                 }
                 outcome => outcome.map_err(|error| error.after_decision(decision.n))?,
             };
@@ -482,8 +504,7 @@ impl Decisions {
                     .with_hint("no target has changed: run the same command again"));
                 }
                 Applied::Unfit(why) => {
-                    // What is given up is read again: no target may have it.
-                    if decision.adds() && decision.is_begun(applier).await? {
+                    if decision.is_kept_by(applier).await? {
                         return Err(half_unfit(target.name(), decision.n, why));
                     }
                     self.abandon(decision).await?;
@@ -500,6 +521,16 @@ impl Decisions {
             applied.push((target.name().to_owned(), state));
         }
         Ok(applied)
+    }
+
+    /// Gives a decision up, unless a target has it whose rows would be read again. Whether one has it is asked
+    /// now: where that cannot be told, nothing is given up.
+    async fn give_up(&self, decision: &Decision, applier: &Applier) -> Result<bool> {
+        if decision.is_kept_by(applier).await? {
+            return Ok(false);
+        }
+        self.abandon(decision).await?;
+        Ok(true)
     }
 
     fn abandoned(&self, n: u64) -> Location {
@@ -811,7 +842,7 @@ fn half_unfit(target: &str, n: u64, why: &str) -> Error {
 /// it again, and what was done is replaced by the next decision; or nothing was done, and what it was to add
 /// is read again.
 fn is_closed_by(error: &Error, decision: &Decision, index: usize) -> bool {
-    match decision.adds() {
+    match decision.adds() || decision.refresh {
         true => index == 0 && error.is_refusal(),
         false => !error.is_retryable(),
     }

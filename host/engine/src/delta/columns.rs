@@ -4,14 +4,16 @@
 //! So a commit is held against the very snapshot that it is made on, and what it adds is what that
 //! snapshot lacks.
 
+use std::collections::BTreeSet;
+
 use arrow::datatypes::Schema;
 use deltalake_core::kernel::engine::arrow_conversion::TryIntoArrow;
-use deltalake_core::kernel::{Action, MetadataExt, StructField, StructType};
+use deltalake_core::kernel::{Action, MetadataExt, MetadataValue, StructField, StructType};
 use deltalake_core::{DeltaTable, DeltaTableError};
 
 use super::{DeltaCommit, Mode};
 use crate::error::{Error, Result};
-use crate::plan::gains_naive;
+use crate::plan::{LABELS_KEY, gains_naive};
 use crate::segment::EnvelopeExec;
 use crate::types::type_text;
 
@@ -43,6 +45,22 @@ impl TableColumns {
             .map_err(DeltaTableError::from)?;
         Ok(Some(Action::Metadata(metadata)))
     }
+}
+
+/// The column with the labels that the rows' has besides; none if it has them all.
+fn gained(there: &StructField, own: &StructField) -> Option<StructField> {
+    let labels = |field: &StructField| -> BTreeSet<String> {
+        match field.metadata.get(LABELS_KEY) {
+            Some(MetadataValue::String(text)) => text.split(',').map(str::to_owned).collect(),
+            _ => BTreeSet::new(),
+        }
+    };
+    let (known, new) = (labels(there), labels(own));
+    if new.is_subset(&known) {
+        return None;
+    }
+    let all: Vec<String> = known.union(&new).cloned().collect();
+    Some(there.clone().add_metadata([(LABELS_KEY, all.join(","))]))
 }
 
 impl DeltaCommit {
@@ -89,8 +107,22 @@ impl DeltaCommit {
             .filter(|field| new.contains(field.name()))
             .cloned()
             .collect();
-        let changed = !added.is_empty();
-        let schema = StructType::try_new(state.schema().fields().cloned().chain(added))
+        // A column that gets sensitive values says so from now on; none is forgotten.
+        let mut changed = !added.is_empty();
+        let there: Vec<StructField> = state
+            .schema()
+            .fields()
+            .map(
+                |field| match own.field(field.name()).and_then(|own| gained(field, own)) {
+                    Some(labelled) => {
+                        changed = true;
+                        labelled
+                    }
+                    None => field.clone(),
+                },
+            )
+            .collect();
+        let schema = StructType::try_new(there.into_iter().chain(added))
             .map_err(|error| Error::internal("Delta cannot hold a schema").with_source(error))?;
         Ok(Ok(TableColumns { schema, changed }))
     }

@@ -1,7 +1,7 @@
 //! Whether a table can be read as `incremental` says.
 
 use arrow::datatypes::{DataType, Schema, SchemaRef};
-use weir_pipeline::{Fault, Incremental, Lag, Progress, StageAction, Step};
+use weir_pipeline::{Fault, Incremental, Lag, Progress, Step};
 
 use super::PlannedSegment;
 use super::stages::column_index;
@@ -66,21 +66,19 @@ pub(super) fn keeps_cursor<'a>(
     else {
         return Ok(());
     };
-    let masked = step.stages.iter().any(|stage| match &stage.action {
-        StageAction::Mask(masks) => masks.iter().any(|mask| mask.column == *column),
-        _ => false,
-    });
-    let mut rejecting = rejecting.into_iter().peekable();
-    if masked && rejecting.peek().is_some() {
+    let rejecting: Vec<&PlannedSegment> = rejecting.into_iter().collect();
+    // A mask of a copy masks what it was copied from in the rows that are rejected before.
+    let masks = |segment: &&PlannedSegment| segment.kept.columns().any(|(name, _)| name == column);
+    if rejecting.iter().any(masks) {
         return Err(Fault::new(format!(
             "'{column}' is masked where rows are rejected, and by it those are known that `lag` reads again"
         ))
         .at(&incremental.place)
-        .hint("mask a copy of the column, or leave out `lag`")
+        .hint("leave out `lag`, or the mask of the column and its copies")
         .into());
     }
     let lacks = |input: &Schema| input.field_with_name(column).is_err();
-    if rejecting.any(|segment| lacks(&segment.input)) {
+    if rejecting.iter().any(|segment| lacks(&segment.input)) {
         return Err(Fault::new(format!(
             "rows are rejected where they have no column '{column}', by which those are known that `lag` reads again"
         ))

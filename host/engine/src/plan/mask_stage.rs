@@ -22,9 +22,22 @@ impl PlannedStep {
         masks(&self.step)
     }
 
-    /// The vaults that its masks need.
-    pub fn vaults(&self) -> BTreeSet<TableName> {
-        vaults(&self.step).cloned().collect()
+    /// The vaults that its masks need, each with the labels of the values that it gets.
+    pub fn vaults(&self) -> BTreeMap<TableName, BTreeSet<String>> {
+        let mut vaults: BTreeMap<TableName, BTreeSet<String>> = BTreeMap::new();
+        let stages = self.segments.iter().flat_map(|segment| &segment.stages);
+        for stage in stages {
+            let PlannedWork::Mask(masks) = &stage.work else {
+                continue;
+            };
+            for (_, method) in masks.columns() {
+                if let Method::Token(vault, labels) = method {
+                    let of = vaults.entry(vault.clone()).or_default();
+                    of.extend(labels.iter().cloned());
+                }
+            }
+        }
+        vaults
     }
 }
 
@@ -71,7 +84,9 @@ impl StepPlanner<'_> {
                 .hint("put the check after the mask, or into a step before")
                 .into());
             }
-            columns.push((column, self.method(mask)?));
+            let labels = segment.labels.outputs.get(output);
+            let labels = labels.and_then(|labels| labels.get(&mask.column));
+            columns.push((column, self.method(mask, labels)?));
         }
         sensitivity::vaults_may_hold(self.pipeline, segment, output, masks)?;
         let masked = Masks::new(&schema, columns).map_err(|(column, why)| {
@@ -108,12 +123,14 @@ impl StepPlanner<'_> {
         Ok(())
     }
 
-    fn method(&self, mask: &ColumnMask) -> Result<Method> {
+    fn method(&self, mask: &ColumnMask, labels: Option<&BTreeSet<String>>) -> Result<Method> {
         Ok(match &mask.method {
             MaskMethod::Null => Method::Null,
             MaskMethod::Year => Method::Year,
             MaskMethod::Partial { keep } => Method::Partial(*keep),
-            MaskMethod::Token { vault } => Method::Token(vault.clone()),
+            MaskMethod::Token { vault } => {
+                Method::Token(vault.clone(), labels.cloned().unwrap_or_default())
+            }
             MaskMethod::Hmac { key } => {
                 let text = secret::read(&mask.column, key, &self.pipeline.dir, &mask.place)?;
                 Method::Hmac(MaskKey::new(key, &text).map_err(|why| {

@@ -21,17 +21,19 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use sha2::{Digest, Sha256};
 use weir_pipeline::{
     CheckKind, Fault, FileFormat, Pipeline, ReadSource, StageAction, Step, TableName, Target,
-    Write, find_cycle,
+    Write, WriteMode, find_cycle,
 };
 use weir_sandbox::Sandbox;
 
 pub(crate) use schema_fit::gains_naive;
+pub(crate) use sensitivity::{FIELD_KEY as LABELS_KEY, plain, with_labels};
 pub use sensitivity::{Labels, SegmentLabels};
-pub(crate) use sensitivity::{plain, with_labels};
 pub use stages::{PlannedStage, PlannedWork, WholeTableCheck, WholeTableKind};
 pub use targets::{PlannedTarget, PlannedWrite, QuarantinePlan};
 pub(crate) use targets::{both, is_incremental, sequence};
 
+use crate::connections::Connections;
+use crate::database::{self, Snapshots};
 use crate::delta;
 use crate::error::{Error, Result};
 use crate::files::{self, InputFile};
@@ -150,6 +152,7 @@ impl Planner<'_> {
 
         vaults_stand_alone(&pipeline, &reads)?;
 
+        let snapshots = Snapshots::new(Connections::of(&pipeline));
         let mut known: BTreeMap<TableName, SchemaRef> = BTreeMap::new();
         let mut labels: BTreeMap<TableName, Labels> = BTreeMap::new();
         let mut steps: Vec<PlannedStep> = Vec::with_capacity(order.len());
@@ -166,7 +169,13 @@ impl Planner<'_> {
                 .collect();
             let own = own_table(step, tables)?;
             let context = self
-                .context(&runtime, &lake, step, (tables, own), &known, &mut labels)
+                .context(
+                    (&pipeline, &runtime, &lake, &snapshots),
+                    step,
+                    (tables, own),
+                    &known,
+                    &mut labels,
+                )
                 .await?;
             let own = match own {
                 Some(name) => Some((name.clone(), session::schema_of(&context, name).await?)),
@@ -189,9 +198,40 @@ impl Planner<'_> {
             .plan(step.clone(), depends_on, tables.clone(), own)
             .await?;
             for write in &planned.writes {
-                if let PlannedTarget::Table { name, .. } = &write.target {
-                    known.insert(name.clone(), Arc::clone(&write.table_schema));
-                    sensitivity::add(labels.entry(name.clone()).or_default(), &write.labels);
+                match &write.target {
+                    PlannedTarget::Table { name, .. } => {
+                        known.insert(name.clone(), Arc::clone(&write.table_schema));
+                        let is_read = reads.iter().any(|tables| tables.contains(name));
+                        // Rows that stay have the labels that they had.
+                        if is_read && write.mode != WriteMode::Replace {
+                            let there = delta::schema(&lake.table(name)?).await?;
+                            let there = there.map(|schema| sensitivity::of_schema(&schema));
+                            let labels = labels.entry(name.clone()).or_default();
+                            sensitivity::add(labels, &there.unwrap_or_default());
+                        }
+                        sensitivity::add(labels.entry(name.clone()).or_default(), &write.labels);
+                    }
+                    PlannedTarget::Server {
+                        kind,
+                        connection,
+                        table,
+                    } => {
+                        let name = TableName {
+                            zone: connection.clone(),
+                            table: table.to_string(),
+                        };
+                        if !reads.iter().any(|tables| tables.contains(&name)) {
+                            continue;
+                        }
+                        // A table that is there keeps its types, unless it is made anew.
+                        let made = database::made(*kind, &write.table_schema)?;
+                        let schema = match write.mode {
+                            WriteMode::Replace => made,
+                            _ => snapshots.schema(&name).await?.unwrap_or(made),
+                        };
+                        known.insert(name, schema);
+                    }
+                    PlannedTarget::Sqlite { .. } => {}
                 }
             }
             if let Some(quarantine) = &planned.quarantine {
@@ -199,7 +239,13 @@ impl Planner<'_> {
                     quarantine.name.clone(),
                     Arc::clone(&quarantine.table_schema),
                 );
+                let there = match reads.iter().any(|tables| tables.contains(&quarantine.name)) {
+                    true => delta::schema(&quarantine.root).await?,
+                    false => None,
+                };
+                let there = there.map(|schema| sensitivity::of_schema(&schema));
                 let labels = labels.entry(quarantine.name.clone()).or_default();
+                sensitivity::add(labels, &there.unwrap_or_default());
                 sensitivity::add(labels, &quarantine.labels);
             }
             steps.push(planned);
@@ -286,8 +332,7 @@ impl Planner<'_> {
     /// write them, else as they are in the lake.
     async fn context(
         &self,
-        runtime: &Arc<RuntimeEnv>,
-        lake: &Lake,
+        (pipeline, runtime, lake, snapshots): (&Pipeline, &Arc<RuntimeEnv>, &Lake, &Snapshots),
         step: &Step,
         (tables, own): (&BTreeSet<TableName>, Option<&TableName>),
         known: &BTreeMap<TableName, SchemaRef>,
@@ -296,6 +341,19 @@ impl Planner<'_> {
         let context = session::session(runtime, self.resources);
         let mut providers = BTreeMap::new();
         for name in tables {
+            if let Some(connection) = pipeline.connections.get(&name.zone) {
+                let schema = match known.get(name) {
+                    Some(schema) => Arc::clone(schema),
+                    None => {
+                        let found = snapshots.table(name).await;
+                        found.map_err(|error| at(error, &step.read.place))?.schema()
+                    }
+                };
+                let held = sensitivity::of_database(&schema, &connection.sensitivity);
+                labels.insert(name.clone(), held);
+                providers.insert(name.clone(), Arc::new(EmptyTable::new(schema)) as _);
+                continue;
+            }
             let schema = match known.get(name) {
                 Some(schema) => session::read_schema(name, schema),
                 None => match delta::schema(&lake.table(name)?).await? {
@@ -470,7 +528,10 @@ fn order(steps: &[Step], reads: &[BTreeSet<TableName>]) -> Result<Vec<(usize, BT
                 Target::Table(name) => {
                     tables.contains(name) || tables.contains(&crate::quarantine::beside(name))
                 }
-                Target::Database { .. } => false,
+                Target::Database { connection, table } => tables.contains(&TableName {
+                    zone: connection.clone(),
+                    table: table.clone(),
+                }),
             })
         });
         edges.insert(reader, writers.map(|(index, _)| index).collect());
@@ -544,11 +605,7 @@ async fn read_schema(
             Ok((schema, Some(found)))
         }
         ReadSource::Table(name) => {
-            let reference = datafusion::common::TableReference::partial(
-                name.zone.as_str(),
-                name.table.as_str(),
-            );
-            let frame = context.table(reference).await?;
+            let frame = context.table(session::reference(name)).await?;
             Ok((EnvelopeExec::visible(frame.schema().as_arrow()), None))
         }
         ReadSource::Sql(sql) => {

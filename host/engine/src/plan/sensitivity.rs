@@ -12,13 +12,13 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, JoinType, TableReference};
 use datafusion::logical_expr::{Distinct, Expr, LogicalPlan, Subquery};
 use weir_pipeline::{
-    ColumnMask, FailAction, Fault, FileSchema, MaskMethod, Pipeline, ReadSource, Stage, TableName,
+    ColumnMask, FailAction, Fault, FileSchema, MaskMethod, Pipeline, ReadSource, Stage,
 };
 
 use super::stages::{column_index, output_index};
 use super::{PlannedSegment, PlannedStep, PlannedTarget, PlannedWork};
 use crate::error::Result;
-use crate::segment::{Joining, PluginCall, PluginRole};
+use crate::segment::{Joining, MESSAGE_COLUMN, PluginCall, PluginRole, RAW_COLUMN};
 
 /// The labels of columns by their names; columns without one are not there.
 pub type Labels = BTreeMap<String, BTreeSet<String>>;
@@ -43,7 +43,7 @@ impl SegmentLabels {
 }
 
 /// Where a table's schema keeps the labels of a field, with commas between them.
-const FIELD_KEY: &str = "weir.sensitivity";
+pub(crate) const FIELD_KEY: &str = "weir.sensitivity";
 
 /// The labels that a table's schema has.
 pub(crate) fn of_schema(schema: &Schema) -> Labels {
@@ -398,8 +398,7 @@ pub(super) fn settle(planned: &mut PlannedStep, pipeline: &Pipeline) -> Result<(
                     held,
                 )
             }
-            PlannedTarget::Sqlite { connection, .. }
-            | PlannedTarget::Postgres { connection, .. } => {
+            PlannedTarget::Sqlite { connection, .. } | PlannedTarget::Server { connection, .. } => {
                 let known = pipeline.connections.get(connection);
                 let held = known.map(|known| known.sensitivity.as_slice());
                 let section = format!("connections.{connection}");
@@ -453,6 +452,30 @@ fn quarantine(planned: &mut PlannedStep, pipeline: &Pipeline) -> Result<()> {
             ))
             .into());
         }
+        let held: BTreeSet<String> = labels.values().flatten().cloned().collect();
+        if !held.is_empty() {
+            // The record as it was read has all of its columns, and a plugin may say what it was given.
+            let plugins = segment
+                .stages
+                .iter()
+                .any(|stage| matches!(stage.work, PlannedWork::Plugin(_)));
+            let raw = (tolerant && index == 0).then_some(RAW_COLUMN);
+            for column in raw.into_iter().chain(plugins.then_some(MESSAGE_COLUMN)) {
+                all.entry(column.to_owned())
+                    .or_default()
+                    .extend(held.iter().cloned());
+            }
+        }
+        // What does not fit the column that is there is kept beside it.
+        for (name, labels) in &labels {
+            let beside = format!("{name}__");
+            for field in plan.table_schema.fields() {
+                if field.name().starts_with(&beside) {
+                    let known = all.entry(field.name().clone()).or_default();
+                    known.extend(labels.iter().cloned());
+                }
+            }
+        }
         add(&mut all, &labels);
     }
     plan.labels = all;
@@ -478,11 +501,18 @@ fn refused<'a>(labels: &'a Labels, held: &[String]) -> Option<(String, Vec<&'a s
 }
 
 /// The name of the table that a query reads under this reference.
-pub(super) fn table_of(reference: &TableReference) -> Option<TableName> {
-    Some(TableName {
-        zone: reference.schema()?.to_owned(),
-        table: reference.table().to_owned(),
-    })
+pub(super) use crate::session::table_of;
+
+/// Every column of a database's table may be what its connection may hold.
+pub(super) fn of_database(schema: &Schema, held: &[String]) -> Labels {
+    if held.is_empty() {
+        return Labels::new();
+    }
+    let labels: BTreeSet<String> = held.iter().cloned().collect();
+    let fields = schema.fields().iter();
+    fields
+        .map(|field| (field.name().clone(), labels.clone()))
+        .collect()
 }
 
 /// A schema without what tables keep in it of labels.

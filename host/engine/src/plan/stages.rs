@@ -353,8 +353,7 @@ impl StepPlanner<'_> {
         table: &TableName,
         key: &str,
     ) -> Result<()> {
-        let reference =
-            datafusion::common::TableReference::partial(table.zone.as_str(), table.table.as_str());
+        let reference = session::reference(table);
         let frame = self.context.table(reference).await?;
         let there = EnvelopeExec::visible(frame.schema().as_arrow());
         let found = there

@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
 use weir_pipeline::{
     ColumnChange, ConnectionKind, FailAction, Fault, PartitionPart, Pipeline, ReadSource,
-    ScopeValue, Step, TableName, Target, WhenMatched, Write, WriteMode,
+    ScopeValue, ServerKind, Step, TableName, Target, WhenMatched, Write, WriteMode,
 };
 
 use super::stages::{at_index, named_output};
@@ -23,9 +23,9 @@ use crate::lake::{Lake, Location, RUN_COLUMN};
 use crate::merge::Merging;
 use crate::partition::{self, PartitionColumn};
 use crate::plugins::LoadedPlugin;
-use crate::postgres::{self, TablePath};
 use crate::quarantine;
 use crate::segment::{CheckRule, Quarantine};
+use crate::server::{self, TablePath};
 use crate::types::{
     lake_schema, lake_type, names_differ, scope_text, scope_type, sqlite_type, type_text,
 };
@@ -91,8 +91,10 @@ pub enum PlannedTarget {
         /// The table.
         table: String,
     },
-    /// A table of a PostgreSQL database.
-    Postgres {
+    /// A table of a server's database.
+    Server {
+        /// What the server is.
+        kind: ServerKind,
         /// The connection's name.
         connection: String,
         /// The table.
@@ -108,7 +110,9 @@ impl PlannedTarget {
             PlannedTarget::Sqlite {
                 connection, table, ..
             } => format!("{connection}:{table}"),
-            PlannedTarget::Postgres { connection, table } => format!("{connection}:{table}"),
+            PlannedTarget::Server {
+                connection, table, ..
+            } => format!("{connection}:{table}"),
         }
     }
 }
@@ -348,13 +352,12 @@ impl StepTargets<'_> {
             }
             Target::Database { connection, table } => {
                 let kept = Schema::new(kept);
-                if self.is_server(connection) {
+                if let Some(kind) = self.server(connection) {
                     return self
-                        .postgres(
+                        .on_server(
                             step,
                             write,
-                            connection,
-                            table,
+                            (kind, connection, table),
                             Columns {
                                 output,
                                 file_schema: Arc::new(kept),
@@ -437,22 +440,24 @@ impl StepTargets<'_> {
         }
     }
 
-    fn is_server(&self, connection: &str) -> bool {
-        let found = self.pipeline.connections.get(connection);
-        found.is_some_and(|found| matches!(found.kind, ConnectionKind::Postgres(_)))
+    /// What the server of a connection is; none if it is a file.
+    fn server(&self, connection: &str) -> Option<ServerKind> {
+        match self.pipeline.connections.get(connection)?.kind {
+            ConnectionKind::Server(kind, _) => Some(kind),
+            ConnectionKind::Sqlite { .. } => None,
+        }
     }
 
-    /// A write to a table of a PostgreSQL database.
-    async fn postgres(
+    /// A write to a table of a server's database.
+    async fn on_server(
         &self,
         step: &Step,
         write: &Write,
-        connection: &str,
-        table: &str,
+        (kind, connection, table): (ServerKind, &str, &str),
         of: Columns,
     ) -> Result<PlannedWrite> {
         let fault = |error: Error| super::at(error, &write.place);
-        let path = TablePath::parse(table).map_err(fault)?;
+        let path = server::path(kind, table).map_err(fault)?;
         if path.table.starts_with("_weir_") {
             return Err(Fault::new(format!("a table cannot be called '{table}'"))
                 .at(&write.place)
@@ -462,8 +467,10 @@ impl StepTargets<'_> {
         let display = format!("{connection}:{path}");
         let table_schema = with_partitions(&of.file_schema, &write.partition, &of.by);
         names_differ(&table_schema).map_err(fault)?;
-        postgres::Column::of(&table_schema).map_err(|error| fault(error.within(&display)))?;
-        postgres::compatible(
+        let keys = server::keys(&write.partition, of.merge.as_ref());
+        server::made(kind, &table_schema, &keys).map_err(|error| fault(error.within(&display)))?;
+        server::compatible(
+            kind,
             &Connections::of(self.pipeline),
             connection,
             &path,
@@ -475,7 +482,8 @@ impl StepTargets<'_> {
         Ok(PlannedWrite {
             output: of.output,
             app_id: self.app_id(step, &display, of.output, &write.partition),
-            target: PlannedTarget::Postgres {
+            target: PlannedTarget::Server {
+                kind,
                 connection: connection.to_owned(),
                 table: path,
             },
@@ -506,7 +514,7 @@ impl StepTargets<'_> {
             .get(connection)
             .ok_or_else(|| Error::internal("a connection is not there"))?;
         match &found.kind {
-            ConnectionKind::Postgres(_) => {
+            ConnectionKind::Server(..) => {
                 Err(Error::internal("a server is taken for a SQLite file"))
             }
             ConnectionKind::Sqlite { path: Some(path) } => Ok(PathBuf::from(path)),
@@ -560,7 +568,7 @@ impl StepTargets<'_> {
         incremental::keeps_cursor(step, rejecting.iter().copied())?;
         let beside = writes.iter().find_map(|write| match &write.target {
             PlannedTarget::Table { name, .. } => Some((write, name)),
-            PlannedTarget::Sqlite { .. } | PlannedTarget::Postgres { .. } => None,
+            PlannedTarget::Sqlite { .. } | PlannedTarget::Server { .. } => None,
         });
         let Some((write, table)) = beside else {
             if rejecting.is_empty() {

@@ -18,44 +18,13 @@ use weir_pipeline::{Address, Tls};
 
 use crate::connections::Named;
 use crate::error::{Error, ErrorKind, Result};
+use crate::server::Failure;
 
 /// Classes of errors whose message names objects and settings, and never values of rows: connections,
 /// features, logins, names, states, resources, and the server itself. What a trigger raises is not among them.
 const SPEAKING: [&str; 14] = [
     "08", "0A", "25", "28", "2B", "3D", "3F", "40", "42", "53", "55", "57", "58", "XX",
 ];
-
-/// What went wrong with a load.
-#[derive(Debug)]
-pub(super) enum Failure {
-    /// What may pass: the connection broke, the server restarts, others were in the way.
-    Passing(Error),
-    /// What the server refuses.
-    Refused(String, &'static str),
-    /// Something else.
-    Other(Error),
-}
-
-impl Failure {
-    /// As an error of `target`.
-    pub(super) fn told(self, target: &str) -> Error {
-        match self {
-            Failure::Passing(error) => error.within(target),
-            Failure::Refused(what, hint) => {
-                Error::new(ErrorKind::Input, format!("{target}: {what}"))
-                    .into_refusal()
-                    .with_hint(hint)
-            }
-            Failure::Other(error) => error,
-        }
-    }
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Failure {
-        Failure::Other(error)
-    }
-}
 
 impl From<tokio_postgres::Error> for Failure {
     fn from(error: tokio_postgres::Error) -> Failure {
@@ -130,7 +99,11 @@ impl From<tokio_postgres::Error> for Failure {
             }
             _ => "look at what the server says, and run the same command again",
         };
-        Failure::Refused(what, hint)
+        // Data, constraints, what a trigger raises, and what depends on a table that is made anew.
+        match matches!(class.as_str(), "22" | "23" | "P0" | "2B") {
+            true => Failure::Unfit(what, hint),
+            false => Failure::Refused(what, hint),
+        }
     }
 }
 
@@ -170,12 +143,16 @@ pub(super) async fn connect(named: &Named<'_>) -> Result<Client> {
         client
     };
     // What the session's owner has set must not change what values mean.
-    let timeout = named.server.statement_timeout.unwrap_or_default();
-    client
-        .batch_execute(&format!(
-            "set statement_timeout = {}; set client_min_messages = warning; set standard_conforming_strings = on",
+    let mut settings =
+        "set client_min_messages = warning; set standard_conforming_strings = on".to_owned();
+    if let Some(timeout) = named.server.statement_timeout {
+        settings.push_str(&format!(
+            "; set statement_timeout = {}",
             timeout.as_millis()
-        ))
+        ));
+    }
+    client
+        .batch_execute(&settings)
         .await
         .map_err(|error| Failure::from(error).told(&format!("connection '{name}'")))?;
     Ok(client)

@@ -20,13 +20,13 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::types::type_text;
 
 /// What a stream begins with: the signature, no flags, no further header.
-const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+pub(super) const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 /// What it ends with.
 const TRAILER: i16 = -1;
 /// Days from 1970 to 2000, where PostgreSQL's dates begin.
-const EPOCH_DAYS: i32 = 10_957;
+pub(super) const EPOCH_DAYS: i32 = 10_957;
 /// Microseconds between the same.
-const EPOCH_MICROS: i64 = EPOCH_DAYS as i64 * 86_400_000_000;
+pub(super) const EPOCH_MICROS: i64 = EPOCH_DAYS as i64 * 86_400_000_000;
 /// The days that a date may be, counted from 2000: 4713 BC to 5874897 AD.
 const DAYS: RangeInclusive<i32> = -2_451_545..=2_145_031_948;
 /// The microseconds that a timestamp may be, counted from 2000: 4713 BC to 294276 AD.
@@ -41,6 +41,8 @@ pub(super) struct Target {
     pub(super) data_type: Type,
     /// What its type is restricted to: the length of a text, precision and scale of a number.
     pub(super) modifier: i32,
+    /// Whether it takes no null.
+    pub(super) not_null: bool,
 }
 
 impl Target {
@@ -96,7 +98,7 @@ enum Width {
 }
 
 /// Precision and scale of a number's modifier.
-fn numeric_bounds(modifier: i32) -> (i32, i32) {
+pub(super) fn numeric_bounds(modifier: i32) -> (i32, i32) {
     let bounds = modifier - 4;
     // Scale has eleven bits, and a sign.
     ((bounds >> 16) & 0xffff, ((bounds & 0x7ff) ^ 1024) - 1024)
@@ -168,11 +170,13 @@ fn writes(from: &DataType, to: &Type, modifier: i32) -> Result<To, String> {
             To::Bytea
         }
         (&Type::DATE, DataType::Date32) => To::Date,
-        (&Type::TIME, DataType::Time32(_) | DataType::Time64(TimeUnit::Microsecond)) => To::Time,
+        (&Type::TIME, DataType::Time32(unit) | DataType::Time64(unit)) => {
+            keeps_fraction(*unit, modifier)?;
+            To::Time
+        }
         (&Type::TIMESTAMP, DataType::Timestamp(unit, None))
-        | (&Type::TIMESTAMPTZ, DataType::Timestamp(unit, Some(_)))
-            if *unit != TimeUnit::Nanosecond =>
-        {
+        | (&Type::TIMESTAMPTZ, DataType::Timestamp(unit, Some(_))) => {
+            keeps_fraction(*unit, modifier)?;
             To::Timestamp
         }
         (to, from) => match (to.kind(), from) {
@@ -187,6 +191,23 @@ fn writes(from: &DataType, to: &Type, modifier: i32) -> Result<To, String> {
             _ => return mismatch(),
         },
     })
+}
+
+/// That a column keeps so much of a second: its modifier says how many digits after the point it has.
+fn keeps_fraction(unit: TimeUnit, modifier: i32) -> Result<(), String> {
+    let digits = match unit {
+        TimeUnit::Second => 0,
+        TimeUnit::Millisecond => 3,
+        TimeUnit::Microsecond => 6,
+        TimeUnit::Nanosecond => return Err("a cast is needed".to_owned()),
+    };
+    match modifier {
+        -1 => Ok(()),
+        kept if kept >= digits => Ok(()),
+        kept => Err(format!(
+            "the column has {kept} digits of a second's fraction and would round the rest"
+        )),
+    }
 }
 
 /// A column's values in the class that its writer takes.
@@ -577,6 +598,7 @@ mod tests {
             name: "x".to_owned(),
             data_type,
             modifier,
+            not_null: false,
         };
         let number = |precision, scale| DataType::Decimal128(precision, scale);
         let two = ((10 << 16) | 2) + 4;

@@ -1,73 +1,41 @@
 //! Tables of PostgreSQL: their names, columns and types in SQL.
 
-use std::fmt;
-
 use arrow::datatypes::{DataType, Schema};
-use serde::{Deserialize, Serialize};
 use tokio_postgres::Client;
 use tokio_postgres::types::{Kind, Type};
 
-use super::client::Failure;
 use super::copy::Target;
 use crate::error::{Error, Result};
 use crate::merge::Merging;
+use crate::server::{Column, Failure, TablePath};
 use crate::types::type_text;
 
 /// A longer name PostgreSQL cuts, with a notice that nobody reads.
 const LONGEST_NAME: usize = 63;
 
-/// A table, with its schema unless it is where the connection looks first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TablePath {
-    /// The schema.
-    #[serde(default)]
-    pub schema: Option<String>,
-    /// The table.
-    pub table: String,
+/// `table` or `schema.table`.
+///
+/// # Errors
+/// Usage, for what PostgreSQL would not keep as it is.
+pub(crate) fn path(text: &str) -> Result<TablePath> {
+    let (schema, table) = match text.split_once('.') {
+        Some((schema, table)) => (Some(schema), table),
+        None => (None, text),
+    };
+    for name in schema.into_iter().chain([table]) {
+        fits(name)?;
+    }
+    Ok(TablePath {
+        schema: schema.map(str::to_owned),
+        table: table.to_owned(),
+    })
 }
 
-impl fmt::Display for TablePath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.schema {
-            Some(schema) => write!(f, "{schema}.{}", self.table),
-            None => f.write_str(&self.table),
-        }
-    }
-}
-
-impl TablePath {
-    /// `table` or `schema.table`.
-    ///
-    /// # Errors
-    /// Usage, for what PostgreSQL would not keep as it is.
-    pub fn parse(text: &str) -> Result<TablePath> {
-        let (schema, table) = match text.split_once('.') {
-            Some((schema, table)) => (Some(schema), table),
-            None => (None, text),
-        };
-        for name in schema.into_iter().chain([table]) {
-            fits(name)?;
-        }
-        Ok(TablePath {
-            schema: schema.map(str::to_owned),
-            table: table.to_owned(),
-        })
-    }
-
-    /// Another table of the same schema.
-    pub(super) fn beside(&self, table: &str) -> TablePath {
-        TablePath {
-            schema: self.schema.clone(),
-            table: table.to_owned(),
-        }
-    }
-
-    /// As SQL writes it.
-    pub(super) fn quoted(&self) -> String {
-        match &self.schema {
-            Some(schema) => format!("{}.{}", quoted(schema), quoted(&self.table)),
-            None => quoted(&self.table),
-        }
+/// A table as SQL writes it.
+pub(super) fn quoted_path(path: &TablePath) -> String {
+    match &path.schema {
+        Some(schema) => format!("{}.{}", quoted(schema), quoted(&path.table)),
+        None => quoted(&path.table),
     }
 }
 
@@ -90,65 +58,108 @@ pub(super) fn quoted(name: &str) -> String {
 }
 
 /// A text as a literal, whatever the server makes of backslashes.
-pub(super) fn literal(text: &str) -> String {
+pub(crate) fn literal(text: &str) -> String {
     let text = text.replace('\\', "\\\\").replace('\'', "''");
     format!("e'{text}'")
 }
 
-/// A column of a table.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Column {
-    /// Its name.
-    pub name: String,
-    /// The type with which it is made.
-    pub data_type: String,
+/// The columns of a table for rows of `schema`.
+///
+/// # Errors
+/// Usage, for a type or a name that PostgreSQL does not have.
+pub(crate) fn made(schema: &Schema) -> Result<Vec<Column>> {
+    schema
+        .fields()
+        .iter()
+        .map(|field| {
+            fits(field.name())?;
+            let data_type = made_as(field.data_type()).map_err(|why| {
+                Error::usage(format!("column '{}' cannot be kept: {why}", field.name()))
+                    .with_hint("cast it in a query, or leave it out")
+            })?;
+            Ok(Column {
+                name: field.name().clone(),
+                data_type,
+            })
+        })
+        .collect()
 }
 
-impl Column {
-    /// The columns of a table for rows of `schema`.
-    ///
-    /// # Errors
-    /// Usage, for a type or a name that PostgreSQL does not have.
-    pub fn of(schema: &Schema) -> Result<Vec<Column>> {
-        schema
-            .fields()
-            .iter()
-            .map(|field| {
-                fits(field.name())?;
-                let data_type = made_as(field.data_type()).map_err(|why| {
-                    Error::usage(format!("column '{}' cannot be kept: {why}", field.name()))
-                        .with_hint("cast it in a query, or leave it out")
-                })?;
-                Ok(Column {
-                    name: field.name().clone(),
-                    data_type,
-                })
-            })
-            .collect()
-    }
+/// A column's definition.
+pub(super) fn definition(column: &Column) -> String {
+    format!("{} {}", quoted(&column.name), column.data_type)
+}
 
-    pub(super) fn definition(&self) -> String {
-        format!("{} {}", quoted(&self.name), self.data_type)
+/// A column once it is made.
+pub(super) fn target(column: &Column) -> Target {
+    let kept = kept_as(column);
+    let (item, list) = match kept.strip_prefix('_') {
+        Some(item) => (item, true),
+        None => (kept.as_str(), false),
+    };
+    let bounds = item
+        .strip_prefix("numeric(")
+        .and_then(|bounds| bounds.strip_suffix(')')?.split_once(','));
+    let modifier = match bounds {
+        Some((precision, scale)) => {
+            let part = |text: &str| text.parse::<i32>().unwrap_or_default();
+            ((part(precision) << 16) | (part(scale) & 0x7ff)) + 4
+        }
+        None => -1,
+    };
+    let data_type = match (item, list) {
+        ("bool", false) => Type::BOOL,
+        ("bool", true) => Type::BOOL_ARRAY,
+        ("int2", false) => Type::INT2,
+        ("int2", true) => Type::INT2_ARRAY,
+        ("int4", false) => Type::INT4,
+        ("int4", true) => Type::INT4_ARRAY,
+        ("int8", false) => Type::INT8,
+        ("int8", true) => Type::INT8_ARRAY,
+        ("float4", false) => Type::FLOAT4,
+        ("float4", true) => Type::FLOAT4_ARRAY,
+        ("float8", false) => Type::FLOAT8,
+        ("float8", true) => Type::FLOAT8_ARRAY,
+        ("bytea", false) => Type::BYTEA,
+        ("bytea", true) => Type::BYTEA_ARRAY,
+        ("date", false) => Type::DATE,
+        ("date", true) => Type::DATE_ARRAY,
+        ("time", false) => Type::TIME,
+        ("time", true) => Type::TIME_ARRAY,
+        ("timestamp", false) => Type::TIMESTAMP,
+        ("timestamp", true) => Type::TIMESTAMP_ARRAY,
+        ("timestamptz", false) => Type::TIMESTAMPTZ,
+        ("timestamptz", true) => Type::TIMESTAMPTZ_ARRAY,
+        ("text", true) => Type::TEXT_ARRAY,
+        (numeric, false) if numeric.starts_with("numeric") => Type::NUMERIC,
+        (numeric, true) if numeric.starts_with("numeric") => Type::NUMERIC_ARRAY,
+        _ => Type::TEXT,
+    };
+    Target {
+        name: column.name.clone(),
+        data_type,
+        modifier,
+        not_null: false,
     }
+}
 
-    /// The type as [`Target::type_name`] gives it.
-    pub(super) fn kept_as(&self) -> String {
-        let (item, list) = match self.data_type.strip_suffix("[]") {
-            Some(item) => (item, "_"),
-            None => (self.data_type.as_str(), ""),
-        };
-        let short = match item {
-            "boolean" => "bool",
-            "smallint" => "int2",
-            "integer" => "int4",
-            "bigint" => "int8",
-            "real" => "float4",
-            "double precision" => "float8",
-            other if !list.is_empty() && other.starts_with("numeric") => "numeric",
-            other => other,
-        };
-        format!("{list}{short}")
-    }
+/// A column's type as [`Target::type_name`] gives it.
+pub(super) fn kept_as(column: &Column) -> String {
+    let (item, list) = match column.data_type.strip_suffix("[]") {
+        Some(item) => (item, "_"),
+        None => (column.data_type.as_str(), ""),
+    };
+    let short = match item {
+        "boolean" => "bool",
+        "smallint" => "int2",
+        "integer" => "int4",
+        "bigint" => "int8",
+        "real" => "float4",
+        "double precision" => "float8",
+        other if !list.is_empty() && other.starts_with("numeric") => "numeric",
+        other => other,
+    };
+    format!("{list}{short}")
 }
 
 /// The type with which a column is made.
@@ -201,14 +212,14 @@ pub(super) async fn columns(client: &Client, table: &TablePath) -> Result<Vec<Ta
     // Of a domain the type beneath is what its values are read as.
     let rows = client
         .query(
-            "select a.attname::text, a.atttypmod, coalesce(nullif(t.typbasetype, 0), t.oid) as base,
-                    b.typtype::text, b.typname::text
+            "select a.attname::text, case when t.typbasetype <> 0 then t.typtypmod else a.atttypmod end, coalesce(nullif(t.typbasetype, 0), t.oid) as base,
+                    b.typtype::text, b.typname::text, a.attnotnull
              from pg_attribute a
              join pg_type t on t.oid = a.atttypid
              join pg_type b on b.oid = coalesce(nullif(t.typbasetype, 0), t.oid)
              where a.attrelid = to_regclass($1) and a.attnum > 0 and not a.attisdropped
              order by a.attnum",
-            &[&table.quoted()],
+            &[&quoted_path(table)],
         )
         .await?;
     let mut columns = Vec::with_capacity(rows.len());
@@ -225,14 +236,14 @@ pub(super) async fn columns(client: &Client, table: &TablePath) -> Result<Vec<Ta
             name: row.try_get(0)?,
             data_type,
             modifier: row.try_get(1)?,
+            not_null: row.try_get(5)?,
         });
     }
     Ok(columns)
 }
 
 /// The statements that merge the rows of `_weir_stage` into a table.
-pub(super) fn merge(table: &TablePath, columns: &[Column], how: &Merging) -> Vec<String> {
-    let table = table.quoted();
+pub(super) fn merge(table: &str, columns: &[Column], how: &Merging) -> Vec<String> {
     let is_text = |name: &str| {
         let column = columns.iter().find(|column| column.name == name);
         column.is_some_and(|column| column.data_type == "text")
@@ -308,13 +319,13 @@ mod tests {
 
     #[test]
     fn names_are_quoted_or_refused() {
-        let path = TablePath::parse("ca\"re.sel'ect").unwrap();
-        assert_eq!(path.quoted(), "\"ca\"\"re\".\"sel'ect\"");
-        assert_eq!(path.to_string(), "ca\"re.sel'ect");
+        let named = path("ca\"re.sel'ect").unwrap();
+        assert_eq!(quoted_path(&named), "\"ca\"\"re\".\"sel'ect\"");
+        assert_eq!(named.to_string(), "ca\"re.sel'ect");
         for bad in ["", ".t", "s.", "a\0b", &"é".repeat(32)] {
-            assert!(TablePath::parse(bad).is_err(), "{bad:?}");
+            assert!(path(bad).is_err(), "{bad:?}");
         }
-        assert!(TablePath::parse(&"é".repeat(31)).is_ok());
+        assert!(path(&"é".repeat(31)).is_ok());
     }
 
     #[test]

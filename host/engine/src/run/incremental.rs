@@ -15,6 +15,7 @@ use weir_pipeline::{Incremental, Lag, Progress, Removed, TableName, WriteMode};
 use super::step::StepRun;
 use crate::changes::Changes;
 use crate::commit::Position;
+use crate::database::{Snapshots, is_of_database};
 use crate::delta;
 use crate::error::{Error, Result};
 use crate::lake::Location;
@@ -33,8 +34,8 @@ pub(super) struct NewRows {
     pub(super) rows: Arc<dyn TableProvider>,
     /// The same, each with its data file.
     pub(super) with_file: Arc<dyn TableProvider>,
-    /// The snapshot's version.
-    pub(super) version: u64,
+    /// The snapshot's version, where tables have versions.
+    pub(super) version: Option<u64>,
 }
 
 /// What is new.
@@ -42,9 +43,17 @@ struct Source<'a> {
     planned: &'a PlannedStep,
     incremental: &'a Incremental,
     context: SessionContext,
-    root: Location,
-    table: DeltaTable,
-    version: u64,
+    table: Table,
+}
+
+/// The table, as it is now.
+enum Table {
+    Lake {
+        root: Location,
+        table: DeltaTable,
+        version: u64,
+    },
+    Database(Arc<dyn TableProvider>),
 }
 
 impl NewRows {
@@ -57,24 +66,32 @@ impl NewRows {
         planned: &PlannedStep,
         incremental: &Incremental,
         before: Option<Position>,
+        snapshots: &Snapshots,
     ) -> Result<Option<NewRows>> {
         let name = &incremental.table;
-        let root = shared.plan.lake.table(name)?;
-        let Some(table) = delta::open(&root).await? else {
-            return Err(Error::input(format!(
-                "step '{}': {name} is not in the lake",
-                planned.step.name
-            ))
-            .with_hint("run the step that writes it first (leave out --step)"));
+        let table = if is_of_database(&shared.plan.pipeline, name) {
+            Table::Database(snapshots.table(name).await?)
+        } else {
+            let root = shared.plan.lake.table(name)?;
+            let Some(table) = delta::open(&root).await? else {
+                return Err(Error::input(format!(
+                    "step '{}': {name} is not in the lake",
+                    planned.step.name
+                ))
+                .with_hint("run the step that writes it first (leave out --step)"));
+            };
+            let version = table.snapshot()?.version();
+            Table::Lake {
+                root,
+                table,
+                version,
+            }
         };
-        let version = table.snapshot()?.version();
         let source = Source {
             planned,
             incremental,
             context: session::session(&shared.runtime, shared.options.resources),
-            root,
             table,
-            version,
         };
         match &incremental.by {
             Progress::Version { removed } => source.by_version(*removed, before).await,
@@ -95,10 +112,31 @@ impl Source<'_> {
     }
 
     async fn all(&self, with_file: bool) -> Result<Arc<dyn TableProvider>> {
-        match with_file {
-            true => delta::provider_with_file(&self.table).await,
-            false => delta::provider_of(&self.table).await,
+        match (&self.table, with_file) {
+            (Table::Lake { table, .. }, true) => delta::provider_with_file(table).await,
+            (Table::Lake { table, .. }, false) => delta::provider_of(table).await,
+            (Table::Database(table), _) => Ok(Arc::clone(table)),
         }
+    }
+
+    /// The version of the table, where it has one.
+    fn version(&self) -> Option<u64> {
+        match &self.table {
+            Table::Lake { version, .. } => Some(*version),
+            Table::Database(_) => None,
+        }
+    }
+
+    /// Whether nothing has changed in the table since it had a version.
+    async fn is_unchanged(&self, since: Option<u64>) -> Result<bool> {
+        let (Table::Lake { root, version, .. }, Some(since)) = (&self.table, since) else {
+            return Ok(false);
+        };
+        if since > *version {
+            return Ok(false);
+        }
+        let changes = Changes::between(root, since, *version).await?;
+        Ok(changes.is_some_and(|changes| !changes.any()))
     }
 
     async fn by_version(
@@ -106,11 +144,19 @@ impl Source<'_> {
         removed: Removed,
         before: Option<Position>,
     ) -> Result<Option<NewRows>> {
-        let id = self.table.snapshot()?.metadata().id().to_owned();
+        let Table::Lake {
+            root,
+            table: snapshot,
+            version: now,
+        } = &self.table
+        else {
+            return Err(Error::internal("a database's table has no versions"));
+        };
+        let id = snapshot.snapshot()?.metadata().id().to_owned();
         let position = Position::Version {
             table: self.name(),
             id: id.clone(),
-            version: self.version,
+            version: *now,
         };
         let from = match before {
             None => None,
@@ -119,7 +165,7 @@ impl Source<'_> {
                 id: known,
                 version,
             }) if table == self.name() => {
-                if known != id || version > self.version {
+                if known != id || version > *now {
                     return Err(self.elsewhere(&format!("{table} has been made anew")));
                 }
                 Some(version)
@@ -133,14 +179,12 @@ impl Source<'_> {
             return self.found(Some(position), None, rows, with_file).map(Some);
         };
         let changes = || async {
-            Changes::between(&self.root, from, self.version)
-                .await?
-                .ok_or_else(|| {
-                    self.elsewhere(&format!(
-                        "the log of {} does not go back to version {from}, which it has read last",
-                        self.name()
-                    ))
-                })
+            Changes::between(root, from, *now).await?.ok_or_else(|| {
+                self.elsewhere(&format!(
+                    "the log of {} does not go back to version {from}, which it has read last",
+                    self.name()
+                ))
+            })
         };
         let merges = |write: &weir_pipeline::Write| write.mode == WriteMode::Merge;
         let merging = self.planned.step.writes.iter().all(merges);
@@ -154,7 +198,13 @@ impl Source<'_> {
                 self.name()
             )));
         }
-        let (context, table) = (&self.context, &self.table);
+        if let (false, Some((version, operation))) = (merging, found.rewriting()) {
+            return Err(self.elsewhere(&format!(
+                "version {version} of {} ({operation}) has rewritten files, and does not say which of their rows are new; a step that merges by a key can read them again",
+                self.name()
+            )));
+        }
+        let (context, table) = (&self.context, snapshot);
         let again = changes().await?;
         let (rows, with_file) = match merging {
             true => (
@@ -190,11 +240,7 @@ impl Source<'_> {
                 value,
                 version,
             }) if table == self.name() && known == column => {
-                if version <= self.version
-                    && let Some(changes) =
-                        Changes::between(&self.root, version, self.version).await?
-                    && !changes.any()
-                {
+                if self.is_unchanged(version).await? {
                     return Ok(None);
                 }
                 Some(parsed(&value, &data_type).ok_or_else(|| {
@@ -253,7 +299,7 @@ impl Source<'_> {
                 table: self.name(),
                 column: column.to_owned(),
                 value: text_of(&value, &data_type)?,
-                version: self.version,
+                version: self.version(),
             }),
         };
         let new = |provider: Arc<dyn TableProvider>| -> Result<Arc<dyn TableProvider>> {
@@ -288,7 +334,7 @@ impl Source<'_> {
             again,
             rows: session::read_table(&self.context, name, rows)?,
             with_file: session::read_table(&self.context, name, with_file)?,
-            version: self.version,
+            version: self.version(),
         })
     }
 }

@@ -7,13 +7,14 @@ use std::time::Instant;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::logical_expr::Expr;
 use uuid::Uuid;
-use weir_pipeline::{OnFail, ReadSource, ScopeValue, Threshold, WriteMode};
+use weir_pipeline::{OnFail, ReadSource, ScopeValue, ServerKind, Threshold, WriteMode};
 
 use super::execute::{SegmentRun, register_input, tables};
 use super::incremental::NewRows;
 use super::{Replay, RunOptions, files_were_taken, interrupted, now, timed_out};
 use crate::commit::{Applier, Counts, Decision, Decisions, Position, TargetCommit};
 use crate::connections::Connections;
+use crate::database::Snapshots;
 use crate::delta::{self, Applied, DeltaCommit, Mode, Since};
 use crate::difference::SchemaDifference;
 use crate::envelope::{ANY_RULE, READ_STAGE};
@@ -27,13 +28,13 @@ use crate::plan::{
     Plan, PlannedSegment, PlannedStep, PlannedTarget, PlannedWork, PlannedWrite, is_incremental,
     sequence, with_labels,
 };
-use crate::postgres::{self, PostgresCommit};
 use crate::quarantine::{self, Found, Selection};
 use crate::record::{HeldRows, PluginRecord, RuleCount, Status, StepRecord, TargetRecord};
 use crate::segment::{
     FileKind, PluginName, PluginTally, Quarantine, SegmentOutput, SegmentResult, StageName,
     StageNames, WrittenFile,
 };
+use crate::server::{self, ServerCommit};
 use crate::session;
 use crate::sqlite::{self, ScopeText, SqliteCommit};
 use crate::terms::{self, TermsRecord};
@@ -217,7 +218,9 @@ impl StepRun {
         if found.rows == 0 {
             return Ok(up_to_date());
         }
-        let written = self.write_files(planned, &[], Source::Quarantine(&found));
+        let snapshots = Snapshots::new(applier.connections.clone());
+        let rows = Source::Quarantine(&found);
+        let written = self.write_files(planned, &[], rows, &snapshots);
         let mut work = self.in_time(planned, written).await?;
         if let Err(error) = self.distinct_keys(planned, &work).await {
             self.abandon(planned, &work).await?;
@@ -262,8 +265,8 @@ impl StepRun {
         });
         let files = marked.into_iter().chain(again).collect();
         let app_id = quarantine.app_id.clone();
-        let more = &quarantine.written_schema;
-        found.commit(&quarantine.name, app_id, &self.run, files, more)
+        let more = Arc::new(with_labels(&quarantine.written_schema, &quarantine.labels));
+        found.commit(&quarantine.name, app_id, &self.run, files, &more)
     }
 
     /// How rows that the step had rejected are marked where it has read them again.
@@ -404,6 +407,34 @@ impl StepRun {
         planned: &PlannedStep,
         refresh: bool,
     ) -> Result<Option<(StepRecord, bool)>, Stopped> {
+        let outcome = self.try_batch(planned, refresh).await;
+        if !matches!(outcome, Ok(Some(_))) {
+            self.clear_segments(planned).await;
+        }
+        outcome
+    }
+
+    /// Removes the rows between segments of work that came to nothing: a later stage might have masked them.
+    async fn clear_segments(&self, planned: &PlannedStep) {
+        for index in 1..planned.segments.len() {
+            let folder = self.between_segments(planned, index - 1);
+            // What is left `weir lake vacuum` removes; the step has an error of its own.
+            if let Err(error) = folder.remove_folder().await {
+                tracing::warn!(step = %planned.step.name, error = %error, "staged rows were not removed");
+            }
+        }
+    }
+
+    /// Where the rows lie that a segment gives to the next one.
+    fn between_segments(&self, planned: &PlannedStep, index: usize) -> Location {
+        self.staging(planned, &format!("segment-{index}"))
+    }
+
+    async fn try_batch(
+        &self,
+        planned: &PlannedStep,
+        refresh: bool,
+    ) -> Result<Option<(StepRecord, bool)>, Stopped> {
         let decisions = self.decisions(planned);
         let incremental = is_incremental(&planned.step);
         let applier = self.applier();
@@ -412,6 +443,7 @@ impl StepRun {
         let mut files = planned.files.clone().unwrap_or_default();
         let mut more = false;
         let mut new = None;
+        let snapshots = Snapshots::new(applier.connections.clone());
         if incremental && (self.options.limit.is_some() || planned.step.read.limit.is_some()) {
             return Err(Error::usage(format!(
                 "step '{}' adds what is new whole and once, so it cannot have a limit",
@@ -431,7 +463,7 @@ impl StepRun {
                     true => None,
                     false => decisions.position(&targets).await?,
                 };
-                new = NewRows::find(self, planned, incremental, before).await?;
+                new = NewRows::find(self, planned, incremental, before, &snapshots).await?;
                 if new.is_none() {
                     return Ok(Some((blank_record(planned, Status::UpToDate), false)));
                 }
@@ -456,7 +488,7 @@ impl StepRun {
             Some(new) => Source::New(new),
             None => Source::All,
         };
-        let written = self.write_files(planned, &files, source);
+        let written = self.write_files(planned, &files, source, &snapshots);
         let mut work = self.in_time(planned, written).await?;
         let warned = match judge(planned, &work, &self.run) {
             Ok(warned) => warned || !work.quarantined.is_empty(),
@@ -563,13 +595,13 @@ impl StepRun {
     fn root(&self, write: &PlannedWrite, planned: &PlannedStep) -> Location {
         match &write.target {
             PlannedTarget::Table { .. } => write.root.clone(),
-            PlannedTarget::Sqlite { .. } | PlannedTarget::Postgres { .. } => {
-                // Two databases may have tables of one name.
-                let target = write
-                    .target
-                    .display()
-                    .replace(|c: char| !c.is_ascii_alphanumeric(), "-");
-                self.staging(planned, &format!("{target}-{}", write.output))
+            PlannedTarget::Sqlite { .. } | PlannedTarget::Server { .. } => {
+                // Two databases may have tables of one name, and two names the same harmless characters.
+                let target = write.target.display();
+                let digest = <sha2::Sha256 as sha2::Digest>::digest(target.as_bytes());
+                let digest = crate::plan::hex(&digest, 12);
+                let target = target.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+                self.staging(planned, &format!("{target}-{digest}-{}", write.output))
             }
         }
     }
@@ -591,6 +623,7 @@ impl StepRun {
         planned: &PlannedStep,
         files: &[crate::files::InputFile],
         source: Source<'_>,
+        snapshots: &Snapshots,
     ) -> Result<Work> {
         let (replay, new) = match source {
             Source::All => (None, None),
@@ -598,7 +631,7 @@ impl StepRun {
             Source::Quarantine(found) => (Some(found), None),
         };
         let context = session::session(&self.runtime, self.options.resources);
-        let read = tables(self, &context, planned, new).await?;
+        let read = tables(self, &context, planned, new, snapshots).await?;
         session::register(&context, read.providers)?;
         let vaults = Vaults::open(
             &planned.vaults(),
@@ -638,7 +671,7 @@ impl StepRun {
                     .map(|write| self.segment_output(write, planned))
                     .collect()
             } else {
-                let staged = self.staging(planned, &format!("segment-{index}"));
+                let staged = self.between_segments(planned, index);
                 work.staged.push(staged.clone());
                 Arc::from([between(segment, staged)?])
             };
@@ -703,7 +736,7 @@ impl StepRun {
                     let keeps = write.file_schema.field_with_name(RUN_COLUMN).is_ok();
                     keeps.then(|| Arc::clone(&self.run))
                 }
-                PlannedTarget::Sqlite { .. } | PlannedTarget::Postgres { .. } => None,
+                PlannedTarget::Sqlite { .. } | PlannedTarget::Server { .. } => None,
             },
         }
     }
@@ -718,6 +751,8 @@ impl StepRun {
     ) -> Result<Decision> {
         let mut targets = Vec::with_capacity(planned.writes.len() + 1);
         let refresh = matches!(kind, Kind::Refresh);
+        // Rows that are replayed were not made from the table's state.
+        let replay = matches!(kind, Kind::Replay(_));
         let mode = kind.modes();
         let mut quarantine = planned.quarantine.as_ref();
         if let Kind::Replay(rewrite) | Kind::Again(rewrite) = kind {
@@ -741,7 +776,10 @@ impl StepRun {
                     by: write.by.iter().map(|column| column.name.clone()).collect(),
                     merge: write.merge.clone(),
                     replaces: Vec::new(),
-                    since: since(planned, &write.target, work),
+                    since: match replay {
+                        true => None,
+                        false => since(planned, &write.target, work),
+                    },
                     schema: delta::schema_json(&with_labels(&write.written_schema, &write.labels))?,
                     evolves: write.evolves,
                     files: files.clone(),
@@ -770,8 +808,13 @@ impl StepRun {
                     staging: self.root(write, planned).url().to_string(),
                     files: files.clone(),
                 }),
-                PlannedTarget::Postgres { connection, table } => {
-                    TargetCommit::Postgres(PostgresCommit {
+                PlannedTarget::Server {
+                    kind,
+                    connection,
+                    table,
+                } => {
+                    let keys = server::keys(&write.scope, write.merge.as_ref());
+                    let commit = ServerCommit {
                         target: write.target.display(),
                         connection: connection.clone(),
                         table: table.clone(),
@@ -779,11 +822,15 @@ impl StepRun {
                         app_id: write.app_id.clone(),
                         mode: mode(write.mode),
                         merge: write.merge.clone(),
-                        columns: postgres::Column::of(&write.table_schema)?,
+                        columns: server::made(*kind, &write.table_schema, &keys)?,
                         scope: scope_texts(&write.scope),
                         staging: self.root(write, planned).url().to_string(),
                         files: files.clone(),
-                    })
+                    };
+                    match kind {
+                        ServerKind::Postgres => TargetCommit::Postgres(commit),
+                        ServerKind::Mysql => TargetCommit::Mysql(commit),
+                    }
                 }
             });
         }

@@ -26,11 +26,11 @@ pub use check::{CheckExec, CheckRule, FailingKeys};
 pub use envelope::EnvelopeExec;
 pub use mask::MaskExec;
 pub use plugin::{Joining, PluginCall, PluginExec, PluginRole, PluginTally};
-pub(crate) use writer::kept;
 pub use writer::{
     FileKind, PluginName, Quarantine, SegmentOutput, SegmentResult, SegmentWriterExec, StageName,
     StageNames, WrittenFile, written,
 };
+pub(crate) use writer::{MESSAGE_COLUMN, RAW_COLUMN, kept};
 
 use crate::envelope::{Envelope, EnvelopeLayout, Finding};
 use crate::error::{Error, ErrorKind, Result};

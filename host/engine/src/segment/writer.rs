@@ -35,7 +35,9 @@ use crate::vault::Vaults;
 use crate::widening::fitting;
 
 /// The column of a quarantine table that holds the text of records that could not be read.
-const RAW_COLUMN: &str = "_weir_raw";
+pub(crate) const RAW_COLUMN: &str = "_weir_raw";
+/// What a stage says of a rejected row.
+pub(crate) const MESSAGE_COLUMN: &str = "_weir_message";
 
 /// Where one output's rows are written to, as data files.
 #[derive(Debug, Clone)]
@@ -166,7 +168,7 @@ impl Quarantine {
         let text = |name: &str| Field::new(name, DataType::Utf8, true);
         let mut fields = vec![
             text("_weir_rule"),
-            text("_weir_message"),
+            text(MESSAGE_COLUMN),
             text("_weir_step"),
             text("_weir_stage"),
             Field::new("_weir_segment", DataType::Int32, true),

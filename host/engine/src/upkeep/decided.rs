@@ -106,7 +106,7 @@ impl Decided {
             .flat_map(|decision| &decision.targets)
             .filter_map(|target| match target {
                 TargetCommit::Sqlite(commit) => Some(&commit.files),
-                TargetCommit::Postgres(commit) => Some(&commit.files),
+                TargetCommit::Postgres(commit) | TargetCommit::Mysql(commit) => Some(&commit.files),
                 TargetCommit::Delta(_) => None,
             })
             .flatten()

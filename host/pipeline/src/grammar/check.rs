@@ -280,7 +280,7 @@ fn references(column: String, node: &Node, context: &Context<'_>) -> Option<Chec
     };
     Some(CheckKind::References {
         column,
-        table: context.table_name(Text {
+        table: context.source_table(Text {
             text: table,
             ..text
         })?,

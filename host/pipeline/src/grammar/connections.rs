@@ -8,7 +8,7 @@ use crate::fields::{self, Fields, Keys};
 use crate::grammar::mask::labels;
 use crate::grammar::plugin_stage::secret_source;
 use crate::grammar::sections::{entries, named_well, non_empty};
-use crate::model::{Address, Connection, ConnectionKind, Server, Tls};
+use crate::model::{Address, Connection, ConnectionKind, Server, ServerKind, Tls};
 use crate::tree::{Node, Value};
 
 pub(crate) const CONNECTION: Keys = Keys {
@@ -34,10 +34,14 @@ pub(crate) const CONNECTION: Keys = Keys {
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Kind {
     Sqlite,
-    Postgres,
+    Server(ServerKind),
 }
 
-pub(crate) const KINDS: &[(&str, Kind)] = &[("sqlite", Kind::Sqlite), ("postgres", Kind::Postgres)];
+pub(crate) const KINDS: &[(&str, Kind)] = &[
+    ("sqlite", Kind::Sqlite),
+    ("postgres", Kind::Server(ServerKind::Postgres)),
+    ("mysql", Kind::Server(ServerKind::Mysql)),
+];
 pub(crate) const TLS: &[(&str, Tls)] = &[
     ("verify", Tls::Verify),
     ("require", Tls::Require),
@@ -104,7 +108,7 @@ fn fields_of<'a>(node: &'a Node, sink: &'a Sink) -> Option<Fields<'a>> {
         return None;
     }
     let fields = Fields::open(node, &CONNECTION, sink)?;
-    fields.need("kind", "write kind = \"sqlite\" or \"postgres\"");
+    fields.need("kind", "write kind = \"sqlite\", \"postgres\" or \"mysql\"");
     Some(fields)
 }
 
@@ -123,13 +127,13 @@ fn kind(fields: &Fields<'_>, sink: &Sink) -> Option<ConnectionKind> {
             };
             Some(ConnectionKind::Sqlite { path })
         }
-        Kind::Postgres => {
+        Kind::Server(kind) => {
             fields.refuse(
                 FILE_KEYS,
                 "belongs to kind = \"sqlite\"",
                 "leave it out: a server has a `url`, or a `host`",
             );
-            server(fields, sink).map(ConnectionKind::Postgres)
+            server(fields, sink).map(|server| ConnectionKind::Server(kind, server))
         }
     }
 }

@@ -42,7 +42,7 @@ pub(crate) fn incremental(
         None => Some(None),
         Some(node) => lag(&fields, node).map(Some),
     };
-    let of = fields.text("of").map(|text| context.table_name(text));
+    let of = fields.text("of").map(|text| context.source_table(text));
     let table = match (source?, of) {
         (ReadSource::Table(name), None) => name.clone(),
         (ReadSource::Table(_), Some(_)) => {
@@ -65,6 +65,15 @@ pub(crate) fn incremental(
         (ReadSource::Files(_), _) => return None,
     };
     let by = match by? {
+        By::Version if context.connections.contains_key(&table.zone) => {
+            let place = fields.node("by").map_or(fields.place(), |node| &node.place);
+            fields.fault(
+                place,
+                "tables of databases have no versions",
+                "write by = \"cursor\" with a column that grows with each new or changed row",
+            );
+            return None;
+        }
         By::Version => {
             fields.refuse(
                 CURSOR_KEYS,

@@ -15,6 +15,7 @@ pub(crate) const READ: Keys = Keys {
     what: "a read",
     keys: &[
         "files",
+        "connection",
         "table",
         "sql",
         "limit",
@@ -111,6 +112,11 @@ pub(crate) fn read(node: &Node, context: &Context<'_>) -> Option<Read> {
             "belongs to `table` and `sql`",
             "leave it out: of files each new one is read once where the step appends or merges",
         );
+        fields.refuse(
+            &["connection"],
+            "belongs to `table`",
+            "leave it out: files lie in no database",
+        );
         files(&fields, text, context).map(ReadSource::Files)
     } else {
         for keys in [FILE_KEYS, TEXT_KEYS, CSV_KEYS] {
@@ -123,8 +129,20 @@ pub(crate) fn read(node: &Node, context: &Context<'_>) -> Option<Read> {
         own = own_table(&fields, context);
         let text = text?;
         if key == "table" {
-            context.table_name(text).map(ReadSource::Table)
+            match fields.text("connection") {
+                None => context.source_table(text),
+                Some(connection) => {
+                    let name = context.connection(connection);
+                    context.database_table(&name, text)
+                }
+            }
+            .map(ReadSource::Table)
         } else {
+            fields.refuse(
+                &["connection"],
+                "belongs to `table`",
+                "leave it out: a query names tables as connection.table",
+            );
             not_blank(&fields, text, "sql").then(|| ReadSource::Sql(text.text.to_owned()))
         }
     };

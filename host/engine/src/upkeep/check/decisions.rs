@@ -122,7 +122,7 @@ async fn pending(
             };
             (commit.mode, applied)
         }
-        TargetCommit::Postgres(commit) => {
+        TargetCommit::Postgres(commit) | TargetCommit::Mysql(commit) => {
             // Loaded, the staged files are removed; and only the pipeline knows the server.
             let staged = !commit.files.is_empty() && target.files_are_there(stores).await?;
             let text = format!(

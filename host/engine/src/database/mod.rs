@@ -1,0 +1,225 @@
+//! Tables of databases as sources: one snapshot of each, read by several tasks, with columns and
+//! conditions that the database picks out itself.
+
+mod filter;
+mod scan;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{Schema, SchemaRef};
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::error::Result as DataFusionResult;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::physical_plan::ExecutionPlan;
+use futures::stream::BoxStream;
+use tokio::sync::Mutex;
+use weir_pipeline::{Pipeline, ServerKind, TableName};
+
+pub(crate) use filter::Dialect;
+use scan::DatabaseScan;
+
+use crate::connections::Connections;
+use crate::error::{Error, Result};
+use crate::postgres;
+
+/// A table of a database, as one snapshot has it.
+#[async_trait]
+pub(crate) trait Relation: Send + Sync + 'static {
+    /// The columns as Weir reads them.
+    fn schema(&self) -> &SchemaRef;
+
+    /// How its database writes conditions.
+    fn dialect(&self) -> Dialect;
+
+    /// A column as a condition compares it; none if no condition on it is to be pushed down.
+    fn operand(&self, column: usize) -> Option<String>;
+
+    /// Into how many parts it can be read at once, at most so many.
+    fn parts(&self, most: usize) -> usize;
+
+    /// The rows of a part.
+    fn read(&self, part: Part) -> BoxStream<'static, Result<RecordBatch>>;
+}
+
+/// What a task reads of a relation.
+pub(crate) struct Part {
+    /// Which of how many parts.
+    pub(crate) index: usize,
+    pub(crate) of: usize,
+    /// The columns, by their place in the schema, in this order.
+    pub(crate) columns: Vec<usize>,
+    /// Their schema.
+    pub(crate) schema: SchemaRef,
+    /// A condition in the database's words.
+    pub(crate) condition: Option<String>,
+    /// At most so many rows.
+    pub(crate) limit: Option<usize>,
+    /// Rows of a batch, at most.
+    pub(crate) batch_rows: usize,
+}
+
+/// A relation, for queries.
+pub(crate) struct DatabaseTable {
+    name: TableName,
+    relation: Arc<dyn Relation>,
+}
+
+impl fmt::Debug for DatabaseTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DatabaseTable({})", self.name)
+    }
+}
+
+impl DatabaseTable {
+    fn condition(&self, filter: &Expr) -> Option<String> {
+        let relation = &self.relation;
+        filter::condition(filter, relation.schema(), relation.dialect(), &|column| {
+            relation.operand(column)
+        })
+    }
+}
+
+#[async_trait]
+impl TableProvider for DatabaseTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(self.relation.schema())
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> DataFusionResult<Vec<TableProviderFilterPushDown>> {
+        // Collations and types of databases have their own ideas of what is equal: rows that they leave out
+        // would be left out by the filter as well, and of those that they give some may be.
+        let supports = |filter: &&Expr| match self.condition(filter) {
+            Some(_) => TableProviderFilterPushDown::Inexact,
+            None => TableProviderFilterPushDown::Unsupported,
+        };
+        Ok(filters.iter().map(supports).collect())
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
+        let conditions: Vec<String> = filters
+            .iter()
+            .filter_map(|filter| self.condition(filter))
+            .collect();
+        let condition = (!conditions.is_empty()).then(|| conditions.join(" and "));
+        let all = self.relation.schema();
+        let columns: Vec<usize> = match projection {
+            Some(columns) => columns.clone(),
+            None => (0..all.fields().len()).collect(),
+        };
+        // A condition may leave few rows, which an index finds at once; several parts would each look.
+        let parts = match (&condition, limit) {
+            (None, None) => self
+                .relation
+                .parts(state.config().target_partitions())
+                .max(1),
+            _ => 1,
+        };
+        let schema = Arc::new(all.project(&columns)?);
+        Ok(Arc::new(DatabaseScan::new(
+            self.name.clone(),
+            Arc::clone(&self.relation),
+            columns,
+            schema,
+            condition,
+            limit,
+            parts,
+        )))
+    }
+}
+
+/// One snapshot of each database that a step reads, opened when it is first asked for.
+pub(crate) struct Snapshots {
+    connections: Connections,
+    open: Mutex<BTreeMap<String, Arc<postgres::Snapshot>>>,
+}
+
+impl Snapshots {
+    pub(crate) fn new(connections: Connections) -> Snapshots {
+        Snapshots {
+            connections,
+            open: Mutex::new(BTreeMap::new()),
+        }
+    }
+
+    /// A table as its database's snapshot has it.
+    ///
+    /// # Errors
+    /// Usage, if it is not there or has a column that cannot be read; storage, if the server cannot be
+    /// reached.
+    pub(crate) async fn table(&self, name: &TableName) -> Result<Arc<dyn TableProvider>> {
+        let snapshot = self.snapshot(&name.zone).await?;
+        match snapshot.relation(&name.table).await? {
+            Some(relation) => Ok(Arc::new(DatabaseTable {
+                name: name.clone(),
+                relation,
+            })),
+            None => Err(snapshot.is_missing(&name.table).await),
+        }
+    }
+
+    /// The columns of a table, where there is one.
+    ///
+    /// # Errors
+    /// As [`Snapshots::table`].
+    pub(crate) async fn schema(&self, name: &TableName) -> Result<Option<SchemaRef>> {
+        let relation = self
+            .snapshot(&name.zone)
+            .await?
+            .relation(&name.table)
+            .await?;
+        Ok(relation.map(|relation| Arc::clone(relation.schema())))
+    }
+
+    async fn snapshot(&self, connection: &str) -> Result<Arc<postgres::Snapshot>> {
+        let mut open = self.open.lock().await;
+        if let Some(snapshot) = open.get(connection) {
+            return Ok(Arc::clone(snapshot));
+        }
+        match self.connections.kind(connection) {
+            Some(ServerKind::Postgres) => {}
+            Some(ServerKind::Mysql) => return Err(not_read("MySQL")),
+            None => return Err(not_read("SQLite")),
+        }
+        let snapshot = postgres::Snapshot::open(&self.connections, connection).await?;
+        open.insert(connection.to_owned(), Arc::clone(&snapshot));
+        Ok(snapshot)
+    }
+}
+
+/// The columns of a table that is made for rows of `schema`, as they are read from it.
+///
+/// # Errors
+/// Usage, for a type that the database does not have.
+pub(crate) fn made(kind: ServerKind, schema: &Schema) -> Result<SchemaRef> {
+    match kind {
+        ServerKind::Postgres => postgres::read_schema(schema),
+        ServerKind::Mysql => Err(not_read("MySQL")),
+    }
+}
+
+fn not_read(what: &str) -> Error {
+    Error::usage(format!("tables of {what} are written, and not read yet"))
+        .with_hint("read them from files, or from PostgreSQL")
+}
+
+/// Whether a table's name begins with that of a connection.
+pub(crate) fn is_of_database(pipeline: &Pipeline, name: &TableName) -> bool {
+    pipeline.connections.contains_key(&name.zone)
+}

@@ -1,0 +1,434 @@
+//! MySQL and MariaDB: rows come by `LOAD DATA LOCAL` from a stream, into the table or, to be merged, into a
+//! temporary one first.
+//!
+//! Statements that make or change tables end a transaction there, so they come before it. The transaction
+//! deletes the scope's rows, loads the new ones, writes the ledger and commits.
+
+mod client;
+mod lines;
+mod table;
+
+use std::sync::{Arc, Mutex};
+
+use arrow::datatypes::Schema;
+use bytes::Bytes;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use mysql_async::Conn;
+use mysql_async::prelude::Queryable;
+use sha2::{Digest, Sha256};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use client::connect;
+use lines::{LineWriter, Writer};
+use table::{Target, quoted};
+pub(crate) use table::{made, path};
+
+use crate::commit::Applier;
+use crate::connections::Connections;
+use crate::delta::{Applied, Mode};
+use crate::error::{Error, ErrorKind, Result};
+use crate::plan::hex;
+use crate::server::{Failure, ServerCommit, TablePath, number};
+use crate::types::type_text;
+
+/// Bytes of a stream that are sent at a time.
+const CHUNK: usize = 1 << 18;
+/// Seconds that a load waits for another one into the same table.
+const TURN: u32 = 30;
+
+/// Whether rows of `schema` fit the table that is there, if there is one: for a step that is planned.
+///
+/// # Errors
+/// Usage, if a column is missing or has a type that cannot take the rows' values; storage, if the server
+/// cannot be reached.
+pub(crate) async fn compatible(
+    connections: &Connections,
+    connection: &str,
+    table: &TablePath,
+    schema: &Schema,
+) -> Result<()> {
+    let name = format!("{connection}:{table}");
+    let told = |failure: Failure| failure.told(&name);
+    let mut conn = connect(&connections.get(connection)?).await?;
+    let there = table::columns(&mut conn, table).await.map_err(told)?;
+    let takes_back = table::is_transactional(&mut conn, table).await;
+    if !takes_back.map_err(told)? {
+        return Err(Error::usage(format!(
+            "{name}: the table's engine has no transactions, so a load that fails would be there in part"
+        ))
+        .with_hint("give the table another engine: alter table … engine = InnoDB"));
+    }
+    if there.is_empty() {
+        return Ok(());
+    }
+    writers(schema, &there).map(|_| ()).map_err(|why| {
+        Error::usage(format!("{name}: {why}")).with_hint(
+            "cast the column in a query, change the table, or drop it: it is made anew then",
+        )
+    })
+}
+
+/// How each column of `schema` is written to the table's.
+fn writers(schema: &Schema, there: &[Target]) -> Result<Vec<Writer>, String> {
+    let mut writers = Vec::with_capacity(schema.fields().len());
+    for field in schema.fields() {
+        let found = there
+            .iter()
+            .find(|target| target.name.eq_ignore_ascii_case(field.name()));
+        let Some(target) = found else {
+            return Err(format!("the table has no column '{}'", field.name()));
+        };
+        let writer = Writer::new(field.data_type(), target).map_err(|why| {
+            format!(
+                "column '{}' is {} in the rows and {} in the table: {why}",
+                field.name(),
+                type_text(field.data_type()),
+                target.column_type
+            )
+        })?;
+        writers.push(writer);
+    }
+    Ok(writers)
+}
+
+/// Whether the ledger has decision `n` or a later one.
+pub(crate) async fn is_loaded(
+    commit: &ServerCommit,
+    connections: &Connections,
+    n: u64,
+) -> Result<bool> {
+    let mut conn = connect(&connections.get(&commit.connection)?).await?;
+    let n = number(n)?;
+    let version = Load::of(commit).version(&mut conn).await;
+    let version = version.map_err(|failure| failure.told(&commit.target))?;
+    Ok(version.is_some_and(|version| version >= n))
+}
+
+/// One attempt to load decision `n`.
+pub(crate) async fn load(
+    commit: &ServerCommit,
+    applier: &Applier,
+    n: i64,
+) -> Result<Applied, Failure> {
+    let load = Load::of(commit);
+    let mut conn = connect(&applier.connections.get(&commit.connection)?).await?;
+    load.take_turn(&mut conn).await?;
+    let version = load.version(&mut conn).await?;
+    if commit.was_loaded(n, version)? {
+        return Ok(Applied::Before);
+    }
+    if version.is_none() {
+        load.make_ledger(&mut conn).await?;
+    }
+    let there = load.make_table(&mut conn).await?;
+    if commit.merge.is_some() && !commit.files.is_empty() {
+        load.stage(&mut conn, applier, &there).await?;
+    }
+    conn.query_drop("start transaction").await?;
+    load.change(&mut conn, applier, &there).await?;
+    conn.exec_drop(
+        format!(
+            "insert into {} (app_id, version, run, loaded_at) values (?, ?, ?, utc_timestamp(6))
+             on duplicate key update version = values(version), run = values(run), loaded_at = values(loaded_at)",
+            load.ledger
+        ),
+        (&commit.app_id, n, &commit.run),
+    )
+    .await?;
+    // Whether a commit that was not answered was made, the ledger says at the next attempt.
+    conn.query_drop("commit").await?;
+    // The lock ends with the connection; that it has ended need not be waited for.
+    if let Err(error) = conn.disconnect().await {
+        tracing::debug!(target = %commit.target, error = %error, "a connection was not closed well");
+    }
+    Ok(Applied::Now(n.unsigned_abs()))
+}
+
+/// A load and the tables that it writes, as SQL writes them.
+struct Load<'a> {
+    commit: &'a ServerCommit,
+    table: String,
+    ledger: String,
+}
+
+impl Load<'_> {
+    fn of(commit: &ServerCommit) -> Load<'_> {
+        Load {
+            commit,
+            table: table::table(&commit.table),
+            ledger: table::table(&commit.table.ledger()),
+        }
+    }
+
+    /// Loads into one table take turns. The lock is the session's: it ends with the connection.
+    async fn take_turn(&self, conn: &mut Conn) -> Result<(), Failure> {
+        let database: Option<Option<String>> = match &self.commit.table.schema {
+            Some(schema) => Some(Some(schema.clone())),
+            None => conn.query_first("select database()").await?,
+        };
+        let table = format!(
+            "{}.{}",
+            database.flatten().unwrap_or_default(),
+            self.commit.table.table
+        );
+        // Names of locks have 64 characters at most.
+        let lock = format!("weir:{}", hex(&Sha256::digest(table.as_bytes()), 48));
+        let taken: Option<Option<i64>> = conn
+            .exec_first("select get_lock(?, ?)", (lock, TURN))
+            .await?;
+        match taken.flatten() {
+            Some(1) => Ok(()),
+            _ => Err(Failure::Passing(
+                Error::new(ErrorKind::Storage, "another load into the table is at work")
+                    .with_hint("run the same command again once it is done"),
+            )),
+        }
+    }
+
+    /// The decision that was loaded last; none where there is no ledger, too.
+    async fn version(&self, conn: &mut Conn) -> Result<Option<i64>, Failure> {
+        let ledger = table::columns(conn, &self.commit.table.ledger()).await?;
+        if ledger.is_empty() {
+            return Ok(None);
+        }
+        let sql = format!("select version from {} where app_id = ?", self.ledger);
+        Ok(conn.exec_first(sql, (&self.commit.app_id,)).await?)
+    }
+
+    async fn make_ledger(&self, conn: &mut Conn) -> Result<(), Failure> {
+        let there = table::columns(conn, &self.commit.table.ledger()).await?;
+        if !there.is_empty() {
+            return Ok(());
+        }
+        conn.query_drop(format!(
+            "create table if not exists {} (
+                 app_id varchar(700) character set utf8mb4 collate utf8mb4_bin not null primary key,
+                 version bigint not null, run varchar(64) not null, loaded_at datetime(6) not null
+             ) engine = InnoDB",
+            self.ledger
+        ))
+        .await?;
+        Ok(())
+    }
+
+    /// Makes the table if it is not there; gives its columns.
+    async fn make_table(&self, conn: &mut Conn) -> Result<Vec<Target>, Failure> {
+        let there = table::columns(conn, &self.commit.table).await?;
+        if !there.is_empty() {
+            return Ok(there);
+        }
+        let columns: Vec<String> = self.commit.columns.iter().map(table::definition).collect();
+        conn.query_drop(format!(
+            "create table if not exists {} ({}) engine = InnoDB",
+            self.table,
+            columns.join(", ")
+        ))
+        .await?;
+        table::columns(conn, &self.commit.table).await
+    }
+
+    /// Loads the rows that are to be merged into a temporary table.
+    async fn stage(
+        &self,
+        conn: &mut Conn,
+        applier: &Applier,
+        there: &[Target],
+    ) -> Result<(), Failure> {
+        conn.query_drop(table::make_stage(&self.commit.table, &self.commit.columns))
+            .await?;
+        self.fill(conn, applier, table::STAGE, there).await?;
+        if let Some(merging) = &self.commit.merge {
+            for statement in table::settle_stage(there, merging) {
+                conn.query_drop(statement).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What the transaction does to the table.
+    async fn change(
+        &self,
+        conn: &mut Conn,
+        applier: &Applier,
+        there: &[Target],
+    ) -> Result<(), Failure> {
+        let (commit, table) = (self.commit, &self.table);
+        match commit.mode {
+            Mode::Append | Mode::Merge | Mode::ReplaceDynamic | Mode::Rewrite => {}
+            Mode::Replace => conn.query_drop(format!("delete from {table}")).await?,
+            Mode::ReplacePartition => {
+                let scope: Vec<String> = commit
+                    .scope
+                    .iter()
+                    .map(|(name, value)| table::is_value(there, name, value))
+                    .collect();
+                conn.query_drop(format!("delete from {table} where {}", scope.join(" and ")))
+                    .await?;
+            }
+        }
+        if commit.files.is_empty() {
+            return Ok(());
+        }
+        let Some(merging) = &commit.merge else {
+            return self.fill(conn, applier, table, there).await;
+        };
+        for statement in table::merge(&commit.table, &commit.columns, there, merging) {
+            conn.query_drop(statement).await?;
+        }
+        Ok(())
+    }
+
+    /// Loads the staged rows into a table.
+    async fn fill(
+        &self,
+        conn: &mut Conn,
+        applier: &Applier,
+        into: &str,
+        there: &[Target],
+    ) -> Result<(), Failure> {
+        let commit = self.commit;
+        let (send, receive) = mpsc::channel::<Bytes>(4);
+        let there_too = there.to_vec();
+        let (encoded, stores) = (commit.clone(), applier.stores.clone());
+        // Decoding and encoding go on while the server takes what was sent before.
+        let feeding = tokio::spawn(async move {
+            let mut rows = encoded.rows(&stores)?;
+            feed(&encoded, &mut rows, &there_too, &send).await
+        });
+        // An end that was cut off is told from the end of the rows by who was feeding.
+        let fed = Fed::default();
+        let said = Arc::clone(&fed);
+        conn.set_infile_handler(async move { Ok(sent(receive, feeding, said)) });
+        let loaded = conn.query_drop(self.load_data(into, there)).await;
+        let fed = fed.lock().ok().and_then(|mut fed| fed.take());
+        let rows = match fed {
+            Some(Err(error)) => return Err(error.into()),
+            Some(Ok(rows)) => rows,
+            None => {
+                loaded?;
+                return Err(Error::internal("the server did not ask for the rows").into());
+            }
+        };
+        loaded?;
+        // A client's file is loaded with warnings where another would be refused.
+        let (warnings, written) = (conn.get_warnings(), conn.affected_rows());
+        if warnings > 0 || written != rows {
+            return Err(self.unlike(conn, rows, written).await?);
+        }
+        Ok(())
+    }
+
+    fn load_data(&self, into: &str, there: &[Target]) -> String {
+        let commit = self.commit;
+        let mut names = Vec::with_capacity(commit.columns.len());
+        let mut set = Vec::new();
+        for (index, column) in commit.columns.iter().enumerate() {
+            let name = quoted(&column.name);
+            let target = there
+                .iter()
+                .find(|target| target.name.eq_ignore_ascii_case(&column.name));
+            // What the bytes of a text mean, the server is told where it would not take them as they are.
+            match target.is_some_and(Target::is_converted) {
+                false => names.push(name),
+                true => {
+                    names.push(format!("@weir{index}"));
+                    set.push(format!("{name} = convert(@weir{index} using utf8mb4)"));
+                }
+            }
+        }
+        let set = match set.is_empty() {
+            true => String::new(),
+            false => format!(" set {}", set.join(", ")),
+        };
+        format!(
+            "load data local infile 'weir' into table {into} character set binary
+             fields terminated by '\\t' escaped by '\\\\' lines terminated by '\\n' ({}){set}",
+            names.join(", ")
+        )
+    }
+
+    /// That the server has made other rows of those that it was sent; what its warnings quote is not said.
+    async fn unlike(&self, conn: &mut Conn, rows: u64, written: u64) -> Result<Failure, Failure> {
+        let warnings: Vec<(String, u16, String)> = conn.query("show warnings limit 20").await?;
+        let codes: std::collections::BTreeSet<u16> =
+            warnings.into_iter().map(|(_, code, _)| code).collect();
+        let codes: Vec<String> = codes.iter().map(u16::to_string).collect();
+        Ok(Failure::Unfit(
+            format!(
+                "the server does not take all rows as they are (warnings {}; {written} of {rows} rows)",
+                codes.join(", ")
+            ),
+            "check the rows before they are written (1062: unique, 1048: not_null, 1265, 1264, 1366: values), or change the table",
+        ))
+    }
+}
+
+/// How encoding has ended: the number of rows, once all are sent.
+type Fed = Arc<Mutex<Option<Result<u64>>>>;
+
+/// The chunks, and an error in place of the end where not all rows were encoded.
+fn sent(
+    mut chunks: mpsc::Receiver<Bytes>,
+    feeding: JoinHandle<Result<u64>>,
+    fed: Fed,
+) -> BoxStream<'static, std::io::Result<Bytes>> {
+    let lines = async_stream::stream! {
+        while let Some(chunk) = chunks.recv().await {
+            yield Ok(chunk);
+        }
+        let ended = feeding
+            .await
+            .map_err(|error| Error::internal("encoding was cancelled").with_source(error))
+            .flatten();
+        let failed = ended.is_err();
+        if let Ok(mut fed) = fed.lock() {
+            *fed = Some(ended);
+        }
+        if failed {
+            yield Err(std::io::Error::other("the rows cannot be encoded"));
+        }
+    };
+    lines.boxed()
+}
+
+/// Sends rows as lines; gives their number.
+async fn feed(
+    commit: &ServerCommit,
+    rows: &mut BoxStream<'static, Result<arrow::array::RecordBatch>>,
+    there: &[Target],
+    send: &mpsc::Sender<Bytes>,
+) -> Result<u64> {
+    let mut writer: Option<LineWriter> = None;
+    let mut out = Vec::with_capacity(CHUNK * 2);
+    while let Some(batch) = rows.next().await {
+        let batch = batch?;
+        let writer = match &mut writer {
+            Some(writer) => writer,
+            None => {
+                let writers = writers(&batch.schema(), there).map_err(|why| {
+                    Error::new(ErrorKind::Input, format!("{}: {why}", commit.target))
+                        .into_refusal()
+                        .with_hint("cast the column in a query, or change the table")
+                })?;
+                let constants: Vec<&str> = commit.scope.iter().map(|(_, value)| &**value).collect();
+                writer.insert(LineWriter::new(writers, &constants))
+            }
+        };
+        writer
+            .write(&batch, &mut out)
+            .map_err(|error| error.within(&commit.target).into_refusal())?;
+        if out.len() >= CHUNK {
+            let chunk = std::mem::replace(&mut out, Vec::with_capacity(CHUNK * 2));
+            if send.send(chunk.into()).await.is_err() {
+                break;
+            }
+        }
+    }
+    if !out.is_empty() {
+        // A receiver that is gone has an error of its own.
+        let _ = send.send(out.into()).await;
+    }
+    Ok(writer.map_or(0, |writer| writer.rows()))
+}

@@ -1,0 +1,403 @@
+//! Tables of MySQL: their names, columns and types in SQL.
+
+use arrow::datatypes::{DataType, Schema, TimeUnit};
+use mysql_async::Conn;
+use mysql_async::prelude::Queryable;
+
+use crate::error::{Error, Result};
+use crate::merge::Merging;
+use crate::server::{Column, Failure, TablePath};
+use crate::types::type_text;
+
+/// A longer name MySQL refuses.
+const LONGEST_NAME: usize = 64;
+/// The characters that a text may have by which rows are told apart.
+const KEY_LENGTH: u32 = 255;
+/// Texts are compared as they are.
+const EXACT: &str = "character set utf8mb4 collate utf8mb4_bin";
+
+/// `table`, or `database.table`.
+///
+/// # Errors
+/// Usage, for what MySQL would not keep as it is.
+pub(crate) fn path(text: &str) -> Result<TablePath> {
+    let (schema, table) = match text.split_once('.') {
+        Some((schema, table)) => (Some(schema), table),
+        None => (None, text),
+    };
+    for name in schema.into_iter().chain([table]) {
+        fits(name)?;
+    }
+    Ok(TablePath {
+        schema: schema.map(str::to_owned),
+        table: table.to_owned(),
+    })
+}
+
+/// That MySQL keeps a name as it is.
+fn fits(name: &str) -> Result<()> {
+    let why = match name {
+        "" => "a name is empty".to_owned(),
+        name if name.contains('\0') => format!("'{}' holds a NUL", name.escape_debug()),
+        name if name.ends_with(' ') => format!("'{name}' ends with a space"),
+        name if name.chars().count() > LONGEST_NAME => {
+            format!("'{name}' has more than {LONGEST_NAME} characters")
+        }
+        name if name.chars().any(|c| c > '\u{FFFF}') => {
+            format!("'{name}' holds a character that MySQL's names cannot")
+        }
+        _ => return Ok(()),
+    };
+    Err(Error::usage(why).with_hint("choose another name"))
+}
+
+/// A name as an identifier.
+pub(super) fn quoted(name: &str) -> String {
+    format!("`{}`", name.replace('`', "``"))
+}
+
+/// A table as SQL writes it.
+pub(super) fn table(path: &TablePath) -> String {
+    match &path.schema {
+        Some(schema) => format!("{}.{}", quoted(schema), quoted(&path.table)),
+        None => quoted(&path.table),
+    }
+}
+
+/// A text as a literal of exactly these bytes, whatever the mode of the session.
+pub(crate) fn literal(text: &str) -> String {
+    if text.is_empty() {
+        return "''".to_owned();
+    }
+    format!("_utf8mb4 x'{}'", bytes_of(text))
+}
+
+fn bytes_of(text: &str) -> String {
+    text.bytes().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// That a column has the value of a scope, in exactly these bytes.
+pub(super) fn is_value(there: &[Target], name: &str, value: &str) -> String {
+    let column = quoted(name);
+    let plain = format!("{column} = {}", literal(value));
+    match is_text(there, name) && !value.is_empty() {
+        // An index finds what a collation takes for equal; of those only equal bytes are.
+        true => format!(
+            "{plain} and cast(convert({column} using utf8mb4) as binary) = x'{}'",
+            bytes_of(value)
+        ),
+        false => plain,
+    }
+}
+
+/// A column of a table that is there.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Target {
+    pub(super) name: String,
+    /// The type without bounds: `varchar`, `int`.
+    pub(super) data_type: String,
+    /// The type as SQL writes it.
+    pub(super) column_type: String,
+    /// The most characters, or bytes, of a text.
+    pub(super) length: u64,
+    pub(super) precision: i64,
+    pub(super) scale: i64,
+    /// The digits of a second's fraction.
+    pub(super) fraction: u64,
+    /// The character set of a text.
+    pub(super) charset: Option<String>,
+    pub(super) nullable: bool,
+}
+
+impl Target {
+    pub(super) fn is_unsigned(&self) -> bool {
+        self.column_type.contains("unsigned")
+    }
+
+    /// Whether the server has to turn UTF-8 into what the column holds.
+    pub(super) fn is_converted(&self) -> bool {
+        let other = |charset: &String| !matches!(charset.as_str(), "utf8mb4" | "utf8mb3" | "utf8");
+        self.data_type == "json" || self.charset.as_ref().is_some_and(other)
+    }
+}
+
+/// The columns of a table, in order; none if there is no table.
+pub(super) async fn columns(conn: &mut Conn, path: &TablePath) -> Result<Vec<Target>, Failure> {
+    type Row = (
+        String,
+        String,
+        String,
+        Option<u64>,
+        Option<i64>,
+        Option<i64>,
+        Option<u64>,
+        Option<String>,
+        String,
+    );
+    let rows: Vec<Row> = conn
+        .exec(
+            "select column_name, lower(data_type), lower(column_type), character_maximum_length,
+                    cast(numeric_precision as signed), cast(numeric_scale as signed), datetime_precision, character_set_name, is_nullable
+             from information_schema.columns
+             where table_schema = coalesce(?, database()) and table_name = ?
+             order by ordinal_position",
+            (&path.schema, &path.table),
+        )
+        .await?;
+    let target = |row: Row| Target {
+        name: row.0,
+        data_type: row.1,
+        column_type: row.2,
+        length: row.3.unwrap_or(u64::MAX),
+        precision: row.4.unwrap_or_default(),
+        scale: row.5.unwrap_or_default(),
+        fraction: row.6.unwrap_or_default(),
+        charset: row.7,
+        nullable: row.8 == "YES",
+    };
+    Ok(rows.into_iter().map(target).collect())
+}
+
+/// Whether what is written to a table can be taken back; true where there is no table.
+pub(super) async fn is_transactional(conn: &mut Conn, path: &TablePath) -> Result<bool, Failure> {
+    let found: Option<String> = conn
+        .exec_first(
+            "select e.transactions from information_schema.tables t
+             join information_schema.engines e on e.engine = t.engine
+             where t.table_schema = coalesce(?, database()) and t.table_name = ?",
+            (&path.schema, &path.table),
+        )
+        .await?;
+    Ok(found.is_none_or(|transactions| transactions == "YES"))
+}
+
+/// The columns of a table for rows of `schema`; `keys` are those by which rows are told apart.
+///
+/// # Errors
+/// Usage, for a type or a name that MySQL does not have.
+pub(crate) fn made(schema: &Schema, keys: &[String]) -> Result<Vec<Column>> {
+    schema
+        .fields()
+        .iter()
+        .map(|field| {
+            fits(field.name())?;
+            let is_key = keys.contains(field.name());
+            let data_type = made_as(field.data_type(), is_key).map_err(|why| {
+                Error::usage(format!("column '{}' cannot be kept: {why}", field.name()))
+                    .with_hint("cast it in a query, or leave it out")
+            })?;
+            Ok(Column {
+                name: field.name().clone(),
+                data_type,
+            })
+        })
+        .collect()
+}
+
+/// The type with which a column is made.
+///
+/// | rows | MySQL |
+/// |---|---|
+/// | bool | tinyint(1) |
+/// | int8 to int64 | tinyint, smallint, int, bigint |
+/// | uint8 to uint64 | the same, unsigned |
+/// | float32, float64 | float, double: finite numbers only |
+/// | decimal(p,s) of at most 30 digits after the point | decimal(p,s) |
+/// | string | longtext, compared by its bytes; varchar(255) where it is a key or a partition |
+/// | binary | longblob |
+/// | date, time, timestamp | date, time(6), datetime(6) |
+/// | timestamptz | datetime(6), the moment in UTC |
+fn made_as(data_type: &DataType, is_key: bool) -> Result<String, String> {
+    Ok(match data_type {
+        DataType::Boolean => "tinyint(1)".to_owned(),
+        DataType::Int8 => "tinyint".to_owned(),
+        DataType::Int16 => "smallint".to_owned(),
+        DataType::Int32 => "int".to_owned(),
+        DataType::Int64 => "bigint".to_owned(),
+        DataType::UInt8 => "tinyint unsigned".to_owned(),
+        DataType::UInt16 => "smallint unsigned".to_owned(),
+        DataType::UInt32 => "int unsigned".to_owned(),
+        DataType::UInt64 => "bigint unsigned".to_owned(),
+        DataType::Float16 | DataType::Float32 => "float".to_owned(),
+        DataType::Float64 => "double".to_owned(),
+        DataType::Decimal128(precision, scale) if (0..=30).contains(scale) => {
+            format!("decimal({precision},{scale})")
+        }
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => match is_key {
+            true => format!("varchar({KEY_LENGTH}) {EXACT}"),
+            false => format!("longtext {EXACT}"),
+        },
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView => match is_key {
+            true => format!("varbinary({KEY_LENGTH})"),
+            false => "longblob".to_owned(),
+        },
+        DataType::Date32 => "date".to_owned(),
+        DataType::Time32(_) | DataType::Time64(TimeUnit::Microsecond) => "time(6)".to_owned(),
+        DataType::Timestamp(unit, _) if *unit != TimeUnit::Nanosecond => "datetime(6)".to_owned(),
+        other => return Err(format!("MySQL tables take no {}", type_text(other))),
+    })
+}
+
+/// A column's definition. It may be null, whatever the server thinks of timestamps.
+pub(super) fn definition(column: &Column) -> String {
+    format!("{} {} null", quoted(&column.name), column.data_type)
+}
+
+/// Rows that are to be merged, before they are.
+pub(super) const STAGE: &str = "`_weir_stage`";
+/// Which of the staged rows are the greatest of their keys.
+const LAST: &str = "`_weir_last`";
+
+/// The statement that makes the stage: the columns of the table, and what merging needs.
+pub(super) fn make_stage(path: &TablePath, columns: &[Column]) -> String {
+    let names: Vec<String> = columns.iter().map(|column| quoted(&column.name)).collect();
+    format!(
+        "create temporary table {STAGE} (
+             `_weir_id` bigint unsigned not null auto_increment primary key,
+             `_weir_is_there` tinyint not null default 0
+         ) engine = InnoDB select {} from {} limit 0",
+        names.join(", "),
+        table(path)
+    )
+}
+
+/// What is done to the stage once it is full, before the transaction: an index by the key, and which rows
+/// are the last of their key.
+pub(super) fn settle_stage(there: &[Target], how: &Merging) -> Vec<String> {
+    let keys: Vec<String> = how
+        .key
+        .iter()
+        .map(|name| match is_long(there, name) {
+            true => format!("{}(191)", quoted(name)),
+            false => quoted(name),
+        })
+        .collect();
+    let mut statements = vec![format!(
+        "alter table {STAGE} add index `_weir_key` ({})",
+        keys.join(", ")
+    )];
+    if !how.order.is_empty() {
+        let exact = |name: &String| exact(there, "s", name);
+        let keys: Vec<String> = how.key.iter().map(exact).collect();
+        // Nulls are least.
+        let order: Vec<String> = how
+            .order
+            .iter()
+            .map(|name| format!("{} desc", exact(name)))
+            .collect();
+        statements.push(format!(
+            "create temporary table {LAST} (`_weir_id` bigint unsigned not null primary key) engine = InnoDB
+             select `_weir_id` from (
+                 select s.`_weir_id`, row_number() over (partition by {} order by {}, s.`_weir_id` desc) as place from {STAGE} s
+             ) ranked where place = 1",
+            keys.join(", "),
+            order.join(", ")
+        ));
+        statements.push(format!(
+            "delete s from {STAGE} s left join {LAST} l on l.`_weir_id` = s.`_weir_id` where l.`_weir_id` is null"
+        ));
+    }
+    statements
+}
+
+/// The statements that merge the rows of the stage into a table, in the transaction.
+pub(super) fn merge(
+    path: &TablePath,
+    columns: &[Column],
+    there: &[Target],
+    how: &Merging,
+) -> Vec<String> {
+    let table = table(path);
+    let same: Vec<String> = how
+        .key
+        .iter()
+        .flat_map(|name| {
+            // An index finds what a collation takes for equal; of those only equal bytes are.
+            let (t, s) = (exact(there, "t", name), exact(there, "s", name));
+            let plain = format!("t.{0} = s.{0}", quoted(name));
+            match t.starts_with("t.") {
+                true => vec![plain],
+                false => vec![plain, format!("{t} = {s}")],
+            }
+        })
+        .collect();
+    let same = same.join(" and ");
+    let others: Vec<String> = columns
+        .iter()
+        .filter(|column| !how.key.contains(&column.name))
+        .map(|column| quoted(&column.name))
+        .collect();
+    let mut statements = vec![format!(
+        "update {STAGE} s join {table} t on {same} set s.`_weir_is_there` = 1"
+    )];
+    if !how.keep && !others.is_empty() {
+        let set: Vec<String> = others
+            .iter()
+            .map(|name| format!("t.{name} = s.{name}"))
+            .collect();
+        statements.push(format!(
+            "update {table} t join {STAGE} s on {same} set {} where {}",
+            set.join(", "),
+            not_older(there, &how.order)
+        ));
+    }
+    let all: Vec<String> = columns.iter().map(|column| quoted(&column.name)).collect();
+    let all = all.join(", ");
+    statements.push(format!(
+        "insert into {table} ({all}) select {all} from {STAGE} where `_weir_is_there` = 0"
+    ));
+    statements
+}
+
+fn is_text(there: &[Target], name: &str) -> bool {
+    let found = there.iter().find(|target| target.name == name);
+    found.is_some_and(|target| target.charset.is_some())
+}
+
+/// Whether an index needs to be told how much of it to keep.
+fn is_long(there: &[Target], name: &str) -> bool {
+    let found = there.iter().find(|target| target.name == name);
+    found.is_some_and(|target| {
+        target.data_type.ends_with("text") || target.data_type.ends_with("blob")
+    })
+}
+
+/// A column to be compared: texts by their bytes.
+fn exact(there: &[Target], of: &str, name: &str) -> String {
+    match is_text(there, name) {
+        true => format!("cast({of}.{} as binary)", quoted(name)),
+        false => format!("{of}.{}", quoted(name)),
+    }
+}
+
+/// Whether the incoming row `s` is not older than `t`: nulls are least, and equal ones are newer.
+fn not_older(there: &[Target], order: &[String]) -> String {
+    let Some((first, rest)) = order.split_first() else {
+        return "true".to_owned();
+    };
+    let (s, t) = (exact(there, "s", first), exact(there, "t", first));
+    format!(
+        "({s} > {t} or ({s} is not null and {t} is null) or ({s} <=> {t} and {}))",
+        not_older(there, rest)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_quoted_or_refused() {
+        let path_of = path("ca`re.sel'ect").unwrap();
+        assert_eq!(table(&path_of), "`ca``re`.`sel'ect`");
+        for bad in ["", ".t", "s.", "a\0b", "a ", "\u{1F600}", &"é".repeat(65)] {
+            assert!(path(bad).is_err(), "{bad:?}");
+        }
+        assert!(path(&"é".repeat(64)).is_ok());
+    }
+
+    #[test]
+    fn texts_are_literals_whatever_is_in_them() {
+        assert_eq!(literal("a'\\"), "_utf8mb4 x'61275c'");
+    }
+}

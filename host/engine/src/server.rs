@@ -1,0 +1,325 @@
+//! Loads into databases of servers: what a decision says of one, and what all servers have in common.
+//!
+//! Rows are staged as files, and loaded in one transaction with a row of the ledger `_weir_loads`. Whatever is
+//! answered, or not, the ledger says afterwards whether it was done, so a load can be repeated at any time.
+
+use std::fmt;
+use std::time::Duration;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::Schema;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use parquet::arrow::ParquetRecordBatchStreamBuilder;
+use serde::{Deserialize, Serialize};
+use weir_pipeline::{ScopeValue, ServerKind};
+
+use crate::commit::Applier;
+use crate::connections::Connections;
+use crate::delta::{Applied, Mode, files_are_there, rows_are_gone};
+use crate::error::{Error, ErrorKind, Result};
+use crate::lake::Location;
+use crate::merge::Merging;
+use crate::mysql;
+use crate::parquet_io::ObjectReader;
+use crate::postgres;
+use crate::segment::WrittenFile;
+use crate::store::Stores;
+
+/// How often a load is tried again where a repeat may help.
+const ATTEMPTS: u32 = 6;
+/// Rows of a batch of staged rows.
+const BATCH_ROWS: usize = 8192;
+/// The table that says what has been loaded, beside each table that is.
+pub(crate) const LEDGER: &str = "_weir_loads";
+
+/// What a decision says of one table of a server's database.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ServerCommit {
+    /// How people call the table.
+    pub target: String,
+    /// The connection, as the pipeline names it.
+    pub connection: String,
+    /// The table in the database.
+    pub table: TablePath,
+    /// The run whose rows the files hold.
+    pub run: String,
+    /// Whose loads are counted.
+    pub app_id: String,
+    /// How rows meet what is there.
+    pub mode: Mode,
+    /// How rows are matched, where they are merged.
+    pub merge: Option<Merging>,
+    /// The columns, scope columns last, and the types with which the table is made.
+    pub columns: Vec<Column>,
+    /// Scope columns and the values that all rows get, as Delta writes them.
+    pub scope: Vec<(String, String)>,
+    /// The folder of the staged files: an absolute URL.
+    pub staging: String,
+    /// The staged files.
+    pub files: Vec<WrittenFile>,
+}
+
+/// A table, with its schema or database unless it is where the connection looks first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TablePath {
+    /// The schema, or MySQL's database.
+    #[serde(default)]
+    pub schema: Option<String>,
+    /// The table.
+    pub table: String,
+}
+
+impl fmt::Display for TablePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.schema {
+            Some(schema) => write!(f, "{schema}.{}", self.table),
+            None => f.write_str(&self.table),
+        }
+    }
+}
+
+impl TablePath {
+    /// The ledger of the loads into this table.
+    pub(crate) fn ledger(&self) -> TablePath {
+        TablePath {
+            schema: self.schema.clone(),
+            table: LEDGER.to_owned(),
+        }
+    }
+}
+
+/// A column of a table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// The type with which it is made.
+    pub data_type: String,
+}
+
+/// What went wrong at a server.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// What may pass: the connection broke, the server restarts, others were in the way.
+    Passing(Error),
+    /// What the server refuses, as long as somebody mends it: a login, a right, a name, a limit.
+    Refused(String, &'static str),
+    /// What the server refuses for the rows' sake, now and whenever it is asked.
+    Unfit(String, &'static str),
+    /// Something else.
+    Other(Error),
+}
+
+impl Failure {
+    /// As an error of `target`.
+    pub(crate) fn told(self, target: &str) -> Error {
+        match self {
+            Failure::Passing(error) => error.within(target),
+            Failure::Refused(what, hint) => {
+                Error::new(ErrorKind::Input, format!("{target}: {what}")).with_hint(hint)
+            }
+            Failure::Unfit(what, hint) => Error::new(ErrorKind::Input, format!("{target}: {what}"))
+                .into_refusal()
+                .with_hint(hint),
+            Failure::Other(error) => error,
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        Failure::Other(error)
+    }
+}
+
+impl ServerCommit {
+    /// The folder of the staged files.
+    ///
+    /// # Errors
+    /// Internal, if a decision names no folder.
+    pub fn staging(&self, stores: &Stores) -> Result<Location> {
+        Location::at_url(stores, &self.staging)
+    }
+
+    /// Makes the load of decision `n`, unless it has been made. `recovering` says that it is not the run which
+    /// staged the files that asks.
+    ///
+    /// # Errors
+    /// Conflict, if a later decision of the same application has been loaded; input, if the table does not
+    /// take the rows; storage, if the server keeps failing.
+    pub(crate) async fn apply(
+        &self,
+        kind: ServerKind,
+        applier: &Applier,
+        n: u64,
+        recovering: bool,
+    ) -> Result<Applied> {
+        if recovering && !files_are_there(&self.staging(&applier.stores)?, &self.files).await? {
+            let is_loaded = self.is_loaded(kind, &applier.connections, n).await?;
+            return match (is_loaded, self.mode) {
+                (true, _) => Ok(Applied::Before),
+                (false, Mode::Append | Mode::Merge | Mode::Rewrite) => {
+                    Err(rows_are_gone(&self.target))
+                }
+                (false, Mode::Replace | Mode::ReplacePartition | Mode::ReplaceDynamic) => {
+                    Ok(Applied::Gone)
+                }
+            };
+        }
+        let n = number(n)?;
+        let mut last = None;
+        for attempt in 0..ATTEMPTS {
+            match self.load(kind, applier, n).await {
+                Ok(applied) => {
+                    // Loaded, the staged files have served.
+                    self.staging(&applier.stores)?.remove_folder().await?;
+                    return Ok(applied);
+                }
+                Err(Failure::Passing(error)) => last = Some(error),
+                // A server that starts is waited for as well.
+                Err(Failure::Other(error)) if error.is_retryable() => last = Some(error),
+                Err(failure) => return Err(failure.told(&self.target)),
+            }
+            tracing::debug!(target = %self.target, attempt, error = ?last, "a load did not go through, looking again");
+            let pause = 100_u64.saturating_mul(1 << attempt);
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+        }
+        let error = Error::new(
+            ErrorKind::Storage,
+            format!(
+                "{}: the load did not go through in {ATTEMPTS} attempts",
+                self.target
+            ),
+        )
+        .with_hint(
+            "the server fails or is busy: run the same command again, it goes on from the decision",
+        );
+        Err(match last {
+            Some(cause) => error.with_source(cause),
+            None => error,
+        })
+    }
+
+    /// Whether the ledger, which has `version`, says that decision `n` is loaded.
+    ///
+    /// # Errors
+    /// Conflict, if a later one is.
+    pub(crate) fn was_loaded(&self, n: i64, version: Option<i64>) -> Result<bool> {
+        match version {
+            Some(version) if version > n => Err(Error::new(
+                ErrorKind::Conflict,
+                format!(
+                    "{}: decision {n} is late, decision {version} has been loaded",
+                    self.target
+                ),
+            )
+            .with_hint(
+                "another run of this step has overtaken this one; nothing needs to be done",
+            )),
+            version => Ok(version == Some(n)),
+        }
+    }
+
+    /// The staged rows.
+    pub(crate) fn rows(&self, stores: &Stores) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+        let root = self.staging(stores)?;
+        let files = self.files.clone();
+        let rows = async_stream::try_stream! {
+            for file in files {
+                let broken = |error| {
+                    Error::storage(
+                        format!("the staged file '{}' cannot be read", file.path),
+                        error,
+                    )
+                    .with_hint("run the step again with the same command")
+                };
+                let builder = ParquetRecordBatchStreamBuilder::new(ObjectReader::new(&root.file(&file.path)))
+                    .await
+                    .map_err(broken)?;
+                let mut batches = builder.with_batch_size(BATCH_ROWS).build().map_err(broken)?;
+                while let Some(batch) = batches.next().await {
+                    yield batch.map_err(broken)?;
+                }
+            }
+        };
+        Ok(rows.boxed())
+    }
+}
+
+/// A decision's number as ledgers keep it.
+pub(crate) fn number(n: u64) -> Result<i64> {
+    i64::try_from(n).map_err(|_| Error::internal("a decision's number is too large"))
+}
+
+/// What a server is told of a table, in the words of its kind.
+///
+/// # Errors
+/// Usage, for a name that the server would not keep as it is.
+pub(crate) fn path(kind: ServerKind, text: &str) -> Result<TablePath> {
+    match kind {
+        ServerKind::Postgres => postgres::path(text),
+        ServerKind::Mysql => mysql::path(text),
+    }
+}
+
+/// The columns of a table for rows of `schema`; `keys` are those by which rows are told apart.
+///
+/// # Errors
+/// Usage, for a type or a name that the server does not have.
+pub(crate) fn made(kind: ServerKind, schema: &Schema, keys: &[String]) -> Result<Vec<Column>> {
+    match kind {
+        ServerKind::Postgres => postgres::made(schema),
+        ServerKind::Mysql => mysql::made(schema, keys),
+    }
+}
+
+/// The columns by which rows are told apart.
+pub(crate) fn keys(scope: &[(String, ScopeValue)], merge: Option<&Merging>) -> Vec<String> {
+    let scope = scope.iter().map(|(name, _)| name.clone());
+    let merge = merge.into_iter().flat_map(|merge| merge.key.clone());
+    scope.chain(merge).collect()
+}
+
+/// Whether rows of `schema` fit the table that is there, if there is one: for a step that is planned.
+///
+/// # Errors
+/// Usage, if a column is missing or has a type that cannot take the rows' values; storage, if the server
+/// cannot be reached.
+pub(crate) async fn compatible(
+    kind: ServerKind,
+    connections: &Connections,
+    connection: &str,
+    table: &TablePath,
+    schema: &Schema,
+    mode: Mode,
+) -> Result<()> {
+    match kind {
+        ServerKind::Postgres => {
+            postgres::compatible(connections, connection, table, schema, mode).await
+        }
+        ServerKind::Mysql => mysql::compatible(connections, connection, table, schema).await,
+    }
+}
+
+impl ServerCommit {
+    /// Whether the ledger has decision `n` or a later one.
+    pub(crate) async fn is_loaded(
+        &self,
+        kind: ServerKind,
+        connections: &Connections,
+        n: u64,
+    ) -> Result<bool> {
+        match kind {
+            ServerKind::Postgres => postgres::is_loaded(self, connections, n).await,
+            ServerKind::Mysql => mysql::is_loaded(self, connections, n).await,
+        }
+    }
+
+    async fn load(&self, kind: ServerKind, applier: &Applier, n: i64) -> Result<Applied, Failure> {
+        match kind {
+            ServerKind::Postgres => postgres::load(self, applier, n).await,
+            ServerKind::Mysql => mysql::load(self, applier, n).await,
+        }
+    }
+}
