@@ -48,6 +48,7 @@ mod kills;
 mod masks;
 mod merge;
 mod modes;
+mod mysql;
 mod outside_reader;
 mod postgres;
 mod quarantine;

@@ -324,3 +324,70 @@ fn every_type_of_the_grammar() {
         )
     );
 }
+
+/// Decisions are numbered in each lake: those of two lakes that write one table are not taken for each other.
+#[test]
+fn lakes_that_write_one_table_each_load_their_own_rows() {
+    let scene = Scene::new();
+    let shared = scene.path("shared");
+    let pipeline = format!(
+        r#"
+weir = 1
+name = "land"
+[zone.pub]
+url = "{}"
+[connections.w]
+kind = "sqlite"
+path = "{}"
+[[step]]
+name = "land"
+read = {{ files = "in/*.csv", format = "csv", schema = {{ id = "int64" }} }}
+[[step.write]]
+table = "pub.t"
+mode = "append"
+[[step.write]]
+connection = "w"
+table = "t"
+mode = "append"
+"#,
+        shared.display(),
+        scene.path("w.sqlite").display()
+    );
+    scene.file("pipeline.toml", pipeline);
+    scene.file("in/1.csv", "id\n1\n2\n");
+    let run = |lake: &str| {
+        let mut command = scene.weir(["run"]);
+        command
+            .arg(scene.path("pipeline.toml"))
+            .arg("--lake")
+            .arg(scene.path(lake));
+        Ended::from(command.output().unwrap()).expect_code(0);
+    };
+    let counted = || {
+        let database = rusqlite::Connection::open(scene.path("w.sqlite")).unwrap();
+        let loaded: i64 = database
+            .query_row("select count(*) from t", [], |row| row.get(0))
+            .unwrap();
+        let mut sql = scene.weir(["sql"]);
+        sql.args([
+            "select count(*) as n from shared.t",
+            "--output",
+            "csv",
+            "--lake",
+        ])
+        .arg(scene.path(""));
+        let ended = Ended::from(sql.output().unwrap()).expect_code(0);
+        let lake: i64 = ended.stdout.lines().nth(1).unwrap().parse().unwrap();
+        (loaded, lake)
+    };
+    run("a");
+    assert_eq!(counted(), (2, 2));
+    run("a");
+    run("b");
+    assert_eq!(counted(), (4, 4), "each lake has read the file");
+    scene.file("in/2.csv", "id\n3\n");
+    run("b");
+    run("b");
+    run("a");
+    assert_eq!(counted(), (6, 6));
+}

@@ -250,3 +250,85 @@ fn labels_are_kept_with_the_table() {
     scene.file("other.toml", other);
     weir(&scene, &["plan", "other.toml"]).expect_code(0);
 }
+
+/// What a table has of labels counts in a file that adds rows without any, and rows that have some give them to
+/// the table.
+#[test]
+fn labels_of_a_table_are_seen_by_who_adds_to_it() {
+    let scene = Scene::new();
+    let write = |name: &str, column: &str, stage: &str, more: &str| {
+        let text = format!(
+            r#"
+weir = 1
+name = "{name}"
+[zone.raw]
+sensitivity = ["phi"]
+[zone.curated]
+[[step]]
+name = "land"
+read = {{ files = "in/{name}/*.csv", format = "csv", schema = {{ id = "int64", ssn = {column} }} }}
+{stage}
+[[step.write]]
+table = "raw.patients"
+mode = "append"
+{more}
+"#
+        );
+        scene.file(&format!("{name}.toml"), text);
+        scene.file(&format!("in/{name}/1.csv"), "id,ssn\n1,123-45-6789\n");
+    };
+    let run = |name: &str| scene.run(&scene.path(&format!("{name}.toml")), &[]);
+    let labelled = r#"{ type = "string", sensitivity = "phi" }"#;
+    let publish = r#"
+[[step]]
+name = "publish"
+read = { table = "raw.patients" }
+write = { table = "curated.patients" }
+"#;
+    write("plain", r#""string""#, "", "");
+    run("plain").expect_code(0);
+    write("labelled", labelled, "", "");
+    run("labelled").expect_code(0);
+    // Another file, which masks what it adds, and reads what others have added.
+    let mask = "[[step.stage]]\nmask = { ssn = { method = \"partial\", keep = 2 } }\n";
+    write("masked", labelled, mask, publish);
+    run("masked")
+        .expect_code(2)
+        .says(&["'ssn' is phi, which zone 'curated' may not hold"]);
+}
+
+#[test]
+fn a_sensitive_column_is_no_cursor() {
+    let scene = Scene::new();
+    let step = |stage: &str| {
+        format!(
+            r#"
+weir = 1
+name = "chain"
+[zone.raw]
+sensitivity = ["phi"]
+[[step]]
+name = "land"
+read = {{ files = "in/*.csv", format = "csv", schema = {{ id = "int64", born = {{ type = "date", sensitivity = "phi" }} }} }}
+write = {{ table = "raw.people" }}
+[[step]]
+name = "new"
+read = {{ table = "raw.people", incremental = {{ by = "cursor", column = "{stage}" }} }}
+"#
+        )
+    };
+    scene.file("in/1.csv", "id,born\n1,2000-01-01\n");
+    let write = "[[step.write]]\ntable = \"raw.new\"\nmode = \"append\"\n";
+    let run = |text: String| {
+        scene.file("chain.toml", text);
+        scene.run(&scene.path("chain.toml"), &[])
+    };
+    run(step("born") + write)
+        .expect_code(2)
+        .says(&["'born' cannot be a cursor: it is sensitive"]);
+    let mask = "[[step.stage]]\nmask = { id = { method = \"null\" } }\n";
+    run(step("id") + mask + write)
+        .expect_code(2)
+        .says(&["'id' cannot be a cursor: the step masks it"]);
+    run(step("id") + write).expect_code(0);
+}

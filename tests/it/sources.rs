@@ -303,11 +303,7 @@ fn what_cannot_be_read_is_told_before_anything_is() {
     ] {
         read.server
             .sql(&format!("truncate days; insert into days values {insert}"));
-        told(
-            r#"table = "clinic.days""#,
-            &["clinic:days", column, why],
-            1,
-        );
+        told(r#"table = "clinic.days""#, &["clinic:days", column, why], 1);
     }
     // Nobody's table but its owner's.
     let file = read.scene.path("pipeline.toml");

@@ -275,7 +275,7 @@ write = {{ table = "raw.visits", mode = "append" }}
     let url = elsewhere.to_str().unwrap();
     lake(&scene, &["vacuum", "--lake", url])
         .expect_code(3)
-        .says(&["raw.visits was left alone: 'weir/visits/visits/raw.visits/all' writes into it"]);
+        .says(&["raw.visits was left alone: 'weir/visits/visits/raw.visits/all@"]);
     lake(&scene, &["vacuum", "--pipeline", pipeline]).expect_code(0);
 }
 
@@ -284,10 +284,9 @@ write = {{ table = "raw.visits", mode = "append" }}
 fn a_lake_of_a_newer_weir() {
     let scene = begun();
     let format = scene.lake().join("_weir/format.json");
-    assert_eq!(
-        serde_json::from_slice::<serde_json::Value>(&fs::read(&format).unwrap()).unwrap(),
-        serde_json::json!({ "format": 1 })
-    );
+    let said: serde_json::Value = serde_json::from_slice(&fs::read(&format).unwrap()).unwrap();
+    assert_eq!(said["format"], 1);
+    assert!(said["lake"].is_string());
     scene.file("in/4.csv", Visits::rows(40..50));
     let targets = Targets::of(&scene);
     fs::write(&format, "{\"format\": 2}").unwrap();

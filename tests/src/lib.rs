@@ -27,12 +27,14 @@ pub mod built;
 mod contents;
 pub mod csv;
 mod ended;
+mod mariadb;
 mod postgres;
 mod registry;
 mod scene;
 
 pub use contents::{CommitLog, Contents, commit_logs};
 pub use ended::Ended;
+pub use mariadb::{MariaDb, PASSWORD as MARIADB_PASSWORD};
 pub use postgres::{PASSWORD as POSTGRES_PASSWORD, Postgres};
 pub use registry::{Pushed, Registry, sha256};
 pub use scene::{Running, Scene};

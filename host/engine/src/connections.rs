@@ -19,6 +19,8 @@ pub struct Connections(Arc<Inner>);
 #[derive(Default)]
 struct Inner {
     servers: BTreeMap<String, (ServerKind, Server, Place)>,
+    /// The SQLite files that have a path of their own.
+    sqlite: BTreeMap<String, PathBuf>,
     /// The folder of the pipeline file.
     dir: PathBuf,
 }
@@ -52,10 +54,25 @@ impl Connections {
                         (*kind, server.clone(), connection.place.clone()),
                     )),
                 });
+        let sqlite = pipeline
+            .connections
+            .iter()
+            .filter_map(|(name, connection)| match &connection.kind {
+                ConnectionKind::Sqlite { path: Some(path) } => {
+                    Some((name.clone(), PathBuf::from(path)))
+                }
+                _ => None,
+            });
         Connections(Arc::new(Inner {
             servers: servers.collect(),
+            sqlite: sqlite.collect(),
             dir: pipeline.dir.clone(),
         }))
+    }
+
+    /// The SQLite file of a connection, where the pipeline names it.
+    pub(crate) fn sqlite(&self, name: &str) -> Option<&PathBuf> {
+        self.0.sqlite.get(name)
     }
 
     /// What the server of a connection is; none if it is a file.

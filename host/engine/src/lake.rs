@@ -12,6 +12,7 @@ use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions,
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use url::Url;
+use uuid::Uuid;
 use weir_pipeline::{Pipeline, TableName};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -321,9 +322,12 @@ fn without_percent(root: Location) -> Result<Location> {
 }
 
 /// What `_weir/format.json` says.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Format {
     format: u32,
+    /// Tells this lake's loads apart from another's into the same table.
+    #[serde(default)]
+    lake: Option<Uuid>,
 }
 
 /// `what` has a format that only a newer weir knows.
@@ -371,6 +375,12 @@ impl Lake {
     /// Usage, if a newer weir wrote it.
     pub async fn at(url: &str, stores: &Stores) -> Result<Lake> {
         let root = without_percent(Location::parse(url, stores)?)?;
+        if root.local().is_some_and(|folder| !folder.exists()) {
+            return Err(
+                Error::usage(format!("there is no lake '{}'", root.display()))
+                    .with_hint("check --lake; a lake is made by the first run of a pipeline"),
+            );
+        }
         let listing = root.store().list_with_delimiter(Some(root.path())).await?;
         let zones = listing
             .common_prefixes
@@ -396,27 +406,34 @@ impl Lake {
         self.written_format().await.map(|_| ())
     }
 
-    /// Says which format the lake has, if nobody has said it yet.
+    /// Says which format the lake has and who it is, if nobody has said it yet; gives who it is.
     ///
     /// # Errors
     /// Usage, if it is newer than this weir's.
-    pub async fn claim_format(&self) -> Result<()> {
-        if self.written_format().await?.is_none()
-            && !self
-                .format()
-                .create_json(&Format { format: FORMAT })
-                .await?
-        {
+    pub async fn claim_format(&self) -> Result<Uuid> {
+        let new = Format {
+            format: FORMAT,
+            lake: Some(Uuid::new_v4()),
+        };
+        let mut written = self.written_format().await?;
+        if written.is_none() && !self.format().create_json(&new).await? {
             // Somebody else's first run was faster, perhaps a newer weir's.
-            self.check_format().await?;
+            written = self.written_format().await?;
         }
-        Ok(())
+        match written {
+            None => {}
+            Some(Format { lake: Some(id), .. }) => return Ok(id),
+            // Decisions say themselves under which name they are loaded, so a new name harms none.
+            Some(Format { lake: None, .. }) => self.format().write_json(&new).await?,
+        }
+        new.lake
+            .ok_or_else(|| Error::internal("a new lake has no name"))
     }
 
     async fn written_format(&self) -> Result<Option<Format>> {
         let written: Option<Format> = self.format().read_json().await?;
         match written {
-            Some(Format { format }) if format > FORMAT => Err(newer(
+            Some(Format { format, .. }) if format > FORMAT => Err(newer(
                 &format!("the lake '{}' was written", self.root.display()),
                 format,
             )),

@@ -16,6 +16,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
+use crate::connections::Connections;
 use crate::delta::{Applied, Mode, files_are_there, rows_are_gone};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::Location;
@@ -29,7 +30,10 @@ use crate::types::sqlite_type;
 pub struct SqliteCommit {
     /// How people call the table.
     pub target: String,
-    /// The database file.
+    /// The connection, as the pipeline names it.
+    #[serde(default)]
+    pub connection: Option<String>,
+    /// The database file, unless the pipeline names another one by now.
     pub path: PathBuf,
     /// The table's name in it.
     pub table: String,
@@ -87,6 +91,19 @@ fn quoted(name: &str) -> String {
 }
 
 impl SqliteCommit {
+    /// The commit to the file that the connection names now: somebody may have moved the file, or mended
+    /// where it is to be.
+    pub(crate) fn placed(&self, connections: &Connections) -> Result<SqliteCommit> {
+        let mut commit = self.clone();
+        let named = self.connection.as_deref();
+        if let Some(path) = named.and_then(|name| connections.sqlite(name)) {
+            commit.path = std::path::absolute(path).map_err(|error| {
+                Error::usage("the database's path cannot be used").with_source(error)
+            })?;
+        }
+        Ok(commit)
+    }
+
     /// Makes the load of decision `n`, unless it has been made. `recovering` says that it is not
     /// the run which staged the files that asks.
     ///

@@ -22,6 +22,12 @@ const POSTGRES_VARIABLE: &str = "WEIR_POSTGRES_BIN";
 /// Where Debian keeps the server's programs, by version.
 const POSTGRES_PROGRAMS: &str = "/usr/lib/postgresql";
 
+/// Debian's names for the server's programs, and for its client.
+const MARIADB: [&str; 2] = ["mariadb-server-core", "mariadb-client-core"];
+
+/// Names another folder of both; the tests look at it too.
+const MARIADB_VARIABLE: &str = "WEIR_MARIADB_BIN";
+
 /// Sees to it that there is an OCI registry to start. The tests start it themselves, each on a
 /// port of its own: a service that the package may start is left alone.
 pub(crate) fn registry(workspace: &Workspace) -> anyhow::Result<()> {
@@ -68,6 +74,38 @@ pub(crate) fn postgres(workspace: &Workspace) -> anyhow::Result<()> {
          its programs in {POSTGRES_VARIABLE}"
     );
     package(workspace, POSTGRES, "a PostgreSQL server", &hint, there)
+}
+
+/// Sees to it that there are the programs of a MariaDB server and its client, likewise.
+pub(crate) fn mariadb(workspace: &Workspace) -> anyhow::Result<()> {
+    if let Some(folder) = std::env::var_os(MARIADB_VARIABLE) {
+        let there = ["mariadbd", "mariadb"].into_iter().all(|program| {
+            works(
+                workspace
+                    .command(Path::new(&folder).join(program))
+                    .args(["--no-defaults", "--version"]),
+            )
+        });
+        if there {
+            return Ok(());
+        }
+        bail!(
+            "{MARIADB_VARIABLE} is {}, in which there is no `mariadbd` or no `mariadb` that can be started",
+            folder.to_string_lossy()
+        );
+    }
+    let [server, client] = MARIADB;
+    let hint = format!(
+        "hint: install it (Debian, Ubuntu: sudo apt-get install {server} {client}), or name the \
+         folder of its programs in {MARIADB_VARIABLE}"
+    );
+    let is_there = |path: &str| Path::new(path).is_file();
+    package(workspace, server, "a MariaDB server", &hint, || {
+        is_there("/usr/sbin/mariadbd") && is_there("/usr/bin/mariadb-install-db")
+    })?;
+    package(workspace, client, "a client of MariaDB", &hint, || {
+        is_there("/usr/bin/mariadb")
+    })
 }
 
 /// Installs a package of Debian's unless what it holds is `there`.

@@ -124,7 +124,9 @@ impl Decision {
         for target in &self.targets {
             let applied = match target {
                 TargetCommit::Delta(commit) => commit.is_applied(&applier.stores, self.n).await?,
-                TargetCommit::Sqlite(commit) => commit.is_loaded(self.n)?,
+                TargetCommit::Sqlite(commit) => {
+                    commit.placed(&applier.connections)?.is_loaded(self.n)?
+                }
                 TargetCommit::Postgres(commit) => {
                     let kind = ServerKind::Postgres;
                     commit.is_loaded(kind, &applier.connections, self.n).await?
@@ -283,10 +285,22 @@ impl TargetCommit {
         }
     }
 
+    /// Removes rows that are staged for a database and will not be loaded.
+    async fn clear(&self, stores: &Stores) -> Result<()> {
+        match self {
+            TargetCommit::Delta(_) => Ok(()),
+            TargetCommit::Sqlite(commit) => commit.staging(stores)?.remove_folder().await,
+            TargetCommit::Postgres(commit) | TargetCommit::Mysql(commit) => {
+                commit.staging(stores)?.remove_folder().await
+            }
+        }
+    }
+
     async fn apply(&self, applier: &Applier, n: u64, recovering: bool) -> Result<Applied> {
         match self {
             TargetCommit::Delta(commit) => commit.apply(applier, n, recovering).await,
             TargetCommit::Sqlite(commit) => {
+                let commit = commit.placed(&applier.connections)?;
                 let applied = commit.apply(&applier.stores, n, recovering).await?;
                 // Loaded, the staged files have served.
                 commit.staging(&applier.stores)?.remove_folder().await?;
@@ -530,6 +544,9 @@ impl Decisions {
             return Ok(false);
         }
         self.abandon(decision).await?;
+        for target in &decision.targets {
+            target.clear(&applier.stores).await?;
+        }
         Ok(true)
     }
 

@@ -2,6 +2,7 @@
 
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, DriverError, Opts, OptsBuilder, SslOpts};
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use weir_pipeline::{Address, Tls};
 
 use crate::connections::Named;
@@ -187,6 +188,10 @@ fn options(named: &Named<'_>) -> Result<OptsBuilder> {
 }
 
 fn encryption(named: &Named<'_>, tls: Tls) -> Result<SslOpts> {
+    if CryptoProvider::get_default().is_none() {
+        // The library asks for the process's; somebody else may set it first, and that is as well.
+        let _ = aws_lc_rs::default_provider().install_default();
+    }
     if tls == Tls::Require {
         return Ok(SslOpts::default()
             .with_danger_accept_invalid_certs(true)

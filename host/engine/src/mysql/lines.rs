@@ -4,6 +4,7 @@
 //! Of a value that its column cannot hold as it is the server would make another, with a warning. So each
 //! is held against its column here, and texts of other character sets than UTF-8 are the server's to check.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::sync::Arc;
 
@@ -29,6 +30,7 @@ const LAST_TIMESTAMP: i64 = 2_147_483_647;
 pub(super) struct Writer {
     name: Arc<str>,
     to: To,
+    nullable: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -42,6 +44,10 @@ enum To {
     Decimal(i8, u32),
     /// At most so many characters, and bytes.
     Text(Option<u64>, u64),
+    /// At most so many characters, without spaces at the end.
+    Char(u64),
+    /// One of these: a number would be taken for a place among them.
+    Member(Arc<BTreeSet<String>>),
     /// At most so many bytes.
     Bytes(u64),
     Date,
@@ -56,6 +62,7 @@ impl Writer {
         Ok(Writer {
             name: target.name.as_str().into(),
             to: writes(from, target)?,
+            nullable: target.nullable,
         })
     }
 }
@@ -96,7 +103,14 @@ fn writes(from: &DataType, target: &Target) -> Result<To, String> {
         }
         Ok(what)
     };
+    if target.generated {
+        return Err("the server makes its values itself".to_owned());
+    }
     match (target.data_type.as_str(), from) {
+        ("float" | "double", _) if target.column_type.contains('(') => Err(
+            "the column rounds to a number of digits: make it float or double without them"
+                .to_owned(),
+        ),
         ("tinyint", _) => int(8),
         ("smallint", _) => int(16),
         ("mediumint", _) => int(24),
@@ -122,11 +136,13 @@ fn writes(from: &DataType, target: &Target) -> Result<To, String> {
                 u32::try_from(before).unwrap_or_default(),
             ))
         }
-        ("char" | "varchar", _) if is_text => Ok(To::Text(Some(target.length), u64::MAX)),
+        ("char", _) if is_text => Ok(To::Char(target.length)),
+        ("varchar", _) if is_text => Ok(To::Text(Some(target.length), u64::MAX)),
         ("tinytext" | "text" | "mediumtext" | "longtext", _) if is_text => {
             Ok(To::Text(None, target.length))
         }
-        ("json" | "enum" | "set", _) if is_text => Ok(To::Text(None, u64::MAX)),
+        ("json", _) if is_text => Ok(To::Text(None, u64::MAX)),
+        ("enum", _) if is_text => Ok(To::Member(Arc::new(target.members()))),
         ("uuid" | "inet6" | "inet4", _) if is_text => Ok(To::Text(None, u64::MAX)),
         ("binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob", _)
             if is_bytes =>
@@ -196,7 +212,7 @@ impl LineWriter {
                 if index > 0 {
                     to.push(b'\t');
                 }
-                value(values, row, &writer.to, to).map_err(|why| {
+                value(values, row, writer, to).map_err(|why| {
                     Error::new(
                         ErrorKind::Input,
                         format!(
@@ -234,7 +250,7 @@ fn values(column: &ArrayRef, to: &To) -> Result<Values> {
             DataType::Decimal128(..) => Ok(Values::Array(Arc::clone(column))),
             _ => as_type(DataType::Decimal128(20, 0)),
         },
-        To::Text(..) => as_type(DataType::Utf8),
+        To::Text(..) | To::Char(_) | To::Member(_) => as_type(DataType::Utf8),
         To::Bytes(_) => as_type(DataType::Binary),
         To::Date => as_type(DataType::Date32),
         To::Time => as_type(DataType::Time64(TimeUnit::Microsecond)),
@@ -249,12 +265,22 @@ fn values(column: &ArrayRef, to: &To) -> Result<Values> {
 }
 
 /// Writes one value, or says why it cannot be one.
-fn value(values: &Values, row: usize, to: &To, out: &mut Vec<u8>) -> Result<(), &'static str> {
-    let array = match values {
-        Values::Bool(array) if array.is_null(row) => {
-            out.extend_from_slice(b"\\N");
-            return Ok(());
+fn value(
+    values: &Values,
+    row: usize,
+    writer: &Writer,
+    out: &mut Vec<u8>,
+) -> Result<(), &'static str> {
+    let null = |out: &mut Vec<u8>| {
+        // Of a null the server would make a value, such as the time that it is.
+        if !writer.nullable {
+            return Err("it is null, and the column takes no null");
         }
+        out.extend_from_slice(b"\\N");
+        Ok(())
+    };
+    let array = match values {
+        Values::Bool(array) if array.is_null(row) => return null(out),
         Values::Bool(array) => {
             out.push(b'0' + u8::from(array.value(row)));
             return Ok(());
@@ -262,11 +288,10 @@ fn value(values: &Values, row: usize, to: &To, out: &mut Vec<u8>) -> Result<(), 
         Values::Array(array) => array,
     };
     if array.is_null(row) {
-        out.extend_from_slice(b"\\N");
-        return Ok(());
+        return null(out);
     }
     let mut digits = itoa::Buffer::new();
-    match to {
+    match &writer.to {
         To::Bool => return Err("it is no boolean"),
         To::Int(least, most) => {
             let number = match array.data_type() {
@@ -278,7 +303,8 @@ fn value(values: &Values, row: usize, to: &To, out: &mut Vec<u8>) -> Result<(), 
             }
             out.extend_from_slice(digits.format(number).as_bytes());
         }
-        To::Float => float(array.as_primitive::<Float32Type>().value(row), out)?,
+        // As the double that it is: the greatest float's own shortest text is above it.
+        To::Float => float(array.as_primitive::<Float32Type>().value(row).into(), out)?,
         To::Double => float(array.as_primitive::<Float64Type>().value(row), out)?,
         To::Decimal(scale, before) => {
             let number = array.as_primitive::<Decimal128Type>().value(row);
@@ -290,6 +316,23 @@ fn value(values: &Values, row: usize, to: &To, out: &mut Vec<u8>) -> Result<(), 
                 |most: u64| text.len() as u64 > most && text.chars().count() as u64 > most;
             if text.len() as u64 > *bytes || characters.is_some_and(too_long) {
                 return Err("it is longer than the column");
+            }
+            escaped(text.as_bytes(), out);
+        }
+        To::Char(characters) => {
+            let text = array.as_string::<i32>().value(row);
+            if text.ends_with(' ') {
+                return Err("it ends with a space, which the column does not keep");
+            }
+            if text.chars().count() as u64 > *characters {
+                return Err("it is longer than the column");
+            }
+            escaped(text.as_bytes(), out);
+        }
+        To::Member(members) => {
+            let text = array.as_string::<i32>().value(row);
+            if !members.contains(text) {
+                return Err("it is none of the values of the column's enum");
             }
             escaped(text.as_bytes(), out);
         }
@@ -354,11 +397,8 @@ fn escaped(bytes: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-fn float<F: std::fmt::Debug + Into<f64> + Copy>(
-    number: F,
-    out: &mut Vec<u8>,
-) -> Result<(), &'static str> {
-    if !number.into().is_finite() {
+fn float(number: f64, out: &mut Vec<u8>) -> Result<(), &'static str> {
+    if !number.is_finite() {
         return Err("it is no finite number, and MySQL has no other");
     }
     // The shortest text from which the same number is read. Memory takes any text.
@@ -462,6 +502,14 @@ mod tests {
         }
     }
 
+    fn moment(is_timestamp: bool) -> Writer {
+        Writer {
+            name: "at".into(),
+            to: To::Moment(is_timestamp),
+            nullable: true,
+        }
+    }
+
     #[test]
     fn moments_are_written_in_utc() {
         let column: ArrayRef = Arc::new(
@@ -474,10 +522,10 @@ mod tests {
             (1, "1969-12-31 23:59:59.999999"),
         ] {
             let mut out = Vec::new();
-            value(&values, row, &To::Moment(false), &mut out).unwrap();
+            value(&values, row, &moment(false), &mut out).unwrap();
             assert_eq!(String::from_utf8(out).unwrap(), text);
         }
         let mut out = Vec::new();
-        assert!(value(&values, 1, &To::Moment(true), &mut out).is_err());
+        assert!(value(&values, 1, &moment(true), &mut out).is_err());
     }
 }

@@ -35,6 +35,8 @@ use crate::types::type_text;
 
 /// Bytes of a stream that are sent at a time.
 const CHUNK: usize = 1 << 18;
+/// What is wrong with a table of which a load that fails would be there in part.
+const NO_TRANSACTIONS: &str = "is a view, or a table whose engine has no transactions: a load that fails would be there in part";
 /// Seconds that a load waits for another one into the same table.
 const TURN: u32 = 30;
 
@@ -55,10 +57,9 @@ pub(crate) async fn compatible(
     let there = table::columns(&mut conn, table).await.map_err(told)?;
     let takes_back = table::is_transactional(&mut conn, table).await;
     if !takes_back.map_err(told)? {
-        return Err(Error::usage(format!(
-            "{name}: the table's engine has no transactions, so a load that fails would be there in part"
-        ))
-        .with_hint("give the table another engine: alter table … engine = InnoDB"));
+        return Err(Error::usage(format!("{name} {NO_TRANSACTIONS}")).with_hint(
+            "write a table, and give it another engine: alter table … engine = InnoDB",
+        ));
     }
     if there.is_empty() {
         return Ok(());
@@ -74,10 +75,7 @@ pub(crate) async fn compatible(
 fn writers(schema: &Schema, there: &[Target]) -> Result<Vec<Writer>, String> {
     let mut writers = Vec::with_capacity(schema.fields().len());
     for field in schema.fields() {
-        let found = there
-            .iter()
-            .find(|target| target.name.eq_ignore_ascii_case(field.name()));
-        let Some(target) = found else {
+        let Some(target) = table::find(there, field.name()) else {
             return Err(format!("the table has no column '{}'", field.name()));
         };
         let writer = Writer::new(field.data_type(), target).map_err(|why| {
@@ -123,6 +121,13 @@ pub(crate) async fn load(
         load.make_ledger(&mut conn).await?;
     }
     let there = load.make_table(&mut conn).await?;
+    if !table::is_transactional(&mut conn, &commit.table).await? {
+        let what = format!("the target {NO_TRANSACTIONS}");
+        return Err(Failure::Refused(
+            what,
+            "give the table another engine: alter table … engine = InnoDB",
+        ));
+    }
     if commit.merge.is_some() && !commit.files.is_empty() {
         load.stage(&mut conn, applier, &there).await?;
     }
@@ -326,9 +331,7 @@ impl Load<'_> {
         let mut set = Vec::new();
         for (index, column) in commit.columns.iter().enumerate() {
             let name = quoted(&column.name);
-            let target = there
-                .iter()
-                .find(|target| target.name.eq_ignore_ascii_case(&column.name));
+            let target = table::find(there, &column.name);
             // What the bytes of a text mean, the server is told where it would not take them as they are.
             match target.is_some_and(Target::is_converted) {
                 false => names.push(name),
@@ -393,6 +396,17 @@ fn sent(
     lines.boxed()
 }
 
+/// Sends lines in chunks that every server takes as one packet; false, if nobody takes them.
+async fn send_all(mut lines: Bytes, send: &mpsc::Sender<Bytes>) -> bool {
+    while !lines.is_empty() {
+        let chunk = lines.split_to(CHUNK.min(lines.len()));
+        if send.send(chunk).await.is_err() {
+            return false;
+        }
+    }
+    true
+}
+
 /// Sends rows as lines; gives their number.
 async fn feed(
     commit: &ServerCommit,
@@ -420,15 +434,13 @@ async fn feed(
             .write(&batch, &mut out)
             .map_err(|error| error.within(&commit.target).into_refusal())?;
         if out.len() >= CHUNK {
-            let chunk = std::mem::replace(&mut out, Vec::with_capacity(CHUNK * 2));
-            if send.send(chunk.into()).await.is_err() {
+            let lines = std::mem::replace(&mut out, Vec::with_capacity(CHUNK * 2));
+            if !send_all(lines.into(), send).await {
                 break;
             }
         }
     }
-    if !out.is_empty() {
-        // A receiver that is gone has an error of its own.
-        let _ = send.send(out.into()).await;
-    }
+    // A receiver that is gone has an error of its own.
+    send_all(out.into(), send).await;
     Ok(writer.map_or(0, |writer| writer.rows()))
 }

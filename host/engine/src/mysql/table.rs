@@ -1,5 +1,7 @@
 //! Tables of MySQL: their names, columns and types in SQL.
 
+use std::collections::BTreeSet;
+
 use arrow::datatypes::{DataType, Schema, TimeUnit};
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
@@ -13,6 +15,8 @@ use crate::types::type_text;
 const LONGEST_NAME: usize = 64;
 /// The characters that a text may have by which rows are told apart.
 const KEY_LENGTH: u32 = 255;
+/// The characters that all columns of a key may have in an index of 3,072 bytes, with room for numbers.
+const KEY_CHARACTERS: u64 = 700;
 /// Texts are compared as they are.
 const EXACT: &str = "character set utf8mb4 collate utf8mb4_bin";
 
@@ -107,17 +111,53 @@ pub(super) struct Target {
     /// The character set of a text.
     pub(super) charset: Option<String>,
     pub(super) nullable: bool,
+    /// Whether the server makes its values itself.
+    pub(super) generated: bool,
 }
 
 impl Target {
     pub(super) fn is_unsigned(&self) -> bool {
-        self.column_type.contains("unsigned")
+        self.column_type.to_lowercase().contains("unsigned")
+    }
+
+    /// The values of an enum.
+    pub(super) fn members(&self) -> BTreeSet<String> {
+        let list = self
+            .column_type
+            .split_once('(')
+            .and_then(|(_, rest)| rest.rsplit_once(')'))
+            .map_or("", |(list, _)| list);
+        let mut members = BTreeSet::new();
+        let mut rest = list;
+        while let Some((_, after)) = rest.split_once('\'') {
+            let mut member = String::new();
+            let mut characters = after.char_indices().peekable();
+            let mut end = after.len();
+            while let Some((at, character)) = characters.next() {
+                match character {
+                    // A quote in a value is written twice.
+                    '\'' if characters.peek().is_some_and(|(_, next)| *next == '\'') => {
+                        characters.next();
+                        member.push('\'');
+                    }
+                    '\'' => {
+                        end = at + 1;
+                        break;
+                    }
+                    other => member.push(other),
+                }
+            }
+            members.insert(member);
+            rest = after.get(end..).unwrap_or_default();
+        }
+        members
     }
 
     /// Whether the server has to turn UTF-8 into what the column holds.
     pub(super) fn is_converted(&self) -> bool {
         let other = |charset: &String| !matches!(charset.as_str(), "utf8mb4" | "utf8mb3" | "utf8");
-        self.data_type == "json" || self.charset.as_ref().is_some_and(other)
+        matches!(self.data_type.as_str(), "json" | "uuid" | "inet4" | "inet6")
+            || self.charset.as_ref().is_some_and(other)
     }
 }
 
@@ -133,11 +173,12 @@ pub(super) async fn columns(conn: &mut Conn, path: &TablePath) -> Result<Vec<Tar
         Option<u64>,
         Option<String>,
         String,
+        String,
     );
     let rows: Vec<Row> = conn
         .exec(
-            "select column_name, lower(data_type), lower(column_type), character_maximum_length,
-                    cast(numeric_precision as signed), cast(numeric_scale as signed), datetime_precision, character_set_name, is_nullable
+            "select column_name, lower(data_type), column_type, character_maximum_length,
+                    cast(numeric_precision as signed), cast(numeric_scale as signed), datetime_precision, character_set_name, is_nullable, upper(extra)
              from information_schema.columns
              where table_schema = coalesce(?, database()) and table_name = ?
              order by ordinal_position",
@@ -154,21 +195,28 @@ pub(super) async fn columns(conn: &mut Conn, path: &TablePath) -> Result<Vec<Tar
         fraction: row.6.unwrap_or_default(),
         charset: row.7,
         nullable: row.8 == "YES",
+        // A default that is an expression is called generated as well.
+        generated: ["VIRTUAL", "STORED", "PERSISTENT"]
+            .iter()
+            .any(|word| row.9.contains(word)),
     };
     Ok(rows.into_iter().map(target).collect())
 }
 
-/// Whether what is written to a table can be taken back; true where there is no table.
+/// Whether what is written to a table can be taken back; true where there is no table. Of a view it cannot be
+/// said.
 pub(super) async fn is_transactional(conn: &mut Conn, path: &TablePath) -> Result<bool, Failure> {
-    let found: Option<String> = conn
+    let found: Option<(String, Option<String>)> = conn
         .exec_first(
-            "select e.transactions from information_schema.tables t
-             join information_schema.engines e on e.engine = t.engine
+            "select t.table_type, e.transactions from information_schema.tables t
+             left join information_schema.engines e on e.engine = t.engine
              where t.table_schema = coalesce(?, database()) and t.table_name = ?",
             (&path.schema, &path.table),
         )
         .await?;
-    Ok(found.is_none_or(|transactions| transactions == "YES"))
+    Ok(found.is_none_or(|(kind, transactions)| {
+        kind == "BASE TABLE" && transactions.as_deref() == Some("YES")
+    }))
 }
 
 /// The columns of a table for rows of `schema`; `keys` are those by which rows are told apart.
@@ -181,6 +229,14 @@ pub(crate) fn made(schema: &Schema, keys: &[String]) -> Result<Vec<Column>> {
         .iter()
         .map(|field| {
             fits(field.name())?;
+            if [IS_THERE, ID].contains(&field.name().to_lowercase().as_str()) {
+                return Err(
+                    Error::usage(format!("a column cannot be called '{}'", field.name()))
+                        .with_hint(
+                            "merging has a column of this name: give it another one in a query",
+                        ),
+                );
+            }
             let is_key = keys.contains(field.name());
             let data_type = made_as(field.data_type(), is_key).map_err(|why| {
                 Error::usage(format!("column '{}' cannot be kept: {why}", field.name()))
@@ -243,6 +299,9 @@ pub(super) fn definition(column: &Column) -> String {
     format!("{} {} null", quoted(&column.name), column.data_type)
 }
 
+/// What the stage has besides the rows' columns: a number for each row, and whether its key is in the table.
+const ID: &str = "_weir_id";
+const IS_THERE: &str = "_weir_is_there";
 /// Rows that are to be merged, before they are.
 pub(super) const STAGE: &str = "`_weir_stage`";
 /// Which of the staged rows are the greatest of their keys.
@@ -267,9 +326,9 @@ pub(super) fn settle_stage(there: &[Target], how: &Merging) -> Vec<String> {
     let keys: Vec<String> = how
         .key
         .iter()
-        .map(|name| match is_long(there, name) {
-            true => format!("{}(191)", quoted(name)),
-            false => quoted(name),
+        .map(|name| match prefix(there, name, how.key.len()) {
+            Some(most) => format!("{}({most})", quoted(name)),
+            None => quoted(name),
         })
         .collect();
     let mut statements = vec![format!(
@@ -349,17 +408,33 @@ pub(super) fn merge(
     statements
 }
 
-fn is_text(there: &[Target], name: &str) -> bool {
-    let found = there.iter().find(|target| target.name == name);
-    found.is_some_and(|target| target.charset.is_some())
+/// A column by its name, which MySQL does not tell apart by case.
+pub(super) fn find<'a>(there: &'a [Target], name: &str) -> Option<&'a Target> {
+    let lower = name.to_lowercase();
+    there
+        .iter()
+        .find(|target| target.name == name || target.name.to_lowercase() == lower)
 }
 
-/// Whether an index needs to be told how much of it to keep.
-fn is_long(there: &[Target], name: &str) -> bool {
-    let found = there.iter().find(|target| target.name == name);
-    found.is_some_and(|target| {
-        target.data_type.ends_with("text") || target.data_type.ends_with("blob")
-    })
+fn is_text(there: &[Target], name: &str) -> bool {
+    find(there, name).is_some_and(|target| target.charset.is_some())
+}
+
+/// How many characters of a text or bytes an index of `of` columns keeps; none where it keeps all.
+fn prefix(there: &[Target], name: &str, of: usize) -> Option<u64> {
+    let target = find(there, name)?;
+    let bytes = [
+        "binary",
+        "varbinary",
+        "tinyblob",
+        "blob",
+        "mediumblob",
+        "longblob",
+    ];
+    let is_long = target.charset.is_some() || bytes.contains(&target.data_type.as_str());
+    let is_long = is_long && !matches!(target.data_type.as_str(), "enum" | "set");
+    let most = KEY_CHARACTERS / of.max(1) as u64;
+    (is_long && target.length > most).then_some(most)
 }
 
 /// A column to be compared: texts by their bytes.
@@ -394,6 +469,24 @@ mod tests {
             assert!(path(bad).is_err(), "{bad:?}");
         }
         assert!(path(&"é".repeat(64)).is_ok());
+    }
+
+    #[test]
+    fn an_enum_says_its_values() {
+        let target = Target {
+            name: "mood".to_owned(),
+            data_type: "enum".to_owned(),
+            column_type: "enum('so so','it''s','a,b','')".to_owned(),
+            length: 5,
+            precision: 0,
+            scale: 0,
+            fraction: 0,
+            charset: None,
+            nullable: true,
+            generated: false,
+        };
+        let members: Vec<String> = target.members().into_iter().collect();
+        assert_eq!(members, ["", "a,b", "it's", "so so"]);
     }
 
     #[test]

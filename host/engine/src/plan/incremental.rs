@@ -1,20 +1,44 @@
 //! Whether a table can be read as `incremental` says.
 
 use arrow::datatypes::{DataType, Schema, SchemaRef};
-use weir_pipeline::{Fault, Incremental, Lag, Progress, Step};
+use weir_pipeline::{Fault, Incremental, Lag, Progress, StageAction, Step};
 
-use super::PlannedSegment;
 use super::stages::column_index;
+use super::{Labels, PlannedSegment};
 use crate::error::Result;
 use crate::types::type_text;
 
 /// That the cursor is a column of the table whose values have an order, and from which the lag can be
 /// taken.
-pub(super) fn check(incremental: &Incremental, table: &SchemaRef) -> Result<()> {
+///
+/// How far a step has read stands in its decision, in the lake's own folder: so `sensitive` columns are none,
+/// and neither are those that the step masks.
+pub(super) fn check(
+    step: &Step,
+    incremental: &Incremental,
+    table: &SchemaRef,
+    sensitive: &Labels,
+) -> Result<()> {
     let Progress::Cursor { column, lag } = &incremental.by else {
         return Ok(());
     };
     let place = &incremental.place;
+    let masked = step.stages.iter().any(|stage| match &stage.action {
+        StageAction::Mask(masks) => masks.iter().any(|mask| mask.column == *column),
+        _ => false,
+    });
+    if masked || sensitive.contains_key(column) {
+        let why = match masked {
+            true => "the step masks it",
+            false => "it is sensitive",
+        };
+        return Err(Fault::new(format!(
+            "'{column}' cannot be a cursor: {why}, and the highest value stands in the lake's own folder"
+        ))
+        .at(place)
+        .hint("name another column that grows, or read a lake table by = \"version\"")
+        .into());
+    }
     let index = column_index(table, column, place)?;
     let data_type = table.field(index).data_type();
     let fault = |what: String, hint: &str| Err(Fault::new(what).at(place).hint(hint).into());

@@ -117,7 +117,12 @@ impl StepPlanner<'_> {
     ) -> Result<PlannedStep> {
         if let Some(new) = &step.read.incremental {
             let schema = session::schema_of(self.context, &new.table).await?;
-            incremental::check(new, &schema)?;
+            // What a connection may hold is said of all of its columns, and of none in particular.
+            let labels = match self.pipeline.connections.contains_key(&new.table.zone) {
+                true => None,
+                false => self.labels.get(&new.table),
+            };
+            incremental::check(&step, new, &schema, labels.unwrap_or(&Labels::new()))?;
         }
         let (input, files) = read_schema(
             self.pipeline,

@@ -92,6 +92,7 @@ impl From<tokio_postgres::Error> for Failure {
                 "raise `statement_timeout` of the connection, or look at what holds the server up"
             }
             (_, "25006") => "connect to a server that can be written",
+            ("3F", _) => "make the schema (create schema …), or write a table of another one",
             ("28", _) => "check user and password of the connection",
             ("3D", _) => "check the database of the connection",
             (_, "2BP01") => {

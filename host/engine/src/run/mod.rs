@@ -95,7 +95,7 @@ pub async fn run(
     let meter = Meter::start();
     let weir = plan.lake.weir();
     plan.lake.root().create_folder().await?;
-    plan.lake.claim_format().await?;
+    let lake = plan.lake.claim_format().await?;
     let mut record = RunRecord {
         format: FORMAT,
         run: Uuid::now_v7().to_string(),
@@ -121,6 +121,7 @@ pub async fn run(
     let shared = Arc::new(step::StepRun {
         plan: Arc::clone(&plan),
         run: record.run.as_str().into(),
+        lake,
         runtime,
         options: options.clone(),
         guest_log: Arc::new(GuestLogFile::of(&weir, &record.run)),

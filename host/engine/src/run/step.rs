@@ -1,6 +1,6 @@
 //! One step: recover, settle the input, write files, decide, apply.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -46,6 +46,8 @@ use crate::vault::{Turns, Vaults};
 pub(super) struct StepRun {
     pub(super) plan: Arc<Plan>,
     pub(super) run: Arc<str>,
+    /// Which lake it is.
+    pub(super) lake: Uuid,
     pub(super) runtime: Arc<RuntimeEnv>,
     pub(super) options: RunOptions,
     pub(super) guest_log: Arc<GuestLogFile>,
@@ -264,7 +266,7 @@ impl StepRun {
             ..file
         });
         let files = marked.into_iter().chain(again).collect();
-        let app_id = quarantine.app_id.clone();
+        let app_id = self.application(&quarantine.app_id);
         let more = Arc::new(with_labels(&quarantine.written_schema, &quarantine.labels));
         found.commit(&quarantine.name, app_id, &self.run, files, &more)
     }
@@ -296,6 +298,12 @@ impl StepRun {
             .marked(&context, quarantine::READ_AGAIN, &self.run)
             .await?;
         self.rewrite(quarantine, &found, marked, work).map(Some)
+    }
+
+    /// Whose loads are counted. Decisions are numbered in each lake, so that those of two lakes which write
+    /// one table must not be taken for each other.
+    fn application(&self, planned: &str) -> String {
+        format!("{planned}@{}", self.lake)
     }
 
     fn decisions(&self, planned: &PlannedStep) -> Decisions {
@@ -471,6 +479,7 @@ impl StepRun {
                 if !refresh {
                     let loaded = decisions.loaded_files(&targets).await?;
                     files.retain(|file| !loaded.contains(file));
+                    tell_of_touched(planned, &files, &loaded);
                 }
                 if files.is_empty() && !refresh {
                     return Ok(Some((blank_record(planned, Status::UpToDate), false)));
@@ -493,7 +502,11 @@ impl StepRun {
         let warned = match judge(planned, &work, &self.run) {
             Ok(warned) => warned || !work.quarantined.is_empty(),
             Err(error) => {
-                let done = self.hold(planned, &mut work).map(Box::new);
+                // A token that people are shown is one that the vault knows.
+                let done = match work.vaults.keep(&applier, &self.run).await? {
+                    true => self.hold(planned, &mut work).map(Box::new),
+                    false => None,
+                };
                 self.abandon(planned, &work).await?;
                 return Err(Stopped { error, done });
             }
@@ -770,7 +783,7 @@ impl StepRun {
                     table: write.target.display(),
                     url: write.root.url().to_string(),
                     run: self.run.to_string(),
-                    app_id: write.app_id.clone(),
+                    app_id: self.application(&write.app_id),
                     mode: mode(write.mode),
                     scope: scope_texts(&write.scope),
                     by: write.by.iter().map(|column| column.name.clone()).collect(),
@@ -784,13 +797,18 @@ impl StepRun {
                     evolves: write.evolves,
                     files: files.clone(),
                 }),
-                PlannedTarget::Sqlite { path, table, .. } => TargetCommit::Sqlite(SqliteCommit {
+                PlannedTarget::Sqlite {
+                    connection,
+                    path,
+                    table,
+                } => TargetCommit::Sqlite(SqliteCommit {
                     target: write.target.display(),
+                    connection: Some(connection.clone()),
                     path: std::path::absolute(path).map_err(|error| {
                         Error::usage("the database's path cannot be used").with_source(error)
                     })?,
                     table: table.clone(),
-                    app_id: write.app_id.clone(),
+                    app_id: self.application(&write.app_id),
                     mode: mode(write.mode),
                     columns: sqlite::columns(&write.written_schema)?,
                     evolves: write.evolves,
@@ -819,7 +837,7 @@ impl StepRun {
                         connection: connection.clone(),
                         table: table.clone(),
                         run: self.run.to_string(),
-                        app_id: write.app_id.clone(),
+                        app_id: self.application(&write.app_id),
                         mode: mode(write.mode),
                         merge: write.merge.clone(),
                         columns: server::made(*kind, &write.table_schema, &keys)?,
@@ -839,7 +857,7 @@ impl StepRun {
                 table: format!("{}.{}", quarantine.name.zone, quarantine.name.table),
                 url: quarantine.root.url().to_string(),
                 run: self.run.to_string(),
-                app_id: quarantine.app_id.clone(),
+                app_id: self.application(&quarantine.app_id),
                 mode: mode(quarantine.mode),
                 scope: scope_texts(&quarantine.scope),
                 by: Vec::new(),
@@ -1008,6 +1026,30 @@ fn judge(planned: &PlannedStep, work: &Work, run: &str) -> Result<bool> {
         };
     }
     Ok(warned)
+}
+
+/// Says of files that they are read again though they have the path and size of one that was read before: where
+/// a store tells them apart by time only, their rows may be the same.
+fn tell_of_touched(
+    planned: &PlannedStep,
+    files: &[crate::files::InputFile],
+    loaded: &BTreeSet<crate::files::InputFile>,
+) {
+    let known: BTreeSet<(&str, u64)> = loaded
+        .iter()
+        .map(|file| (file.path.as_str(), file.size))
+        .collect();
+    let touched = files
+        .iter()
+        .filter(|file| known.contains(&(file.path.as_str(), file.size)))
+        .count();
+    if touched > 0 {
+        tracing::warn!(
+            step = %planned.step.name,
+            files = touched,
+            "files are read again that have the path and size of files that were read before, and another tag of the store: if they were only touched, their rows are there twice"
+        );
+    }
 }
 
 /// The state of the table that the step writes from which its rows were made.

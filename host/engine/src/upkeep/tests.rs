@@ -696,6 +696,7 @@ async fn vacuum_keeps_what_is_staged_for_a_database() {
         .child(&["staging", &decision.run, "s", "segment-0"]);
     scene.files(&other, "", &[1]).await;
     decision.targets.push(TargetCommit::Sqlite(SqliteCommit {
+        connection: None,
         target: "db:visits".to_owned(),
         path: scene.dir.path().join("db.sqlite"),
         table: "visits".to_owned(),
@@ -1127,8 +1128,14 @@ async fn a_newer_lake_is_refused() {
     lake.claim_format().await.unwrap();
     let said: serde_json::Value =
         serde_json::from_slice(&std::fs::read(scene.path("_weir/format.json")).unwrap()).unwrap();
-    assert_eq!(said, serde_json::json!({ "format": FORMAT }));
-    lake.claim_format().await.unwrap();
+    assert_eq!(said["format"], FORMAT);
+    let id = lake.claim_format().await.unwrap();
+    assert_eq!(said["lake"], id.to_string());
+    // One of an earlier weir gets a name, and keeps it.
+    let nameless = serde_json::json!({ "format": FORMAT });
+    std::fs::write(scene.path("_weir/format.json"), nameless.to_string()).unwrap();
+    let id = lake.claim_format().await.unwrap();
+    assert_eq!(lake.claim_format().await.unwrap(), id);
     let newer = serde_json::json!({ "format": FORMAT + 1, "more": true });
     std::fs::write(scene.path("_weir/format.json"), newer.to_string()).unwrap();
     let at = Lake::at(scene.path("").to_str().unwrap(), &scene.stores).await;
