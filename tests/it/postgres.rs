@@ -420,9 +420,34 @@ fn a_server_that_does_not_serve_is_told_and_its_password_is_not() {
     loaded
         .server
         .sql("create user reader password 'reader-canary'");
-    run(&url.replace("weir:pA55word-canary", "reader:reader-canary"))
+    let reader = url.replace("weir:pA55word-canary", "reader:reader-canary");
+    run(&reader).expect_code(1).says(&[
+        "may not make tables in the schema 'public'",
+        "grant create on schema \"public\"",
+    ]);
+    loaded.server.sql(
+        "create table visits (id bigint, state text, version bigint); grant select, insert on visits to reader",
+    );
+    run(&reader).expect_code(1).says(&[
+        "the user of the connection may not delete in the table",
+        "grant delete on \"visits\" to the user",
+    ]);
+    // Rights on columns are as good.
+    loaded.server.sql(
+        "revoke all on visits from reader; grant select, insert (id, state, version), delete on visits to reader",
+    );
+    run(&reader)
         .expect_code(1)
         .says(&["permission denied", "grant the user"]);
+    loaded.server.sql("grant create on schema public to reader");
+    run(&reader).expect_code(0);
+    loaded.scene.file("nowhere.toml", pipeline("table = \"no_schema.visits\""));
+    let nowhere = loaded.scene.path("nowhere.toml");
+    let mut command = loaded.scene.run_command(&nowhere, &[]);
+    command.env("WAREHOUSE_URL", &url);
+    Ended::from(command.output().unwrap())
+        .expect_code(1)
+        .says(&["the schema is not there", "create schema"]);
     loaded
         .server
         .sql("alter database weir set default_transaction_read_only = on");

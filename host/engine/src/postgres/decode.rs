@@ -734,7 +734,7 @@ mod tests {
     fn broken_answers_are_errors() {
         let reader = Reader::new(&target(Type::INT4, -1)).unwrap();
         let schema = Arc::new(Schema::new(vec![Field::new("x", DataType::Int32, true)]));
-        let fresh = || CopyReader::new(&[reader.clone()], Arc::clone(&schema), 10);
+        let fresh = || CopyReader::new(std::slice::from_ref(&reader), Arc::clone(&schema), 10);
         let row = |bytes: &[u8]| [HEADER, bytes].concat();
         for broken in [
             b"PGCOPX".to_vec(),

@@ -49,6 +49,12 @@ pub(crate) async fn compatible(
     let client = connect(&connections.get(connection)?).await?;
     let there = table::columns(&client, table).await;
     let there = there.map_err(|failure| failure.told(&format!("{connection}:{table}")))?;
+    let lacks = table::lacks(&client, table, !there.is_empty(), mode).await;
+    if let Some((what, hint)) =
+        lacks.map_err(|failure| failure.told(&format!("{connection}:{table}")))?
+    {
+        return Err(Error::input(format!("{connection}:{table}: {what}")).with_hint(hint));
+    }
     // A whole replacement makes the table anew where its columns differ.
     if there.is_empty() || mode == Mode::Replace {
         return Ok(());

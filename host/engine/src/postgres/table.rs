@@ -5,6 +5,7 @@ use tokio_postgres::Client;
 use tokio_postgres::types::{Kind, Type};
 
 use super::copy::Target;
+use crate::delta::Mode;
 use crate::error::{Error, Result};
 use crate::merge::Merging;
 use crate::server::{Column, Failure, TablePath};
@@ -205,6 +206,77 @@ fn made_as(data_type: &DataType) -> Result<String, String> {
         }
         other => return Err(format!("PostgreSQL tables take no {}", type_text(other))),
     })
+}
+
+/// What the user of the connection may not do that a load needs, and who can help.
+pub(super) async fn lacks(
+    client: &Client,
+    table: &TablePath,
+    is_there: bool,
+    mode: Mode,
+) -> Result<Option<(String, String)>, Failure> {
+    if !is_there {
+        let row = client
+            .query_one(
+                "select n.nspname::text, has_schema_privilege(n.oid, 'create')
+                 from (select coalesce($1, current_schema()::text) as wanted) w
+                 left join pg_namespace n on n.nspname = w.wanted",
+                &[&table.schema],
+            )
+            .await?;
+        let schema: Option<String> = row.try_get(0)?;
+        let may: Option<bool> = row.try_get(1)?;
+        return Ok(match (schema, may) {
+            (None, _) => Some((
+                "the schema is not there".to_owned(),
+                "make the schema (create schema …), or write a table of another one".to_owned(),
+            )),
+            (Some(schema), Some(false)) => Some((
+                format!("the user of the connection may not make tables in the schema '{schema}'"),
+                format!(
+                    "grant create on schema {} to the user, or make the table",
+                    quoted(&schema)
+                ),
+            )),
+            (Some(_), _) => None,
+        });
+    }
+    let needed: &[&str] = match mode {
+        Mode::Append | Mode::ReplaceDynamic | Mode::Rewrite => &["insert"],
+        Mode::Replace | Mode::ReplacePartition => &["insert", "delete"],
+        Mode::Merge => &["insert", "select", "update"],
+    };
+    let mut lacking = Vec::new();
+    for privilege in needed {
+        let row = client
+            .query_one(
+                "select has_table_privilege(to_regclass($1), $2)",
+                &[&quoted_path(table), privilege],
+            )
+            .await?;
+        // Rights on columns are as good; which they are, the load finds out. Rows are deleted whole.
+        let column_wise = match *privilege {
+            "delete" => "select",
+            other => other,
+        };
+        let columns = client
+            .query_one(
+                "select has_any_column_privilege(to_regclass($1), $2)",
+                &[&quoted_path(table), &column_wise],
+            )
+            .await?;
+        let (whole, some): (bool, bool) = (row.try_get(0)?, columns.try_get(0)?);
+        if !whole && (*privilege == "delete" || !some) {
+            lacking.push(*privilege);
+        }
+    }
+    Ok((!lacking.is_empty()).then(|| {
+        let lacking = lacking.join(", ");
+        (
+            format!("the user of the connection may not {lacking} in the table"),
+            format!("grant {lacking} on {} to the user", quoted_path(table)),
+        )
+    }))
 }
 
 /// The columns of a table, in order; none if there is no table.
