@@ -441,7 +441,9 @@ fn a_server_that_does_not_serve_is_told_and_its_password_is_not() {
         .says(&["permission denied", "grant the user"]);
     loaded.server.sql("grant create on schema public to reader");
     run(&reader).expect_code(0);
-    loaded.scene.file("nowhere.toml", pipeline("table = \"no_schema.visits\""));
+    loaded
+        .scene
+        .file("nowhere.toml", pipeline("table = \"no_schema.visits\""));
     let nowhere = loaded.scene.path("nowhere.toml");
     let mut command = loaded.scene.run_command(&nowhere, &[]);
     command.env("WAREHOUSE_URL", &url);
