@@ -1167,3 +1167,39 @@ fn a_server_that_crashes_has_all_or_nothing() {
         .sql("select count(*), count(distinct id) from visits");
     assert_eq!(counted, ["200000|200000"]);
 }
+
+#[test]
+fn a_table_is_made_as_the_file_says() {
+    let ddl = "ddl = { types = { version = \"int unsigned\" }, primary_key = [\"id\", \"state\"], indexes = [\"version\"] }";
+    let loaded = Loaded::new(&format!("table = \"visits\"\n{ddl}"));
+    loaded.input("1", "1,NY,1\n1,CA,2");
+    loaded.run().expect_code(0);
+    let columns =
+        "select column_name, data_type, is_nullable, column_key from information_schema.columns
+                   where table_name = 'visits' order by ordinal_position";
+    assert_eq!(
+        loaded.server.sql(columns),
+        [
+            "id|bigint|NO|PRI",
+            "state|varchar|NO|PRI",
+            "version|int|YES|MUL"
+        ]
+    );
+    loaded.input("1", "1,NY,-1");
+    loaded.run().expect_code(1).says(&["column 'version'"]);
+    loaded.input("1", "1,,1");
+    loaded
+        .run()
+        .expect_code(1)
+        .says(&["column 'state'", "null"]);
+    loaded.input("1", "1,NY,1\n1,NY,2");
+    loaded.run().expect_code(1);
+    assert_eq!(loaded.server.sql("select count(*) from visits"), ["2"]);
+    loaded.pipeline(pipeline(
+        "table = \"other\"\nddl = { grants = \"reporting\" }",
+    ));
+    loaded
+        .run()
+        .expect_code(2)
+        .says(&["`grants` belongs to PostgreSQL"]);
+}

@@ -609,3 +609,58 @@ fn a_server_that_crashes_has_all_or_nothing() {
         .sql("select count(*), count(distinct id) from visits");
     assert_eq!(counted, ["200000|200000"]);
 }
+
+#[test]
+fn a_table_is_made_as_the_file_says() {
+    let ddl = "ddl = { types = { state = \"varchar(2)\", version = \"integer\" }, primary_key = \"id\", indexes = [\"state\", [\"state\", \"version\"]], grants = [\"reporting\"] }";
+    let loaded = Loaded::new(&format!("table = \"visits\"\n{ddl}"));
+    loaded.server.sql("create role reporting");
+    loaded.input("1", "1,NY,1\n2,CA,2");
+    loaded.run().expect_code(0);
+    let types = "select format_type(atttypid, atttypmod) || case when attnotnull then ' not null' else '' end
+                 from pg_attribute where attrelid = 'visits'::regclass and attnum > 0 order by attnum";
+    let made = ["bigint not null", "character varying(2)", "integer"];
+    assert_eq!(loaded.server.sql(types), made);
+    let indexes = "select count(*) from pg_indexes where tablename = 'visits'";
+    assert_eq!(loaded.server.sql(indexes), ["3"]);
+    let may = "select has_table_privilege('reporting', 'visits', 'select'), has_table_privilege('reporting', 'visits', 'insert')";
+    assert_eq!(loaded.server.sql(may), ["t|f"]);
+    // The same columns by other names: the table stays.
+    let before = loaded.server.sql("select 'visits'::regclass::oid");
+    loaded.input("1", "1,NJ,5");
+    loaded.run().expect_code(0);
+    assert_eq!(loaded.server.sql("select 'visits'::regclass::oid"), before);
+    assert_eq!(loaded.rows(), ["1|NJ|5"]);
+    // Rows break what the file says of the table.
+    loaded.input("1", "1,NJ,5\n1,NY,6");
+    loaded.run().expect_code(1).says(&["23505"]);
+    loaded.input("1", "1,NJ,99999999999");
+    loaded
+        .run()
+        .expect_code(1)
+        .says(&["column 'version'", "out of the range of integer"]);
+    assert_eq!(loaded.rows(), ["1|NJ|5"]);
+    for (ddl, says) in [
+        (
+            "{ primary_key = \"nobody\" }",
+            "`ddl` names a column 'nobody'",
+        ),
+        (
+            "{ types = { id = \"bigserial; drop table visits\" } }",
+            "is no type of a column",
+        ),
+        (
+            "{ types = { id = \"nonsense\" } }",
+            "type \"nonsense\" does not exist",
+        ),
+        (
+            "{ types = { state = \"integer\" } }",
+            "column 'state' is string in the rows",
+        ),
+        ("{ indexes = [[]] }", "an index has no column"),
+    ] {
+        let text = pipeline(&format!("table = \"other\"\nddl = {ddl}"));
+        loaded.scene.file("pipeline.toml", text);
+        loaded.run().expect_code_of(&[1, 2]).says(&[says]);
+    }
+}

@@ -12,7 +12,7 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use parquet::arrow::ParquetRecordBatchStreamBuilder;
 use serde::{Deserialize, Serialize};
-use weir_pipeline::{ScopeValue, ServerKind};
+use weir_pipeline::{Ddl, Fault, ScopeValue, ServerKind};
 
 use crate::commit::Applier;
 use crate::connections::Connections;
@@ -52,12 +52,37 @@ pub struct ServerCommit {
     pub merge: Option<Merging>,
     /// The columns, scope columns last, and the types with which the table is made.
     pub columns: Vec<Column>,
+    /// What the table has besides when it is made.
+    #[serde(default)]
+    pub options: TableOptions,
     /// Scope columns and the values that all rows get, as Delta writes them.
     pub scope: Vec<(String, String)>,
     /// The folder of the staged files: an absolute URL.
     pub staging: String,
     /// The staged files.
     pub files: Vec<WrittenFile>,
+}
+
+/// What a table has besides its columns when it is made.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableOptions {
+    /// The columns of its primary key.
+    pub primary_key: Vec<String>,
+    /// The columns of each index.
+    pub indexes: Vec<Vec<String>>,
+    /// Roles that may read it.
+    pub grants: Vec<String>,
+}
+
+impl TableOptions {
+    /// Those that a pipeline file says.
+    pub(crate) fn of(ddl: Option<&Ddl>) -> TableOptions {
+        ddl.map_or_else(TableOptions::default, |ddl| TableOptions {
+            primary_key: ddl.primary_key.clone(),
+            indexes: ddl.indexes.clone(),
+            grants: ddl.grants.clone(),
+        })
+    }
 }
 
 /// A table, with its schema or database unless it is where the connection looks first.
@@ -263,22 +288,78 @@ pub(crate) fn path(kind: ServerKind, text: &str) -> Result<TablePath> {
     }
 }
 
-/// The columns of a table for rows of `schema`; `keys` are those by which rows are told apart.
+/// The columns of a table for rows of `schema`, with the types that `ddl` says; `keys` are those by which rows
+/// are told apart.
 ///
 /// # Errors
 /// Usage, for a type or a name that the server does not have.
-pub(crate) fn made(kind: ServerKind, schema: &Schema, keys: &[String]) -> Result<Vec<Column>> {
-    match kind {
-        ServerKind::Postgres => postgres::made(schema),
-        ServerKind::Mysql => mysql::made(schema, keys),
+pub(crate) fn made(
+    kind: ServerKind,
+    schema: &Schema,
+    keys: &[String],
+    ddl: Option<&Ddl>,
+) -> Result<Vec<Column>> {
+    let mut columns = match kind {
+        ServerKind::Postgres => postgres::made(schema)?,
+        ServerKind::Mysql => mysql::made(schema, keys)?,
+    };
+    for column in &mut columns {
+        if let Some(data_type) = ddl.and_then(|ddl| ddl.types.get(&column.name)) {
+            column.data_type.clone_from(data_type);
+        }
     }
+    Ok(columns)
 }
 
-/// The columns by which rows are told apart.
-pub(crate) fn keys(scope: &[(String, ScopeValue)], merge: Option<&Merging>) -> Vec<String> {
+/// The columns by which rows are told apart or found.
+pub(crate) fn keys(
+    scope: &[(String, ScopeValue)],
+    merge: Option<&Merging>,
+    ddl: Option<&Ddl>,
+) -> Vec<String> {
     let scope = scope.iter().map(|(name, _)| name.clone());
     let merge = merge.into_iter().flat_map(|merge| merge.key.clone());
-    scope.chain(merge).collect()
+    let ddl = ddl.into_iter().flat_map(|ddl| {
+        ddl.primary_key
+            .iter()
+            .chain(ddl.indexes.iter().flatten())
+            .cloned()
+    });
+    scope.chain(merge).chain(ddl).collect()
+}
+
+/// That all columns are there which `ddl` names, and that the server can do what it says.
+///
+/// # Errors
+/// Usage, with the place in the file.
+pub(crate) fn check(kind: ServerKind, schema: &Schema, ddl: &Ddl) -> Result<()> {
+    let named = ddl
+        .types
+        .keys()
+        .chain(&ddl.primary_key)
+        .chain(ddl.indexes.iter().flatten());
+    for name in named {
+        if schema.field_with_name(name).is_err() {
+            let names: Vec<&str> = schema
+                .fields()
+                .iter()
+                .map(|field| field.name().as_str())
+                .collect();
+            return Err(Fault::new(format!(
+                "`ddl` names a column '{name}', which is not written"
+            ))
+            .at(&ddl.place)
+            .hint(format!("the columns are {}", names.join(", ")))
+            .into());
+        }
+    }
+    if kind == ServerKind::Mysql && !ddl.grants.is_empty() {
+        return Err(Fault::new("`grants` belongs to PostgreSQL")
+            .at(&ddl.place)
+            .hint("leave it out: users of MySQL have a host as well; grant what they need at the server")
+            .into());
+    }
+    Ok(())
 }
 
 /// Whether rows of `schema` fit the table that is there, if there is one: for a step that is planned.
@@ -291,12 +372,12 @@ pub(crate) async fn compatible(
     connections: &Connections,
     connection: &str,
     table: &TablePath,
-    schema: &Schema,
+    (schema, columns): (&Schema, &[Column]),
     mode: Mode,
 ) -> Result<()> {
     match kind {
         ServerKind::Postgres => {
-            postgres::compatible(connections, connection, table, schema, mode).await
+            postgres::compatible(connections, connection, table, (schema, columns), mode).await
         }
         ServerKind::Mysql => mysql::compatible(connections, connection, table, schema).await,
     }

@@ -3,6 +3,7 @@
 pub(crate) mod check;
 pub(crate) mod connections;
 pub(crate) mod data_type;
+pub(crate) mod ddl;
 pub(crate) mod incremental;
 pub(crate) mod mask;
 pub(crate) mod plugin_stage;
@@ -112,6 +113,7 @@ pub(crate) const TABLES: &[&Keys] = &[
     &mask::MASK,
     &write::WRITE,
     &schema_change::SCHEMA_CHANGE,
+    &ddl::DDL,
 ];
 
 /// What the parts of a file know of the rest of it.

@@ -140,6 +140,7 @@ pub fn json_schema() -> Value {
                 "max": { "type": ["string", "number"] },
             })),
             "write": write_table(),
+            "ddl": ddl_table(),
             "schema_change": table("What becomes of a table whose columns differ from the rows'", &[], json!({
                 "new_table": one_of("There is no table; evolve if absent", schema_change::TABLE_CHANGES),
                 "new_column": one_of("The rows have a column more; freeze if absent, evolve for mode replace", schema_change::COLUMN_CHANGES),
@@ -325,6 +326,29 @@ fn write_table() -> Value {
             "when_matched": one_of("What becomes of a row that is there; update if absent", write::WHEN_MATCHED),
             "order": one_or_more("Of rows with one key the greatest in these columns stays"),
             "schema_change": schema_change(),
+            "ddl": reference("ddl"),
+        }),
+    )
+}
+
+fn ddl_table() -> Value {
+    let list = json!({ "type": "array", "minItems": 1, "items": { "type": "string" } });
+    table(
+        "How a server's table is made",
+        &[],
+        json!({
+            "types": {
+                "type": "object",
+                "description": "Types of columns in the words of the database",
+                "additionalProperties": { "type": "string" },
+            },
+            "primary_key": one_or_more("The columns of its primary key"),
+            "indexes": {
+                "type": "array",
+                "description": "For each index a column, or a list of columns",
+                "items": { "oneOf": [{ "type": "string" }, list] },
+            },
+            "grants": one_or_more("postgres: roles that may read it"),
         }),
     )
 }

@@ -733,7 +733,24 @@ pub struct Write {
     pub merge: Option<Merge>,
     /// What becomes of a table whose columns differ from those of the rows.
     pub schema_change: SchemaChange,
+    /// How a server's table is made, where the file says so.
+    pub ddl: Option<Ddl>,
     /// The table's name in the file.
+    pub place: Place,
+}
+
+/// How a server's table is made. One that is there is left as it is.
+#[derive(Debug, Clone)]
+pub struct Ddl {
+    /// Types in the words of the database, by column; others are those of the rows.
+    pub types: BTreeMap<String, String>,
+    /// The columns of its primary key.
+    pub primary_key: Vec<String>,
+    /// The columns of each index.
+    pub indexes: Vec<Vec<String>>,
+    /// Roles that may read it.
+    pub grants: Vec<String>,
+    /// Where the file says so.
     pub place: Place,
 }
 

@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::error::Result as DataFusionResult;
@@ -25,6 +25,7 @@ use scan::DatabaseScan;
 use crate::connections::Connections;
 use crate::error::{Error, Result};
 use crate::postgres;
+use crate::server::Column;
 
 /// A table of a database, as one snapshot has it.
 #[async_trait]
@@ -203,13 +204,13 @@ impl Snapshots {
     }
 }
 
-/// The columns of a table that is made for rows of `schema`, as they are read from it.
+/// The columns of a table that is made with `columns`, as they are read from it.
 ///
 /// # Errors
-/// Usage, for a type that the database does not have.
-pub(crate) fn made(kind: ServerKind, schema: &Schema) -> Result<SchemaRef> {
+/// Usage, if they cannot be read.
+pub(crate) fn made(kind: ServerKind, columns: &[Column]) -> Result<SchemaRef> {
     match kind {
-        ServerKind::Postgres => postgres::read_schema(schema),
+        ServerKind::Postgres => postgres::read_schema(columns),
         ServerKind::Mysql => Err(not_read("MySQL")),
     }
 }

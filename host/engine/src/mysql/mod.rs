@@ -224,11 +224,10 @@ impl Load<'_> {
         if !there.is_empty() {
             return Ok(there);
         }
-        let columns: Vec<String> = self.commit.columns.iter().map(table::definition).collect();
-        conn.query_drop(format!(
-            "create table if not exists {} ({}) engine = InnoDB",
-            self.table,
-            columns.join(", ")
+        conn.query_drop(table::create(
+            &self.table,
+            &self.commit.columns,
+            &self.commit.options,
         ))
         .await?;
         table::columns(conn, &self.commit.table).await

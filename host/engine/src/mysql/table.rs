@@ -8,7 +8,7 @@ use mysql_async::prelude::Queryable;
 
 use crate::error::{Error, Result};
 use crate::merge::Merging;
-use crate::server::{Column, Failure, TablePath};
+use crate::server::{Column, Failure, TableOptions, TablePath};
 use crate::types::type_text;
 
 /// A longer name MySQL refuses.
@@ -294,9 +294,31 @@ fn made_as(data_type: &DataType, is_key: bool) -> Result<String, String> {
     })
 }
 
-/// A column's definition. It may be null, whatever the server thinks of timestamps.
-pub(super) fn definition(column: &Column) -> String {
-    format!("{} {} null", quoted(&column.name), column.data_type)
+/// The statement that makes a table. Columns may be null, whatever the server thinks of timestamps, but for
+/// those of the primary key.
+pub(super) fn create(table: &str, columns: &[Column], options: &TableOptions) -> String {
+    let list = |columns: &[String]| {
+        let names: Vec<String> = columns.iter().map(|name| quoted(name)).collect();
+        names.join(", ")
+    };
+    let definition = |column: &Column| {
+        let null = match options.primary_key.contains(&column.name) {
+            true => "not null",
+            false => "null",
+        };
+        format!("{} {} {null}", quoted(&column.name), column.data_type)
+    };
+    let mut parts: Vec<String> = columns.iter().map(definition).collect();
+    if !options.primary_key.is_empty() {
+        parts.push(format!("primary key ({})", list(&options.primary_key)));
+    }
+    for columns in &options.indexes {
+        parts.push(format!("index ({})", list(columns)));
+    }
+    format!(
+        "create table if not exists {table} ({}) engine = InnoDB",
+        parts.join(", ")
+    )
 }
 
 /// What the stage has besides the rows' columns: a number for each row, and whether its key is in the table.

@@ -215,6 +215,8 @@ impl Planner<'_> {
                         kind,
                         connection,
                         table,
+                        columns,
+                        ..
                     } => {
                         let name = TableName {
                             zone: connection.clone(),
@@ -224,7 +226,7 @@ impl Planner<'_> {
                             continue;
                         }
                         // A table that is there keeps its types, unless it is made anew.
-                        let made = database::made(*kind, &write.table_schema)?;
+                        let made = database::made(*kind, columns)?;
                         let schema = match write.mode {
                             WriteMode::Replace => made,
                             _ => snapshots.schema(&name).await?.unwrap_or(made),

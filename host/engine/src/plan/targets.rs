@@ -25,7 +25,7 @@ use crate::partition::{self, PartitionColumn};
 use crate::plugins::LoadedPlugin;
 use crate::quarantine;
 use crate::segment::{CheckRule, Quarantine};
-use crate::server::{self, TablePath};
+use crate::server::{self, TableOptions, TablePath};
 use crate::types::{
     lake_schema, lake_type, names_differ, scope_text, scope_type, sqlite_type, type_text,
 };
@@ -99,6 +99,10 @@ pub enum PlannedTarget {
         connection: String,
         /// The table.
         table: TablePath,
+        /// The columns with which it is made.
+        columns: Vec<server::Column>,
+        /// What it has besides when it is made.
+        options: TableOptions,
     },
 }
 
@@ -467,14 +471,19 @@ impl StepTargets<'_> {
         let display = format!("{connection}:{path}");
         let table_schema = with_partitions(&of.file_schema, &write.partition, &of.by);
         names_differ(&table_schema).map_err(fault)?;
-        let keys = server::keys(&write.partition, of.merge.as_ref());
-        server::made(kind, &table_schema, &keys).map_err(|error| fault(error.within(&display)))?;
+        let ddl = write.ddl.as_ref();
+        if let Some(ddl) = ddl {
+            server::check(kind, &table_schema, ddl)?;
+        }
+        let keys = server::keys(&write.partition, of.merge.as_ref(), ddl);
+        let columns = server::made(kind, &table_schema, &keys, ddl)
+            .map_err(|error| fault(error.within(&display)))?;
         server::compatible(
             kind,
             &Connections::of(self.pipeline),
             connection,
             &path,
-            &table_schema,
+            (&table_schema, &columns),
             write.mode.into(),
         )
         .await
@@ -486,6 +495,8 @@ impl StepTargets<'_> {
                 kind,
                 connection: connection.to_owned(),
                 table: path,
+                columns,
+                options: TableOptions::of(ddl),
             },
             mode: write.mode,
             scope: write.partition.clone(),

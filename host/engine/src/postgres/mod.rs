@@ -17,6 +17,7 @@ use bytes::{Bytes, BytesMut};
 use datafusion::common::ScalarValue;
 use futures::{SinkExt, StreamExt};
 use tokio::sync::mpsc;
+use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Transaction};
 
 use client::connect;
@@ -28,7 +29,7 @@ use crate::commit::Applier;
 use crate::connections::Connections;
 use crate::delta::{Applied, Mode};
 use crate::error::{Error, ErrorKind, Result};
-use crate::server::{Failure, ServerCommit, TablePath, number};
+use crate::server::{Column, Failure, ServerCommit, TablePath, number};
 use crate::types::type_text;
 
 /// Bytes of a stream that are sent at a time.
@@ -43,10 +44,10 @@ pub(crate) async fn compatible(
     connections: &Connections,
     connection: &str,
     table: &TablePath,
-    schema: &Schema,
+    (schema, columns): (&Schema, &[Column]),
     mode: Mode,
 ) -> Result<()> {
-    let client = connect(&connections.get(connection)?).await?;
+    let mut client = connect(&connections.get(connection)?).await?;
     let there = table::columns(&client, table).await;
     let there = there.map_err(|failure| failure.told(&format!("{connection}:{table}")))?;
     let lacks = table::lacks(&client, table, !there.is_empty(), mode).await;
@@ -56,13 +57,43 @@ pub(crate) async fn compatible(
         return Err(Error::input(format!("{connection}:{table}: {what}")).with_hint(hint));
     }
     // A whole replacement makes the table anew where its columns differ.
-    if there.is_empty() || mode == Mode::Replace {
-        return Ok(());
-    }
+    let there = match there.is_empty() || mode == Mode::Replace {
+        false => there,
+        true if made(schema)? == columns => return Ok(()),
+        // Types that the file says: what they are, the server knows.
+        true => {
+            let shape = async {
+                let transaction = client.transaction().await?;
+                shape_of(&transaction, columns).await
+            };
+            let shape = shape.await;
+            shape.map_err(|failure| failure.told(&format!("{connection}:{table}")))?
+        }
+    };
     writers(schema, &there).map(|_| ()).map_err(|why| {
         Error::usage(format!("{connection}:{table}: {why}"))
             .with_hint("cast the column in a query, change the table, or replace it whole with mode = \"replace\"")
     })
+}
+
+/// The columns of a table that is made with `columns`, as the server sees them: of a temporary one, which ends
+/// with the transaction.
+async fn shape_of(
+    transaction: &Transaction<'_>,
+    columns: &[Column],
+) -> Result<Vec<Target>, Failure> {
+    let definitions: Vec<String> = columns.iter().map(table::definition).collect();
+    transaction
+        .batch_execute(&format!(
+            "create temporary table _weir_shape ({}) on commit drop",
+            definitions.join(", ")
+        ))
+        .await?;
+    let shape = TablePath {
+        schema: Some("pg_temp".to_owned()),
+        table: "_weir_shape".to_owned(),
+    };
+    table::columns(transaction.client(), &shape).await
 }
 
 /// How each column of `schema` is written to the table's.
@@ -196,7 +227,7 @@ impl Load<'_> {
         let (commit, table) = (self.commit, &self.table);
         let there = table::columns(transaction.client(), &commit.table).await?;
         let mut missing = there.is_empty();
-        if commit.mode == Mode::Replace && !missing && !self.fits(&there) {
+        if commit.mode == Mode::Replace && !missing && !self.fits(transaction, &there).await? {
             // What depends on the table stops this, and is told.
             transaction
                 .batch_execute(&format!("drop table {table}"))
@@ -204,10 +235,9 @@ impl Load<'_> {
             missing = true;
         }
         if missing {
-            let columns: Vec<String> = commit.columns.iter().map(table::definition).collect();
-            transaction
-                .batch_execute(&format!("create table {table} ({})", columns.join(", ")))
-                .await?;
+            for statement in table::create(table, &commit.columns, &commit.options) {
+                transaction.batch_execute(&statement).await?;
+            }
             return Ok(());
         }
         match commit.mode {
@@ -244,14 +274,27 @@ impl Load<'_> {
     }
 
     /// Whether the table has these columns, and no others.
-    fn fits(&self, there: &[Target]) -> bool {
+    async fn fits(&self, transaction: &Transaction<'_>, there: &[Target]) -> Result<bool, Failure> {
         let columns = &self.commit.columns;
-        columns.len() == there.len()
-            && columns.iter().all(|column| {
-                there.iter().any(|target| {
-                    target.name == column.name && target.type_name() == table::kept_as(column)
-                })
-            })
+        let same = |name: &str, data_type: &str| {
+            there
+                .iter()
+                .any(|target| target.name == name && target.type_name() == data_type)
+        };
+        if columns.len() != there.len() {
+            return Ok(false);
+        }
+        if columns
+            .iter()
+            .all(|column| same(&column.name, &table::kept_as(column)))
+        {
+            return Ok(true);
+        }
+        // A type may have several names.
+        let shape = shape_of(transaction, columns).await?;
+        Ok(shape
+            .iter()
+            .all(|target| same(&target.name, &target.type_name())))
     }
 
     /// Adds the rows of the staged files.
@@ -367,10 +410,9 @@ fn constants(commit: &ServerCommit, there: &[Target]) -> Result<Vec<(Writer, Arr
         let Some(target) = there.iter().find(|target| target.name == *name) else {
             return Err(format!("the table has no column '{name}'"));
         };
-        let column = commit.columns.iter().find(|column| column.name == *name);
-        let data_type = match column.map(|column| column.data_type.as_str()) {
-            Some("bigint") => DataType::Int64,
-            Some("date") => DataType::Date32,
+        let data_type = match target.data_type {
+            Type::INT2 | Type::INT4 | Type::INT8 | Type::NUMERIC => DataType::Int64,
+            Type::DATE => DataType::Date32,
             _ => DataType::Utf8,
         };
         let value = match data_type {

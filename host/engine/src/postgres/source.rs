@@ -19,7 +19,7 @@ use super::table;
 use crate::connections::Connections;
 use crate::database::{Dialect, Part, Relation};
 use crate::error::{Error, Result};
-use crate::server::{Failure, TablePath};
+use crate::server::{Column, Failure, TablePath};
 
 /// A table of fewer pages is read by one task: 8 MiB, with the pages that servers have.
 const PAGES_OF_A_PART: i64 = 1024;
@@ -170,12 +170,11 @@ impl Snapshot {
     }
 }
 
-/// The columns of a table that is made for rows of `schema`, as they are read from it.
+/// The columns of a table that is made with `columns`, as they are read from it.
 ///
 /// # Errors
-/// Usage, for a type that PostgreSQL does not have.
-pub(crate) fn read_schema(schema: &Schema) -> Result<SchemaRef> {
-    let columns = table::made(schema)?;
+/// Usage, if they cannot be read.
+pub(crate) fn read_schema(columns: &[Column]) -> Result<SchemaRef> {
     let fields = columns.iter().map(|column| {
         let reader = Reader::new(&table::target(column)).map_err(Error::usage)?;
         Ok(Field::new(&column.name, reader.data_type(), true))

@@ -8,7 +8,7 @@ use super::copy::Target;
 use crate::delta::Mode;
 use crate::error::{Error, Result};
 use crate::merge::Merging;
-use crate::server::{Column, Failure, TablePath};
+use crate::server::{Column, Failure, TableOptions, TablePath};
 use crate::types::type_text;
 
 /// A longer name PostgreSQL cuts, with a notice that nobody reads.
@@ -142,6 +142,29 @@ pub(super) fn target(column: &Column) -> Target {
         modifier,
         not_null: false,
     }
+}
+
+/// The statements that make a table.
+pub(super) fn create(table: &str, columns: &[Column], options: &TableOptions) -> Vec<String> {
+    let list = |columns: &[String]| {
+        let names: Vec<String> = columns.iter().map(|name| quoted(name)).collect();
+        names.join(", ")
+    };
+    let mut parts: Vec<String> = columns.iter().map(definition).collect();
+    if !options.primary_key.is_empty() {
+        parts.push(format!("primary key ({})", list(&options.primary_key)));
+    }
+    let mut statements = vec![format!("create table {table} ({})", parts.join(", "))];
+    for columns in &options.indexes {
+        statements.push(format!("create index on {table} ({})", list(columns)));
+    }
+    if !options.grants.is_empty() {
+        statements.push(format!(
+            "grant select on {table} to {}",
+            list(&options.grants)
+        ));
+    }
+    statements
 }
 
 /// A column's type as [`Target::type_name`] gives it.

@@ -34,7 +34,7 @@ use crate::segment::{
     FileKind, PluginName, PluginTally, Quarantine, SegmentOutput, SegmentResult, StageName,
     StageNames, WrittenFile,
 };
-use crate::server::{self, ServerCommit};
+use crate::server::ServerCommit;
 use crate::session;
 use crate::sqlite::{self, ScopeText, SqliteCommit};
 use crate::terms::{self, TermsRecord};
@@ -830,8 +830,9 @@ impl StepRun {
                     kind,
                     connection,
                     table,
+                    columns,
+                    options,
                 } => {
-                    let keys = server::keys(&write.scope, write.merge.as_ref());
                     let commit = ServerCommit {
                         target: write.target.display(),
                         connection: connection.clone(),
@@ -840,7 +841,8 @@ impl StepRun {
                         app_id: self.application(&write.app_id),
                         mode: mode(write.mode),
                         merge: write.merge.clone(),
-                        columns: server::made(*kind, &write.table_schema, &keys)?,
+                        columns: columns.clone(),
+                        options: options.clone(),
                         scope: scope_texts(&write.scope),
                         staging: self.root(write, planned).url().to_string(),
                         files: files.clone(),

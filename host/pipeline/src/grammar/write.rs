@@ -3,6 +3,7 @@
 use crate::fault::{Fault, Sink};
 use crate::fields::{self, Fields, Keys, Text};
 use crate::grammar::Context;
+use crate::grammar::ddl::ddl;
 use crate::grammar::schema_change::{self, Wanted};
 use crate::model::{
     Merge, PartitionBy, PartitionPart, ScopeValue, Target, WhenMatched, Write, WriteMode,
@@ -24,6 +25,7 @@ pub(crate) const WRITE: Keys = Keys {
         "when_matched",
         "order",
         "schema_change",
+        "ddl",
     ],
 };
 
@@ -119,6 +121,17 @@ pub(crate) fn write(node: &Node, step: &Wanted, context: &Context<'_>) -> Option
             "leave it out: a table of a server that lacks a column, or cannot take its values, stops the plan",
         );
     }
+    let made = match fields.node("ddl") {
+        Some(node) if on_server => Some(Some(ddl(node, context)?)),
+        _ => Some(None),
+    };
+    if !on_server {
+        fields.refuse(
+            &["ddl"],
+            "belongs to tables of servers",
+            "leave it out: lake tables and SQLite have the types of the rows, and no indexes",
+        );
+    }
     if in_database {
         let hint = "leave it out: partitions that rows are in are of lake tables";
         fields.refuse(&["partition_by"], "belongs to lake tables", hint);
@@ -163,6 +176,7 @@ pub(crate) fn write(node: &Node, step: &Wanted, context: &Context<'_>) -> Option
         partition_by: partition_by?,
         merge: merge?,
         schema_change: wanted?.of_mode(mode?),
+        ddl: made?,
         place: table?.place.clone(),
     })
 }
@@ -219,7 +233,7 @@ fn merge(fields: &Fields<'_>, mode: Option<WriteMode>) -> Option<Option<Merge>> 
 }
 
 /// Distinct names of columns, one as a text or several as a list.
-fn names(fields: &Fields<'_>, key: &str) -> Option<Vec<String>> {
+pub(crate) fn names(fields: &Fields<'_>, key: &str) -> Option<Vec<String>> {
     let texts = match &fields.node(key)?.value {
         Value::String(_) => vec![fields.text(key)?],
         _ => fields.texts(key)?,
