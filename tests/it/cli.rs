@@ -272,7 +272,7 @@ fn queries_that_cannot_be_answered() {
     scene
         .call(["sql", "select 1 from raw.visits", "--lake", "none"])
         .expect_code(2)
-        .says(&["there is no lake", "check --lake"]);
+        .says(&["there is no table at all there: check --lake"]);
     assert!(!scene.path("none").exists() && !scene.path("x.csv").exists());
 }
 

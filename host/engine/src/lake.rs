@@ -375,12 +375,6 @@ impl Lake {
     /// Usage, if a newer weir wrote it.
     pub async fn at(url: &str, stores: &Stores) -> Result<Lake> {
         let root = without_percent(Location::parse(url, stores)?)?;
-        if root.local().is_some_and(|folder| !folder.exists()) {
-            return Err(
-                Error::usage(format!("there is no lake '{}'", root.display()))
-                    .with_hint("check --lake; a lake is made by the first run of a pipeline"),
-            );
-        }
         let listing = root.store().list_with_delimiter(Some(root.path())).await?;
         let zones = listing
             .common_prefixes

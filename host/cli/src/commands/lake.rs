@@ -39,7 +39,16 @@ impl ZonesArgs {
                     .filter(|url| !url.is_empty())
                     .unwrap_or_else(|| "./lake".to_owned()),
             };
-            return Ok(Lake::at(&url, &Stores::default()).await?);
+            let lake = Lake::at(&url, &Stores::default()).await?;
+            // Of nothing all would be well.
+            if lake.root().local().is_some_and(|folder| !folder.exists()) {
+                return Err(Failure::usage(format!(
+                    "there is no lake '{}'",
+                    lake.root().display()
+                ))
+                .hint("check --lake; a lake is made by the first run of a pipeline"));
+            }
+            return Ok(lake);
         };
         let pipeline = PipelineArgs {
             pipeline: file.clone(),

@@ -501,10 +501,14 @@ impl Decisions {
         for (index, target) in decision.targets.iter().enumerate() {
             let state = match target.apply(applier, decision.n, false).await {
                 Err(error) if is_closed_by(&error, decision, index) => {
-                    return Err(match self.give_up(decision, applier).await? {
-                        true => error,
-                        false => error.after_decision(decision.n),
-                    });
+                    let given_up = self.give_up(decision, applier).await;
+                    // Where it cannot be told whether a target has it, the next run finds out.
+                    return Err(
+                        match given_up.map_err(|error| error.after_decision(decision.n))? {
+                            true => error,
+                            false => error.after_decision(decision.n),
+                        },
+                    );
                 }
                 outcome => outcome.map_err(|error| error.after_decision(decision.n))?,
             };
@@ -518,7 +522,8 @@ impl Decisions {
                     .with_hint("no target has changed: run the same command again"));
                 }
                 Applied::Unfit(why) => {
-                    if decision.is_kept_by(applier).await? {
+                    let kept = decision.is_kept_by(applier).await;
+                    if kept.map_err(|error| error.after_decision(decision.n))? {
                         return Err(half_unfit(target.name(), decision.n, why));
                     }
                     self.abandon(decision).await?;

@@ -277,11 +277,12 @@ impl StepTargets<'_> {
                         || (field.data_type().is_integer() && wanted.is_integer());
                     if !fits {
                         return Err(Fault::new(format!(
-                            "column '{name}' is {}, its partition value {wanted}",
-                            field.data_type()
+                            "column '{name}' is {}, its partition value {}",
+                            type_text(field.data_type()),
+                            type_text(&wanted)
                         ))
                         .at(&write.place)
-                        .hint("cast the column in a query, or take it out of the output")
+                        .hint("write the value in the column's type (a date without quotes), cast the column in a query, or take it out of the output")
                         .into());
                     }
                     pinned.push((index, name.clone(), scope_array(value).map_err(fault)?));
