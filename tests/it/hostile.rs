@@ -81,8 +81,17 @@ fn rows(guest: &str) -> u64 {
     }
 }
 
+/// How long a guest may run: one that never ends is waited for, one that does much and ends has time on a slow
+/// machine too.
+fn deadline(ends: &Ends) -> &'static str {
+    match ends {
+        Ends::Done | Ends::Quarantined => "10s",
+        Ends::Failed | Ends::Retry => "200ms",
+    }
+}
+
 /// A pipeline of one stage, with the component `guest.wasm`.
-fn pipeline(kind: &str, writes: &str) -> String {
+fn pipeline(kind: &str, deadline: &str, writes: &str) -> String {
     format!(
         r#"weir = 1
 name = "visits"
@@ -98,7 +107,7 @@ read = {{ files = "in/*.csv", format = "csv", schema = {{ id = "int64 not null",
 
 [[step.stage]]
 {kind} = "guest"
-grant = {{ columns = ["*"], memory = "16MiB", deadline = "200ms" }}
+grant = {{ columns = ["*"], memory = "16MiB", deadline = "{deadline}" }}
 
 {writes}"#
     )
@@ -121,9 +130,9 @@ table = "raw.second"
 mode = "replace"
 "#;
 
-fn run(scene: &Scene, kind: &str, writes: &str, component: Vec<u8>) -> Ended {
+fn run(scene: &Scene, (kind, deadline): (&str, &str), writes: &str, component: Vec<u8>) -> Ended {
     scene.file("guest.wasm", component);
-    let pipeline = scene.file("visits.toml", pipeline(kind, writes));
+    let pipeline = scene.file("visits.toml", pipeline(kind, deadline, writes));
     scene.run(&pipeline, &[])
 }
 
@@ -149,7 +158,7 @@ fn contain(name: &str) {
     let guest = Guest::named(name).unwrap();
     let scene = Scene::new();
     scene.file("in/v.csv", Visits::rows(0..rows(name)));
-    run(&scene, "transform", WRITE, weir_roster::honest()).expect_code(0);
+    run(&scene, ("transform", "10s"), WRITE, weir_roster::honest()).expect_code(0);
     let (logs, before) = (commit_logs(&scene.lake()), files(&scene));
 
     let writes = match name {
@@ -157,7 +166,8 @@ fn contain(name: &str) {
         _ => WRITE,
     };
     // No code at all would be a signal: whatever a guest does, it does not bring `weir` down.
-    let ended = run(&scene, stage(name), writes, guest.component());
+    let how = (stage(name), deadline(&ends(name)));
+    let ended = run(&scene, how, writes, guest.component());
     match ends(name) {
         Ends::Done => drop(ended.expect_code(0)),
         Ends::Quarantined => drop(ended.expect_code(3)),
@@ -178,7 +188,7 @@ fn contain(name: &str) {
         }
     }
 
-    run(&scene, "transform", WRITE, weir_roster::honest()).expect_code(0);
+    run(&scene, ("transform", "10s"), WRITE, weir_roster::honest()).expect_code(0);
     assert_eq!(scene.count("raw.visits"), rows(name));
 }
 
