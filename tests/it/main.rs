@@ -49,6 +49,8 @@ mod masks;
 mod merge;
 mod modes;
 mod mysql;
+
+mod other_sources;
 mod outside_reader;
 mod postgres;
 mod quarantine;

@@ -5,7 +5,7 @@
 
 /// `text` as `digits × 10^-scale` with at most `precision` digits; none if it is no number, or has
 /// more digits than that holds. Zeros at the end of a fraction are no digits. An exponent is allowed.
-pub(crate) fn decimal(text: &str, precision: u8, scale: i8) -> Option<i128> {
+pub fn decimal(text: &str, precision: u8, scale: i8) -> Option<i128> {
     let (negative, unsigned) = match text.as_bytes().first()? {
         b'-' => (true, text.get(1..)?),
         b'+' => (false, text.get(1..)?),

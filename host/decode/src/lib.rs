@@ -49,6 +49,7 @@ mod types;
 use bytes::Bytes;
 
 pub use csv::Csv;
+pub use decimal::decimal;
 pub use fault::{DecodeError, Fault};
 pub use json::Json;
 pub use record::{Decoded, RAW_KEPT, RecordOptions, Reject, Rule};

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use weir_pipeline::{Address, ConnectionKind, Pipeline, Place, SecretSource, Server, ServerKind};
 
 use crate::error::{Error, Result};
+use crate::lake::Lake;
 use crate::secret;
 
 /// The servers of a pipeline by the names of their connections. Clones share them.
@@ -19,7 +20,7 @@ pub struct Connections(Arc<Inner>);
 #[derive(Default)]
 struct Inner {
     servers: BTreeMap<String, (ServerKind, Server, Place)>,
-    /// The SQLite files that have a path of their own.
+    /// The SQLite files: those without a path of their own lie in the lake, if that is local.
     sqlite: BTreeMap<String, PathBuf>,
     /// The folder of the pipeline file.
     dir: PathBuf,
@@ -41,8 +42,8 @@ pub(crate) struct Named<'a> {
 }
 
 impl Connections {
-    /// Those of `pipeline`.
-    pub fn of(pipeline: &Pipeline) -> Connections {
+    /// Those of `pipeline`, which writes `lake`.
+    pub(crate) fn of(pipeline: &Pipeline, lake: &Lake) -> Connections {
         let servers =
             pipeline
                 .connections
@@ -57,11 +58,13 @@ impl Connections {
         let sqlite = pipeline
             .connections
             .iter()
-            .filter_map(|(name, connection)| match &connection.kind {
-                ConnectionKind::Sqlite { path: Some(path) } => {
-                    Some((name.clone(), PathBuf::from(path)))
-                }
-                _ => None,
+            .filter_map(|(name, connection)| {
+                let path = match &connection.kind {
+                    ConnectionKind::Sqlite { path: Some(path) } => PathBuf::from(path),
+                    ConnectionKind::Sqlite { path: None } => lake.warehouse()?,
+                    ConnectionKind::Server(..) => return None,
+                };
+                Some((name.clone(), path))
             });
         Connections(Arc::new(Inner {
             servers: servers.collect(),
@@ -70,9 +73,14 @@ impl Connections {
         }))
     }
 
-    /// The SQLite file of a connection, where the pipeline names it.
+    /// The SQLite file of a connection; none if the pipeline does not name it, or not where it is.
     pub(crate) fn sqlite(&self, name: &str) -> Option<&PathBuf> {
         self.0.sqlite.get(name)
+    }
+
+    /// Whether the connection is a SQLite file that is not there.
+    pub(crate) fn is_to_be_made(&self, name: &str) -> bool {
+        self.sqlite(name).is_some_and(|path| !path.exists())
     }
 
     /// What the server of a connection is; none if it is a file.

@@ -440,6 +440,11 @@ impl Lake {
         &self.root
     }
 
+    /// The SQLite file of connections that name none; none where the lake is remote.
+    pub(crate) fn warehouse(&self) -> Option<PathBuf> {
+        self.root.child(&["warehouse.sqlite"]).local().cloned()
+    }
+
     /// Its zones by name.
     pub fn zones(&self) -> &BTreeMap<String, Location> {
         &self.zones

@@ -177,7 +177,8 @@ pub fn sqlite_type(data_type: &DataType) -> Result<String, String> {
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "TEXT".to_owned(),
         DataType::Binary | DataType::LargeBinary | DataType::BinaryView => "BLOB".to_owned(),
         DataType::Date32 | DataType::Date64 => "DATE".to_owned(),
-        DataType::Timestamp(_, _) => "TIMESTAMP".to_owned(),
+        DataType::Timestamp(_, None) => "TIMESTAMP".to_owned(),
+        DataType::Timestamp(_, Some(_)) => "TIMESTAMPTZ".to_owned(),
         DataType::Dictionary(_, value) => sqlite_type(value)?,
         other => return Err(format!("SQLite has no {other}; cast it to text")),
     })

@@ -13,6 +13,10 @@ use datafusion::logical_expr::{Expr, Operator};
 pub(crate) enum Dialect {
     /// PostgreSQL.
     Postgres,
+    /// MySQL and MariaDB.
+    Mysql,
+    /// SQLite.
+    Sqlite,
 }
 
 /// Longer lists are not pushed down: a query has its limits, too.
@@ -26,13 +30,31 @@ impl Dialect {
         }
         match self {
             Dialect::Postgres => Some(crate::postgres::literal(text)),
+            Dialect::Mysql => Some(crate::mysql::literal(text)),
+            Dialect::Sqlite => Some(crate::sqlite::literal(text)),
         }
     }
 
     /// A text as it has to be written for its bytes to be compared.
-    fn by_bytes(self, operand: &str) -> Option<String> {
+    fn by_bytes(self, operand: &str) -> String {
         match self {
-            Dialect::Postgres => Some(format!("{operand} collate \"C\"")),
+            Dialect::Postgres => format!("{operand} collate \"C\""),
+            Dialect::Mysql => format!("cast({operand} as binary)"),
+            Dialect::Sqlite => format!("{operand} collate binary"),
+        }
+    }
+
+    /// A day or moment as a literal of the type `kind`.
+    fn moment(self, kind: &str, text: &str) -> Option<String> {
+        match self {
+            Dialect::Postgres => Some(format!("{kind} '{text}'")),
+            // Moments are in UTC there, and say no zone.
+            Dialect::Mysql => {
+                let kind = if kind == "date" { "date" } else { "timestamp" };
+                Some(format!("{kind} '{}'", text.trim_end_matches('Z')))
+            }
+            // Days are texts, and moments are texts of several forms.
+            Dialect::Sqlite => (kind == "date").then(|| format!("'{text}'")),
         }
     }
 
@@ -63,7 +85,10 @@ impl Dialect {
             // Years of four digits all databases read alike.
             Some(kind) => {
                 let year = text.split('-').next()?;
-                (year.len() == 4 && year != "0000").then(|| format!("{kind} '{text}'"))
+                match year.len() == 4 && year != "0000" {
+                    true => self.moment(kind, &text),
+                    false => None,
+                }
             }
         }
     }
@@ -171,7 +196,7 @@ fn compared(
         _ => return None,
     };
     match is_text && sign != "=" {
-        true => Some(format!("{} {sign} {literal}", dialect.by_bytes(operand)?)),
+        true => Some(format!("{} {sign} {literal}", dialect.by_bytes(operand))),
         false => Some(format!("{operand} {sign} {literal}")),
     }
 }
@@ -184,6 +209,10 @@ mod tests {
     use super::*;
 
     fn said(filter: Expr) -> Option<String> {
+        said_in(Dialect::Postgres, filter)
+    }
+
+    fn said_in(dialect: Dialect, filter: Expr) -> Option<String> {
         let utc = Some("UTC".into());
         let schema = Schema::new(vec![
             Field::new("n", DataType::Int64, true),
@@ -194,7 +223,7 @@ mod tests {
             Field::new("b", DataType::Boolean, true),
         ]);
         let names = schema.clone();
-        condition(&filter, &schema, Dialect::Postgres, &|index| {
+        condition(&filter, &schema, dialect, &|index| {
             Some(format!("\"{}\"", names.field(index).name()))
         })
     }
@@ -231,6 +260,39 @@ mod tests {
             (col("f").gt(lit(0.5)).and(col("b")), "\"b\""),
         ] {
             assert_eq!(said(filter.clone()).as_deref(), Some(sql), "{filter}");
+        }
+    }
+
+    #[test]
+    fn each_database_has_its_own_words() {
+        let at = ScalarValue::TimestampMicrosecond(Some(1_709_164_800_000_001), Some("UTC".into()));
+        let day = lit(ScalarValue::Date32(Some(19_782)));
+        for (filter, mysql, sqlite) in [
+            (
+                col("t").eq(lit("it's")),
+                Some("\"t\" = _utf8mb4 x'69742773'"),
+                Some("\"t\" = 'it''s'"),
+            ),
+            (
+                col("t").gt(lit("a")),
+                Some("cast(\"t\" as binary) > _utf8mb4 x'61'"),
+                Some("\"t\" collate binary > 'a'"),
+            ),
+            (
+                col("d").gt(day),
+                Some("\"d\" > date '2024-02-29'"),
+                Some("\"d\" > '2024-02-29'"),
+            ),
+            (
+                col("at").gt(lit(at)),
+                Some("\"at\" > timestamp '2024-02-29T00:00:00.000001'"),
+                None,
+            ),
+        ] {
+            let said = said_in(Dialect::Mysql, filter.clone());
+            assert_eq!(said.as_deref(), mysql, "{filter}");
+            let said = said_in(Dialect::Sqlite, filter.clone());
+            assert_eq!(said.as_deref(), sqlite, "{filter}");
         }
     }
 

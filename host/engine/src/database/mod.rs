@@ -1,8 +1,10 @@
 //! Tables of databases as sources: one snapshot of each, read by several tasks, with columns and
 //! conditions that the database picks out itself.
 
+mod columns;
 mod filter;
 mod scan;
+mod turns;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,19 +15,22 @@ use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::error::Result as DataFusionResult;
+use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use futures::stream::BoxStream;
 use tokio::sync::Mutex;
 use weir_pipeline::{Pipeline, ServerKind, TableName};
 
+pub(crate) use columns::{Rows, Values, Why};
 pub(crate) use filter::Dialect;
 use scan::DatabaseScan;
+pub(crate) use turns::{Turn, Turns};
 
 use crate::connections::Connections;
 use crate::error::{Error, Result};
-use crate::postgres;
 use crate::server::Column;
+use crate::{mysql, postgres, sqlite};
 
 /// A table of a database, as one snapshot has it.
 #[async_trait]
@@ -61,6 +66,8 @@ pub(crate) struct Part {
     pub(crate) limit: Option<usize>,
     /// Rows of a batch, at most.
     pub(crate) batch_rows: usize,
+    /// Where rows may be spilled.
+    pub(crate) env: Arc<RuntimeEnv>,
 }
 
 /// A relation, for queries.
@@ -148,7 +155,33 @@ impl TableProvider for DatabaseTable {
 /// One snapshot of each database that a step reads, opened when it is first asked for.
 pub(crate) struct Snapshots {
     connections: Connections,
-    open: Mutex<BTreeMap<String, Arc<postgres::Snapshot>>>,
+    open: Mutex<BTreeMap<String, Snapshot>>,
+}
+
+/// One moment of a database.
+#[derive(Clone)]
+enum Snapshot {
+    Postgres(Arc<postgres::Snapshot>),
+    Mysql(Arc<mysql::Snapshot>),
+    Sqlite(Arc<sqlite::Snapshot>),
+}
+
+impl Snapshot {
+    async fn relation(&self, table: &str) -> Result<Option<Arc<dyn Relation>>> {
+        match self {
+            Snapshot::Postgres(snapshot) => snapshot.relation(table).await,
+            Snapshot::Mysql(snapshot) => snapshot.relation(table).await,
+            Snapshot::Sqlite(snapshot) => snapshot.relation(table).await,
+        }
+    }
+
+    async fn is_missing(&self, table: &str) -> Error {
+        match self {
+            Snapshot::Postgres(snapshot) => snapshot.is_missing(table).await,
+            Snapshot::Mysql(snapshot) => snapshot.is_missing(table).await,
+            Snapshot::Sqlite(snapshot) => snapshot.is_missing(table).await,
+        }
+    }
 }
 
 impl Snapshots {
@@ -162,7 +195,7 @@ impl Snapshots {
     /// A table as its database's snapshot has it.
     ///
     /// # Errors
-    /// Usage, if it is not there or has a column that cannot be read; storage, if the server cannot be
+    /// Usage, if it is not there or has a column that cannot be read; storage, if the database cannot be
     /// reached.
     pub(crate) async fn table(&self, name: &TableName) -> Result<Arc<dyn TableProvider>> {
         let snapshot = self.snapshot(&name.zone).await?;
@@ -180,6 +213,10 @@ impl Snapshots {
     /// # Errors
     /// As [`Snapshots::table`].
     pub(crate) async fn schema(&self, name: &TableName) -> Result<Option<SchemaRef>> {
+        // The step before may make the file.
+        if self.connections.is_to_be_made(&name.zone) {
+            return Ok(None);
+        }
         let relation = self
             .snapshot(&name.zone)
             .await?
@@ -188,18 +225,34 @@ impl Snapshots {
         Ok(relation.map(|relation| Arc::clone(relation.schema())))
     }
 
-    async fn snapshot(&self, connection: &str) -> Result<Arc<postgres::Snapshot>> {
+    /// Ends all snapshots: what they keep others from doing, a load of the same step may be about to do.
+    pub(crate) async fn close(&self) {
+        for snapshot in std::mem::take(&mut *self.open.lock().await).into_values() {
+            match snapshot {
+                // It ends with its last user; nobody waits for it.
+                Snapshot::Postgres(_) => {}
+                Snapshot::Mysql(snapshot) => snapshot.close().await,
+                Snapshot::Sqlite(snapshot) => snapshot.close().await,
+            }
+        }
+    }
+
+    async fn snapshot(&self, connection: &str) -> Result<Snapshot> {
         let mut open = self.open.lock().await;
         if let Some(snapshot) = open.get(connection) {
-            return Ok(Arc::clone(snapshot));
+            return Ok(snapshot.clone());
         }
-        match self.connections.kind(connection) {
-            Some(ServerKind::Postgres) => {}
-            Some(ServerKind::Mysql) => return Err(not_read("MySQL")),
-            None => return Err(not_read("SQLite")),
-        }
-        let snapshot = postgres::Snapshot::open(&self.connections, connection).await?;
-        open.insert(connection.to_owned(), Arc::clone(&snapshot));
+        let connections = &self.connections;
+        let snapshot = match connections.kind(connection) {
+            Some(ServerKind::Postgres) => {
+                Snapshot::Postgres(postgres::Snapshot::open(connections, connection).await?)
+            }
+            Some(ServerKind::Mysql) => {
+                Snapshot::Mysql(mysql::Snapshot::open(connections, connection).await?)
+            }
+            None => Snapshot::Sqlite(sqlite::Snapshot::open(connections, connection).await?),
+        };
+        open.insert(connection.to_owned(), snapshot.clone());
         Ok(snapshot)
     }
 }
@@ -211,13 +264,8 @@ impl Snapshots {
 pub(crate) fn made(kind: ServerKind, columns: &[Column]) -> Result<SchemaRef> {
     match kind {
         ServerKind::Postgres => postgres::read_schema(columns),
-        ServerKind::Mysql => Err(not_read("MySQL")),
+        ServerKind::Mysql => mysql::read_schema(columns),
     }
-}
-
-fn not_read(what: &str) -> Error {
-    Error::usage(format!("tables of {what} are written, and not read yet"))
-        .with_hint("read them from files, or from PostgreSQL")
 }
 
 /// Whether a table's name begins with that of a connection.

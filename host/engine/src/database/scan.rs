@@ -129,6 +129,7 @@ impl ExecutionPlan for DatabaseScan {
             condition: self.condition.clone(),
             limit: self.limit,
             batch_rows: context.session_config().batch_size(),
+            env: context.runtime_env(),
         });
         Ok(Box::pin(RecordBatchStreamAdapter::new(
             Arc::clone(&self.schema),

@@ -6,6 +6,7 @@
 
 mod client;
 mod lines;
+mod source;
 mod table;
 
 use std::sync::{Arc, Mutex};
@@ -22,8 +23,9 @@ use tokio::task::JoinHandle;
 
 use client::connect;
 use lines::{LineWriter, Writer};
+pub(crate) use source::{Snapshot, read_schema};
 use table::{Target, quoted};
-pub(crate) use table::{made, path};
+pub(crate) use table::{literal, made, path};
 
 use crate::commit::Applier;
 use crate::connections::Connections;

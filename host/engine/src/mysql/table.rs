@@ -161,6 +161,41 @@ impl Target {
     }
 }
 
+/// A column as it is once its table has been made.
+pub(super) fn made_target(column: &Column) -> Target {
+    let text = column.data_type.trim().to_lowercase();
+    let end = text.find(|c: char| !c.is_ascii_alphanumeric());
+    let (word, rest) = text.split_at(end.unwrap_or(text.len()));
+    let arguments: Vec<i64> = rest
+        .trim_start()
+        .strip_prefix('(')
+        .and_then(|rest| rest.split_once(')'))
+        .map_or("", |(arguments, _)| arguments)
+        .split(',')
+        .filter_map(|argument| argument.trim().parse().ok())
+        .collect();
+    let (data_type, column_type) = match word {
+        "bool" | "boolean" => ("tinyint", "tinyint(1)".to_owned()),
+        "integer" => ("int", text.clone()),
+        "numeric" | "dec" | "fixed" => ("decimal", text.clone()),
+        "real" => ("double", text.clone()),
+        other => (other, text.clone()),
+    };
+    let is_text = data_type.ends_with("text") || data_type.ends_with("char");
+    Target {
+        name: column.name.clone(),
+        data_type: data_type.to_owned(),
+        column_type,
+        length: u64::MAX,
+        precision: arguments.first().copied().unwrap_or(10),
+        scale: arguments.get(1).copied().unwrap_or_default(),
+        fraction: 6,
+        charset: is_text.then(|| "utf8mb4".to_owned()),
+        nullable: true,
+        generated: false,
+    }
+}
+
 /// The columns of a table, in order; none if there is no table.
 pub(super) async fn columns(conn: &mut Conn, path: &TablePath) -> Result<Vec<Target>, Failure> {
     type Row = (

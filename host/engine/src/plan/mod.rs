@@ -42,6 +42,7 @@ use crate::mask::Masks;
 use crate::plugins::{self, LoadedPlugin};
 use crate::segment::EnvelopeExec;
 use crate::session::{self, Resources};
+use crate::sqlite;
 use crate::store::Stores;
 use crate::types::arrow_schema;
 
@@ -152,7 +153,7 @@ impl Planner<'_> {
 
         vaults_stand_alone(&pipeline, &reads)?;
 
-        let snapshots = Snapshots::new(Connections::of(&pipeline));
+        let snapshots = Snapshots::new(Connections::of(&pipeline, &lake));
         let mut known: BTreeMap<TableName, SchemaRef> = BTreeMap::new();
         let mut labels: BTreeMap<TableName, Labels> = BTreeMap::new();
         let mut steps: Vec<PlannedStep> = Vec::with_capacity(order.len());
@@ -233,7 +234,23 @@ impl Planner<'_> {
                         };
                         known.insert(name, schema);
                     }
-                    PlannedTarget::Sqlite { .. } => {}
+                    PlannedTarget::Sqlite {
+                        connection, table, ..
+                    } => {
+                        let name = TableName {
+                            zone: connection.clone(),
+                            table: table.clone(),
+                        };
+                        if !reads.iter().any(|tables| tables.contains(&name)) {
+                            continue;
+                        }
+                        let made = sqlite::read_schema(&write.table_schema)?;
+                        let schema = match write.mode {
+                            WriteMode::Replace => made,
+                            _ => snapshots.schema(&name).await?.unwrap_or(made),
+                        };
+                        known.insert(name, schema);
+                    }
                 }
             }
             if let Some(quarantine) = &planned.quarantine {

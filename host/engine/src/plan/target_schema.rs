@@ -130,7 +130,7 @@ impl StepTargets<'_> {
             let fields = columns.iter().map(|(name, told)| {
                 let same = kept
                     .iter()
-                    .find(|(own, kept, _)| own == name && kept == told);
+                    .find(|(own, kept, _)| own == name && sqlite::is_alike(kept, told));
                 foreign(
                     name,
                     told,

@@ -481,7 +481,7 @@ impl StepTargets<'_> {
             .map_err(|error| fault(error.within(&display)))?;
         server::compatible(
             kind,
-            &Connections::of(self.pipeline),
+            &Connections::of(self.pipeline, self.lake),
             connection,
             &path,
             (&table_schema, &columns),
@@ -530,18 +530,12 @@ impl StepTargets<'_> {
                 Err(Error::internal("a server is taken for a SQLite file"))
             }
             ConnectionKind::Sqlite { path: Some(path) } => Ok(PathBuf::from(path)),
-            ConnectionKind::Sqlite { path: None } => self
-                .lake
-                .root()
-                .child(&["warehouse.sqlite"])
-                .local()
-                .cloned()
-                .ok_or_else(|| {
-                    Fault::new("the lake is remote, so its warehouse file needs a path")
-                        .at(&found.place)
-                        .hint("give `path` in the connection")
-                        .into()
-                }),
+            ConnectionKind::Sqlite { path: None } => self.lake.warehouse().ok_or_else(|| {
+                Fault::new("the lake is remote, so its warehouse file needs a path")
+                    .at(&found.place)
+                    .hint("give `path` in the connection")
+                    .into()
+            }),
         }
     }
 

@@ -499,6 +499,7 @@ impl StepRun {
         };
         let written = self.write_files(planned, &files, source, &snapshots);
         let mut work = self.in_time(planned, written).await?;
+        snapshots.close().await;
         let warned = match judge(planned, &work, &self.run) {
             Ok(warned) => warned || !work.quarantined.is_empty(),
             Err(error) => {
@@ -554,7 +555,7 @@ impl StepRun {
     fn applier(&self) -> Applier {
         Applier {
             stores: self.plan.lake.root().stores().clone(),
-            connections: Connections::of(&self.plan.pipeline),
+            connections: Connections::of(&self.plan.pipeline, &self.plan.lake),
             runtime: Arc::clone(&self.runtime),
             resources: self.options.resources,
         }

@@ -3,6 +3,8 @@
 //! A load is one transaction: a row in `_weir_loads`, the scope's old rows deleted, the new ones
 //! inserted. What was staged as files is what is loaded, so a load can be repeated at any time.
 
+mod source;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,6 +16,7 @@ use parquet::arrow::ParquetRecordBatchStreamBuilder;
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 use serde::{Deserialize, Serialize};
+pub(crate) use source::{Snapshot, literal, read_schema};
 use tokio::sync::mpsc;
 
 use crate::connections::Connections;
@@ -400,6 +403,11 @@ pub fn describe(path: &Path, table: &str) -> Result<Option<Vec<(String, String)>
     Ok((!existing.is_empty()).then_some(existing))
 }
 
+/// Whether a column that is declared so takes values of the type `kept`: zones were not declared once.
+pub(crate) fn is_alike(kept: &str, declared: &str) -> bool {
+    kept == declared || (kept == "TIMESTAMPTZ" && declared == "TIMESTAMP")
+}
+
 /// Whether trying again may help: the file is busy, or its disk failed.
 fn may_pass(error: &rusqlite::Error) -> bool {
     use rusqlite::ErrorCode::{
@@ -447,9 +455,10 @@ fn connect(path: &Path) -> Result<Connection> {
     connection
         .busy_timeout(std::time::Duration::from_secs(30))
         .map_err(|error| failed(error.into()))?;
-    // A crash of the machine must not lose what the lake takes for loaded.
+    // A crash of the machine must not lose what the lake takes for loaded. The file keeps its journal: with a
+    // write-ahead log, too, a commit is on the disk then.
     connection
-        .execute_batch("pragma journal_mode = delete; pragma synchronous = full")
+        .execute_batch("pragma synchronous = full")
         .map_err(|error| failed(error.into()))?;
     Ok(connection)
 }
