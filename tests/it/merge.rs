@@ -308,3 +308,131 @@ write = { table = "raw.query" }
         assert_eq!(merged.scene.value(&run).len(), 36, "{table}");
     }
 }
+
+/// A pipeline that merges the same rows into a lake table and into one of a SQLite file.
+fn both(write: &str) -> String {
+    format!(
+        r#"
+weir = 1
+name = "merged"
+[zone.raw]
+[connections.file]
+kind = "sqlite"
+path = "file.sqlite"
+[[step]]
+name = "land"
+read = {{ files = "in/*.csv", format = "csv", schema = {{ id = "string", at = "timestamptz", state = "string", version = "int64" }} }}
+[[step.write]]
+table = "raw.visits"
+mode = "merge"
+key = "id"
+{write}
+[[step.write]]
+connection = "file"
+table = "visits"
+mode = "merge"
+key = "id"
+{write}
+"#
+    )
+}
+
+/// The rows of both, the file's first.
+fn rows_of_both(scene: &Scene) -> [Vec<String>; 2] {
+    let file = rusqlite::Connection::open(scene.path("file.sqlite")).unwrap();
+    let in_file: rusqlite::Result<Vec<String>> = file
+        .prepare("select id, at, state, version from visits order by id collate binary")
+        .unwrap()
+        .query_map([], |row| {
+            let text = |index| row.get::<_, Option<String>>(index);
+            Ok(format!(
+                "{},{},{},{}",
+                text(0)?.unwrap_or_default(),
+                text(1)?.unwrap_or_default(),
+                text(2)?.unwrap_or_default(),
+                row.get::<_, Option<i64>>(3)?
+                    .map_or(String::new(), |version| version.to_string())
+            ))
+        })
+        .unwrap()
+        .collect();
+    let in_lake = scene.sql_csv("select id, at, state, version from raw.visits order by id");
+    [in_file.unwrap(), in_lake[1..].to_vec()]
+}
+
+#[test]
+fn sqlite_merges_as_the_lake_does() {
+    for write in [
+        "order = \"version\"",
+        "order = [\"at\", \"version\"]",
+        "order = \"version\"\nwhen_matched = \"keep\"",
+    ] {
+        let scene = Scene::new();
+        let file = scene.file("pipeline.toml", both(write));
+        // A table of others: two keys that it takes for one are two.
+        let own = rusqlite::Connection::open(scene.path("file.sqlite")).unwrap();
+        own.execute_batch("create table visits (id TEXT collate nocase, at TIMESTAMPTZ, state TEXT, version INTEGER); create index by_id on visits (id)")
+            .unwrap();
+        drop(own);
+        let mut seed = 7_u64;
+        let mut next = |most: u64| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (seed >> 33) % most
+        };
+        for number in 0..4 {
+            let mut text = String::from("id,at,state,version\n");
+            let mut versions = std::collections::BTreeSet::new();
+            for _ in 0..40 {
+                let id = ["a", "A", "b", "\u{e9}", "B'", "c", "C"][next(7) as usize];
+                let version = next(1000);
+                // Whichever of equal rows stays, nothing says.
+                if !versions.insert((id, version)) {
+                    continue;
+                }
+                let fraction = ["", ".5", ".500001"][next(3) as usize];
+                text += &match next(8) {
+                    0 => format!("{id},,none{number},{version}\n"),
+                    _ => format!(
+                        "{id},2024-01-0{}T00:00:00{fraction}Z,s{number},{version}\n",
+                        next(3) + 1
+                    ),
+                };
+            }
+            scene.file(&format!("in/{number}.csv"), text);
+            scene.run(&file, &[]).expect_code(0);
+            let [in_file, in_lake] = rows_of_both(&scene);
+            assert_eq!(in_file.len(), 7);
+            assert_eq!(in_file, in_lake, "{write} after file {number}");
+        }
+    }
+}
+
+#[test]
+fn what_sqlite_cannot_merge_is_told() {
+    let scene = Scene::new();
+    let told = |write: &str, schema: &str, words: &[&str], code: i32| {
+        let text = format!(
+            "weir = 1\nname = \"merged\"\n[zone.raw]\n[connections.file]\nkind = \"sqlite\"\npath = \"file.sqlite\"\n[[step]]\nname = \"land\"\nread = {{ files = \"in/*.csv\", format = \"csv\", schema = {schema} }}\n[[step.write]]\nconnection = \"file\"\ntable = \"visits\"\nmode = \"merge\"\n{write}\n"
+        );
+        let file = scene.file("pipeline.toml", text);
+        let ended = scene.run(&file, &[]).expect_code(code);
+        for word in words {
+            assert!(ended.stderr.contains(word), "{word}: {}", ended.stderr);
+        }
+    };
+    scene.file("in/1.csv", "id,amount\n1,2\n1,3\n");
+    told(
+        "key = \"id\"\norder = \"amount\"",
+        r#"{ id = "int64", amount = "decimal(20,2)" }"#,
+        &["'amount' as a text", "at most 15 digits"],
+        2,
+    );
+    // Two rows of one key, and nothing that says which of them stays.
+    told(
+        "key = \"id\"",
+        r#"{ id = "int64", amount = "int64" }"#,
+        &["id", "order"],
+        1,
+    );
+    assert!(!scene.path("file.sqlite").exists());
+}

@@ -387,6 +387,16 @@ impl StepTargets<'_> {
                         .into());
                 }
                 for field in kept.fields() {
+                    let orders = |merging: &Merging| merging.order.contains(field.name());
+                    if let DataType::Decimal128(16.., _) = field.data_type()
+                        && merge.as_ref().is_some_and(orders)
+                    {
+                        return Err(fault(Error::usage(format!(
+                            "SQLite keeps '{}' as a text, which says nothing about the order of its rows",
+                            field.name()
+                        ))
+                        .with_hint("cast it to a decimal of at most 15 digits, or order by another column")));
+                    }
                     sqlite_type(field.data_type()).map_err(|why| {
                         fault(Error::usage(format!(
                             "column '{}' cannot be kept in {connection}:{table}: {why}",

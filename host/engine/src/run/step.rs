@@ -811,6 +811,7 @@ impl StepRun {
                     table: table.clone(),
                     app_id: self.application(&write.app_id),
                     mode: mode(write.mode),
+                    merge: write.merge.clone(),
                     columns: sqlite::columns(&write.written_schema)?,
                     evolves: write.evolves,
                     scope: write

@@ -3,6 +3,7 @@
 //! A load is one transaction: a row in `_weir_loads`, the scope's old rows deleted, the new ones
 //! inserted. What was staged as files is what is loaded, so a load can be repeated at any time.
 
+mod merge;
 mod source;
 
 use std::path::{Path, PathBuf};
@@ -23,6 +24,7 @@ use crate::connections::Connections;
 use crate::delta::{Applied, Mode, files_are_there, rows_are_gone};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::Location;
+use crate::merge::Merging;
 use crate::parquet_io::ObjectReader;
 use crate::segment::WrittenFile;
 use crate::store::Stores;
@@ -44,6 +46,9 @@ pub struct SqliteCommit {
     pub app_id: String,
     /// How rows meet what is there.
     pub mode: Mode,
+    /// How rows are matched, where they are merged.
+    #[serde(default)]
+    pub merge: Option<Merging>,
     /// The columns and their SQLite types, scope columns last.
     pub columns: Vec<(String, String)>,
     /// Whether the table gets those that it has not.
@@ -211,17 +216,14 @@ impl SqliteCommit {
     fn load(&self, n: u64, mut batches: mpsc::Receiver<RecordBatch>) -> Result<Applied> {
         let failed = |what: &str| {
             let text = format!("{}: {what}", self.target);
-            move |error: rusqlite::Error| load_error(text, error)
+            move |error: rusqlite::Error| load_error(text.clone(), error)
         };
-        if matches!(
-            self.mode,
-            Mode::ReplaceDynamic | Mode::Merge | Mode::Rewrite
-        ) {
+        if matches!(self.mode, Mode::ReplaceDynamic | Mode::Rewrite) {
             return Err(Error::usage(format!(
-                "{}: rows cannot be merged into a SQLite file, nor replace the partitions they are in",
+                "{}: a SQLite file has no partitions to be replaced as rows say",
                 self.target
             ))
-            .with_hint("write mode = \"replace\", \"replace-partition\" or \"append\""));
+            .with_hint("write mode = \"replace\", \"replace-partition\" with `partition`, \"merge\" or \"append\""));
         }
         let mut connection = connect(&self.path)?;
         let transaction = connection
@@ -262,7 +264,19 @@ impl SqliteCommit {
         }
         self.prepare(&transaction)
             .map_err(failed("the table cannot be prepared"))?;
-        self.insert(&transaction, &mut batches)?;
+        match &self.merge {
+            None => self.insert(&transaction, &quoted(&self.table), &mut batches)?,
+            Some(how) => {
+                let failed = failed("the rows cannot be merged");
+                transaction
+                    .execute_batch(&merge::stage(&self.table, &self.columns))
+                    .map_err(&failed)?;
+                self.insert(&transaction, merge::STAGE, &mut batches)?;
+                transaction
+                    .execute_batch(&merge::merge(&self.table, &self.columns, how))
+                    .map_err(&failed)?;
+            }
+        }
         transaction
             .execute(
                 "insert into _weir_loads values (?1, ?2, strftime('%Y-%m-%dT%H:%M:%fZ'))
@@ -328,6 +342,7 @@ impl SqliteCommit {
     fn insert(
         &self,
         transaction: &Transaction<'_>,
+        into: &str,
         batches: &mut mpsc::Receiver<RecordBatch>,
     ) -> Result<()> {
         let failed = |error| load_error(format!("{}: rows cannot be inserted", self.target), error);
@@ -335,8 +350,7 @@ impl SqliteCommit {
         let marks: Vec<String> = (1..=names.len()).map(|index| format!("?{index}")).collect();
         let mut statement = transaction
             .prepare(&format!(
-                "insert into {} ({}) values ({})",
-                quoted(&self.table),
+                "insert into {into} ({}) values ({})",
                 names.join(", "),
                 marks.join(", ")
             ))

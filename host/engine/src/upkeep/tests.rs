@@ -696,6 +696,7 @@ async fn vacuum_keeps_what_is_staged_for_a_database() {
         .child(&["staging", &decision.run, "s", "segment-0"]);
     scene.files(&other, "", &[1]).await;
     decision.targets.push(TargetCommit::Sqlite(SqliteCommit {
+        merge: None,
         connection: None,
         target: "db:visits".to_owned(),
         path: scene.dir.path().join("db.sqlite"),

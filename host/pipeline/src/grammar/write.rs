@@ -135,16 +135,6 @@ pub(crate) fn write(node: &Node, step: &Wanted, context: &Context<'_>) -> Option
     if in_database {
         let hint = "leave it out: partitions that rows are in are of lake tables";
         fields.refuse(&["partition_by"], "belongs to lake tables", hint);
-        if mode == Some(WriteMode::Merge) && !on_server {
-            let place = fields
-                .node("mode")
-                .map_or(fields.place(), |node| &node.place);
-            fields.fault(
-                place,
-                "rows cannot be merged into a SQLite file yet",
-                "replace the table, append to it, or merge into a lake table",
-            );
-        }
         if wanted.as_ref().is_some_and(Wanted::judges_values) {
             let own = fields.node("schema_change");
             fields.fault(
