@@ -518,7 +518,7 @@ from clinic.visits v
 join clinic.people p on p.id = v.person
 join clinic.people same on same.id = p.id
 left join raw.rates r on r.name = p.name
-where v.day >= date '2024-02-01' and v.id <= 59000 and p.name in ('Ada', 'it''s')
+where v.day >= date '2024-02-01' and v.id <= 59000 and p.name in ('Ada', 'it''s') and p.name > 'AD' and p.name < 'j'
 group by p.name, r.rate
 """
 [[step.write]]

@@ -1,6 +1,7 @@
 //! A process is killed, with SIGKILL, before and after each call of a store, and at moments of chance;
 //! the next run makes it whole. On the local disk and on S3.
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -72,8 +73,9 @@ fn killed(status: std::process::ExitStatus) -> bool {
     status.code().is_none()
 }
 
-/// Kills runs at `kills` places: every second one at a call, every second one at a moment.
-async fn kill(kills: usize, place: Place) {
+/// Kills runs at places of these numbers: every second one at a call, every second one at a moment. Gives how
+/// many died, and how many calls a run makes.
+async fn kill(numbers: RangeInclusive<usize>, place: Place) -> (usize, usize) {
     let fresh = |number: usize| {
         let dir = tempfile::tempdir().unwrap();
         let lake = (place.lake)(number);
@@ -98,7 +100,7 @@ async fn kill(kills: usize, place: Place) {
         .unwrap();
 
     let mut died = 0;
-    for number in 1..=kills {
+    for number in numbers {
         let (_dir, scene, lake) = fresh(number);
         scene.input("a.csv", 0..30);
         // Every fourth lake is killed in its first run, in which tables are made.
@@ -136,6 +138,10 @@ async fn kill(kills: usize, place: Place) {
         scene.run_undisturbed().await;
         scene.expect(ids, &when).await;
     }
+    (died, calls)
+}
+
+fn tell(died: usize, kills: usize, calls: usize) {
     println!("{died} of {kills} processes were killed, a run makes {calls} calls");
     assert!(died * 2 > kills, "only {died} of {kills} were killed");
 }
@@ -147,22 +153,35 @@ async fn kills_on_the_local_disk() {
         lake: Box::new(|_| None),
         environment: Vec::new(),
     };
-    kill(from_env("WEIR_KILLS", 24), place).await;
+    let kills = from_env("WEIR_KILLS", 24);
+    let (died, calls) = kill(1..=kills, place).await;
+    tell(died, kills, calls);
 }
+
+/// So many lakes one server has: it looks at all of its objects for each list of some.
+const LAKES_OF_A_SERVER: usize = 20;
 
 #[tokio::test]
 async fn kills_on_s3() {
-    let server = weir_s3::Server::start();
-    let url = format!("s3://{}", weir_s3::BUCKET);
-    let settings = server
-        .environment()
-        .into_iter()
-        .map(|(name, value)| (name.to_ascii_lowercase(), value))
-        .collect();
-    let place = Place {
-        stores: Stores::new([(url.clone(), settings)].into()),
-        lake: Box::new(move |number| Some(format!("{url}/{number}"))),
-        environment: server.environment(),
-    };
-    kill(from_env("WEIR_KILLS_S3", 8), place).await;
+    let kills = from_env("WEIR_KILLS_S3", 8);
+    let (mut died, mut calls) = (0, 0);
+    for first in (1..=kills).step_by(LAKES_OF_A_SERVER) {
+        let server = weir_s3::Server::start();
+        let url = format!("s3://{}", weir_s3::BUCKET);
+        let settings = server
+            .environment()
+            .into_iter()
+            .map(|(name, value)| (name.to_ascii_lowercase(), value))
+            .collect();
+        let place = Place {
+            stores: Stores::new([(url.clone(), settings)].into()),
+            lake: Box::new(move |number| Some(format!("{url}/{number}"))),
+            environment: server.environment(),
+        };
+        let last = kills.min(first + LAKES_OF_A_SERVER - 1);
+        let (of_them, of_a_run) = kill(first..=last, place).await;
+        died += of_them;
+        calls = of_a_run;
+    }
+    tell(died, kills, calls);
 }

@@ -224,6 +224,7 @@ impl StepRun {
         let rows = Source::Quarantine(&found);
         let written = self.write_files(planned, &[], rows, &snapshots);
         let mut work = self.in_time(planned, written).await?;
+        snapshots.close().await;
         if let Err(error) = self.distinct_keys(planned, &work).await {
             self.abandon(planned, &work).await?;
             return Err(error.into());

@@ -71,10 +71,12 @@ impl Snapshot {
     ) -> Result<Option<Arc<dyn Relation>>> {
         let target = format!("{}:{name}", self.connection);
         let mut turn = self.turns.take().await;
-        let found = columns(turn.connection()?, name).map_err(|error| failed(&target, error))?;
+        let connection = turn.connection()?;
+        let found = columns(connection, name).map_err(|error| failed(&target, error))?;
         if found.is_empty() {
             return Ok(None);
         }
+        let stored = is_stored(connection, name).map_err(|error| failed(&target, error))?;
         let mut fields = Vec::with_capacity(found.len());
         for column in &found {
             let data_type = reads(&column.declared).ok_or_else(|| {
@@ -95,7 +97,7 @@ impl Snapshot {
             schema: Arc::new(Schema::new(fields)),
             texts: found
                 .iter()
-                .map(|column| is_text(&column.declared))
+                .map(|column| stored && is_text(&column.declared))
                 .collect(),
         })))
     }
@@ -172,6 +174,15 @@ fn columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<Declare
             })
         })?
         .collect()
+}
+
+/// Whether it is a table: what a view says of its columns, the values of a union may not keep to.
+fn is_stored(connection: &Connection, table: &str) -> rusqlite::Result<bool> {
+    connection.query_row(
+        "select count(*) > 0 from sqlite_master where type = 'table' and name = ?1 collate nocase",
+        [table],
+        |row| row.get(0),
+    )
 }
 
 fn names(connection: &Connection) -> rusqlite::Result<Vec<String>> {
