@@ -407,6 +407,56 @@ fn sqlite_merges_as_the_lake_does() {
     }
 }
 
+/// Rows of another scope are other rows, and a column may be called as SQLite calls its own number of a row.
+#[test]
+fn sqlite_merges_within_a_scope() {
+    let scene = Scene::new();
+    let file = scene.file(
+        "pipeline.toml",
+        r#"
+weir = 1
+name = "merged"
+[params.source]
+type = "string"
+[connections.file]
+kind = "sqlite"
+path = "file.sqlite"
+[[step]]
+name = "land"
+read = { files = "${param.source}/*.csv", format = "csv", schema = { id = "int64", version = "int64", rowid = "int64" } }
+[[step.write]]
+connection = "file"
+table = "visits"
+mode = "merge"
+key = "id"
+order = "version"
+partition = { source = "${param.source}" }
+"#,
+    );
+    scene.file("a/1.csv", "id,version,rowid\n1,1,7\n1,2,8\n2,1,7\n");
+    scene.file("b/1.csv", "id,version,rowid\n1,3,9\n");
+    for source in ["a", "b"] {
+        scene.run(&file, &[("source", source)]).expect_code(0);
+    }
+    let own = rusqlite::Connection::open(scene.path("file.sqlite")).unwrap();
+    let rows: rusqlite::Result<Vec<String>> = own
+        .prepare("select source, id, version, \"rowid\" from visits order by 1, 2")
+        .unwrap()
+        .query_map([], |row| {
+            let number = |index| row.get::<_, i64>(index);
+            Ok(format!(
+                "{},{},{},{}",
+                row.get::<_, String>(0)?,
+                number(1)?,
+                number(2)?,
+                number(3)?
+            ))
+        })
+        .unwrap()
+        .collect();
+    assert_eq!(rows.unwrap(), ["a,1,2,8", "a,2,1,7", "b,1,3,9"]);
+}
+
 #[test]
 fn what_sqlite_cannot_merge_is_told() {
     let scene = Scene::new();

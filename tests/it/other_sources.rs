@@ -381,6 +381,14 @@ fn what_mariadb_has_and_arrow_has_not_is_told() {
     read.pipeline(r#"table = "clinic.flat""#, "");
     read.run().expect_code(0);
     assert_eq!(read.rows("select id, at from raw.out"), ["1,POINT(1 2)"]);
+    // The server would take 70 for 1970.
+    read.sql("create table old (founded year); insert into old values (1905), (1980)");
+    read.pipeline(
+        r#"sql = "select count(*) as n from clinic.old where founded > 70""#,
+        "",
+    );
+    read.run().expect_code(0);
+    assert_eq!(read.rows("select n from raw.out"), ["2"]);
     for (insert, column, why) in [
         ("(1, '0000-00-00', null, null)", "day", "no day"),
         ("(1, null, '-00:00:01', null)", "span", "below 0"),

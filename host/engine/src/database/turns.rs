@@ -5,6 +5,7 @@
 //! spilling, and lets go of the connection.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -17,7 +18,7 @@ use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use tokio::sync::{Mutex, OwnedMutexGuard, mpsc, watch};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// A file of spilled rows has at most so many bytes; it is removed once it has been read.
 const SPILL_FILE: usize = 64 << 20;
@@ -27,6 +28,8 @@ pub(crate) struct Turns<C> {
     connection: Arc<Mutex<Option<C>>>,
     /// How many wait for it.
     waiting: watch::Sender<usize>,
+    /// Whether somebody has asked it something, and has not waited for the answer.
+    unanswered: Arc<AtomicBool>,
 }
 
 impl<C> Clone for Turns<C> {
@@ -34,20 +37,49 @@ impl<C> Clone for Turns<C> {
         Turns {
             connection: Arc::clone(&self.connection),
             waiting: self.waiting.clone(),
+            unanswered: Arc::clone(&self.unanswered),
         }
     }
 }
 
 /// The connection, for as long as this lives.
-pub(crate) struct Turn<C>(OwnedMutexGuard<Option<C>>);
+pub(crate) struct Turn<C> {
+    connection: OwnedMutexGuard<Option<C>>,
+    unanswered: Arc<AtomicBool>,
+}
+
+/// A question to a database whose answer is waited for.
+pub(crate) struct Asking(Arc<AtomicBool>);
+
+impl Asking {
+    /// The answer, or its beginning, has come.
+    pub(crate) fn answered(self) {
+        self.0.store(false, Ordering::SeqCst);
+    }
+}
 
 impl<C> Turn<C> {
+    /// Says that a question follows: until it is answered, nobody else may ask one.
+    ///
+    /// # Errors
+    /// Storage, if a scan has left the connection in the middle of a question.
+    pub(crate) fn asking(&self) -> Result<Asking> {
+        if self.unanswered.swap(true, Ordering::SeqCst) {
+            return Err(Error::new(
+                ErrorKind::Storage,
+                "a query left the connection in the middle of a question",
+            )
+            .with_hint("run the same command again"));
+        }
+        Ok(Asking(Arc::clone(&self.unanswered)))
+    }
+
     /// The connection.
     ///
     /// # Errors
     /// Internal, if it was closed before.
     pub(crate) fn connection(&mut self) -> Result<&mut C> {
-        self.0
+        self.connection
             .as_mut()
             .ok_or_else(|| Error::internal("a database is read after its snapshot was closed"))
     }
@@ -74,18 +106,23 @@ impl<C: Send + 'static> Turns<C> {
         Turns {
             connection: Arc::new(Mutex::new(Some(connection))),
             waiting: watch::Sender::new(0),
+            unanswered: Arc::new(AtomicBool::new(false)),
         }
     }
 
     /// Waits for the connection.
     pub(crate) async fn take(&self) -> Turn<C> {
         let _waiting = Waiting::at(&self.waiting);
-        Turn(Arc::clone(&self.connection).lock_owned().await)
+        let connection = Arc::clone(&self.connection).lock_owned().await;
+        Turn {
+            connection,
+            unanswered: Arc::clone(&self.unanswered),
+        }
     }
 
     /// Takes the connection away for good.
     pub(crate) async fn close(&self) -> Option<C> {
-        self.take().await.0.take()
+        self.take().await.connection.take()
     }
 
     /// The rows that `open` reads of the connection, once it is this scan's turn.

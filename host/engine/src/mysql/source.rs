@@ -131,6 +131,9 @@ impl Snapshot {
 async fn begin(conn: &mut Conn) -> Result<(), Failure> {
     conn.query_drop("set session transaction isolation level repeatable read")
         .await?;
+    // Rows may be taken as slowly as a plugin works.
+    conn.query_drop("set session net_write_timeout = 31536000")
+        .await?;
     conn.query_drop("start transaction with consistent snapshot, read only")
         .await?;
     Ok(())
@@ -221,7 +224,12 @@ fn rows(
     async_stream::try_stream! {
         let told = |error: mysql_async::Error| Failure::from(error).told(&target);
         let mut rows = Rows::new(Arc::clone(&part.schema), part.batch_rows)?;
-        let mut found = turn.connection()?.exec_iter(query?, ()).await.map_err(told)?;
+        let query = query?;
+        let asking = turn.asking()?;
+        let found = turn.connection()?.exec_iter(query, ()).await;
+        // A scan that is left before this point leaves an answer behind that is not the next one's.
+        asking.answered();
+        let mut found = found.map_err(told)?;
         while let Some(row) = found.next().await.map_err(told)? {
             let bytes = (0..row.len()).map(|index| size(row.as_ref(index))).sum();
             let batch = rows.add(bytes, |index, values| {
@@ -303,6 +311,7 @@ struct Reader {
     data_type: DataType,
     /// Whether it has texts of another character set, or what is compared otherwise than its text.
     converted: bool,
+    is_year: bool,
 }
 
 impl Reader {
@@ -332,6 +341,7 @@ impl Reader {
         Ok(Reader {
             name: column.name.clone(),
             converted: data_type == DataType::Utf8 && !own,
+            is_year: column.data_type == "year",
             data_type,
         })
     }
@@ -341,6 +351,8 @@ impl Reader {
         let name = quoted(&self.name);
         match self.data_type {
             DataType::Float32 | DataType::Float64 | DataType::Binary | DataType::Boolean => None,
+            // Of a number of two digits the server would make a year.
+            _ if self.is_year => None,
             // A literal that the column's character set has not would be an error.
             _ if self.converted => Some(format!("convert({name} using {UTF8})")),
             _ => Some(name),

@@ -22,7 +22,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::files::first_batch;
 use crate::guest_log::GuestLogFile;
 use crate::lake::{FORMAT, Location, RUN_COLUMN};
-use crate::merge;
+use crate::merge::{self, Merging};
 use crate::plan::QuarantinePlan;
 use crate::plan::{
     Plan, PlannedSegment, PlannedStep, PlannedTarget, PlannedWork, PlannedWrite, is_incremental,
@@ -812,7 +812,7 @@ impl StepRun {
                     table: table.clone(),
                     app_id: self.application(&write.app_id),
                     mode: mode(write.mode),
-                    merge: write.merge.clone(),
+                    merge: within_scope(write),
                     columns: sqlite::columns(&write.written_schema)?,
                     evolves: write.evolves,
                     scope: write
@@ -843,7 +843,7 @@ impl StepRun {
                         run: self.run.to_string(),
                         app_id: self.application(&write.app_id),
                         mode: mode(write.mode),
-                        merge: write.merge.clone(),
+                        merge: within_scope(write),
                         columns: columns.clone(),
                         options: options.clone(),
                         scope: scope_texts(&write.scope),
@@ -1177,4 +1177,13 @@ fn plugin_records(
         });
     }
     records
+}
+
+/// How rows are matched in a table of a database: those of other scopes are other rows. A lake table has them in
+/// other partitions.
+fn within_scope(write: &PlannedWrite) -> Option<Merging> {
+    let mut merging = write.merge.clone()?;
+    let scope = write.scope.iter().map(|(name, _)| name.clone());
+    merging.key.extend(scope);
+    Some(merging)
 }

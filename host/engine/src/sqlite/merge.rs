@@ -1,6 +1,7 @@
 //! Rows merged into a table by their key: staged in a temporary table, then matched in the transaction.
 
 use super::quoted;
+use crate::error::{Error, Result};
 use crate::merge::Merging;
 
 /// The rows that came in, before they are merged.
@@ -17,14 +18,29 @@ pub(super) fn stage(table: &str, columns: &[(String, String)]) -> String {
 }
 
 /// The statements that merge the rows of the stage.
-pub(super) fn merge(table: &str, columns: &[(String, String)], how: &Merging) -> String {
+///
+/// # Errors
+/// Usage, if the columns have all names of SQLite's own number of a row.
+pub(super) fn merge(table: &str, columns: &[(String, String)], how: &Merging) -> Result<String> {
+    let taken = |own: &&str| {
+        columns
+            .iter()
+            .any(|(name, _)| name.eq_ignore_ascii_case(own))
+    };
+    let number = ["rowid", "_rowid_", "oid"]
+        .into_iter()
+        .find(|own| !taken(own))
+        .ok_or_else(|| {
+            Error::usage("a table with columns called rowid, _rowid_ and oid cannot be merged into")
+                .with_hint("give one of them another name in a query")
+        })?;
     let table = format!("main.{}", quoted(table));
     // Moments are texts, and a zone's letter is greater than the point before a fraction.
     let ordered = |of: &str, name: &str| {
         let column = format!("{of}.{}", quoted(name));
         let declared = columns.iter().find(|(own, _)| own == name);
         match declared.is_some_and(|(_, declared)| declared.starts_with("TIMESTAMP")) {
-            true => format!("rtrim({column}, 'Z')"),
+            true => format!("replace(rtrim({column}, 'Z'), ' ', 'T')"),
             false => format!("{column} collate binary"),
         }
     };
@@ -47,7 +63,7 @@ pub(super) fn merge(table: &str, columns: &[(String, String)], how: &Merging) ->
             .map(|name| format!("{} desc", ordered("s", name)))
             .collect();
         statements.push(format!(
-            "delete from {STAGE} where rowid in (select id from (select s.rowid as id, row_number() over (partition by {keys} order by {}, s.rowid desc) as place from {STAGE} s) where place > 1)",
+            "delete from {STAGE} where {number} in (select \"_weir_id\" from (select s.{number} as \"_weir_id\", row_number() over (partition by {keys} order by {}, s.{number} desc) as \"_weir_place\" from {STAGE} s) where \"_weir_place\" > 1)",
             order.join(", ")
         ));
     }
@@ -68,11 +84,15 @@ pub(super) fn merge(table: &str, columns: &[(String, String)], how: &Merging) ->
     }
     let all: Vec<String> = columns.iter().map(|(name, _)| quoted(name)).collect();
     let all = all.join(", ");
+    // What is there has been matched: one pass over the table, with the stage's index.
     statements.push(format!(
-        "insert into {table} ({all}) select {all} from {STAGE} as s where not exists (select 1 from {table} as t where {same})"
+        "delete from {STAGE} where {number} in (select s.{number} from {table} as t join {STAGE} as s on {same})"
+    ));
+    statements.push(format!(
+        "insert into {table} ({all}) select {all} from {STAGE}"
     ));
     statements.push(format!("drop table {STAGE}"));
-    statements.join(";\n")
+    Ok(statements.join(";\n"))
 }
 
 /// Whether the incoming row `s` is not older than `t`: nulls are least, and equal ones are newer.

@@ -273,7 +273,7 @@ impl SqliteCommit {
                     .map_err(&failed)?;
                 self.insert(&transaction, merge::STAGE, &mut batches)?;
                 transaction
-                    .execute_batch(&merge::merge(&self.table, &self.columns, how))
+                    .execute_batch(&merge::merge(&self.table, &self.columns, how)?)
                     .map_err(&failed)?;
             }
         }
