@@ -11,6 +11,8 @@ use tempfile::TempDir;
 
 /// How long a server may take to start.
 const START: Duration = Duration::from_secs(60);
+/// How often its tables are tried to be made.
+const INSTALLS: usize = 3;
 /// The password of `weir`, and of the tests' own user.
 pub const PASSWORD: &str = "pA55word-canary";
 /// The tests' own user, who may do everything.
@@ -36,10 +38,6 @@ impl MariaDb {
         std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
         let user = is_root().then(|| ids_of(&USERS));
         let data = dir.path().join("data");
-        std::fs::create_dir(&data).unwrap();
-        if let Some((uid, gid)) = user {
-            chown(&data, Some(uid), Some(gid)).unwrap();
-        }
         // The server runs it at each start: a statement a line.
         let first = format!(
             "create user if not exists '{TESTER}'@'%' identified by '{PASSWORD}';\n\
@@ -57,25 +55,43 @@ impl MariaDb {
             process: None,
             user,
         };
-        let mut install = server.program("mariadb-install-db");
-        install
-            .args(["--no-defaults", "--skip-test-db", "--skip-name-resolve"])
-            // The machine has only so many requests of asynchronous I/O.
-            .arg("--innodb-use-native-aio=0")
-            .arg("--auth-root-authentication-method=normal")
-            .arg(format!("--datadir={}", data.display()));
-        if let Some(base) = base() {
-            install.arg(format!("--basedir={}", base.display()));
-        }
-        let made = install.output().unwrap();
-        assert!(
-            made.status.success(),
-            "{}{}",
-            String::from_utf8_lossy(&made.stdout),
-            String::from_utf8_lossy(&made.stderr)
-        );
+        server.install(&data);
         server.up();
         server
+    }
+
+    /// Makes the server's own tables. Several servers that do so at once may lack the machine's means for a
+    /// moment (memory, requests of asynchronous I/O).
+    fn install(&self, data: &Path) {
+        let mut told = String::new();
+        for _ in 0..INSTALLS {
+            // What a failed one has left would be in the way.
+            let _ = std::fs::remove_dir_all(data);
+            std::fs::create_dir(data).unwrap();
+            if let Some((uid, gid)) = self.user {
+                chown(data, Some(uid), Some(gid)).unwrap();
+            }
+            let mut install = self.program("mariadb-install-db");
+            install
+                .args(["--no-defaults", "--skip-test-db", "--skip-name-resolve"])
+                // The machine has only so many requests of asynchronous I/O.
+                .arg("--innodb-use-native-aio=0")
+                .arg("--auth-root-authentication-method=normal")
+                .arg(format!("--datadir={}", data.display()));
+            if let Some(base) = base() {
+                install.arg(format!("--basedir={}", base.display()));
+            }
+            let made = install.output().unwrap();
+            if made.status.success() {
+                return;
+            }
+            told = format!(
+                "{}{}",
+                String::from_utf8_lossy(&made.stdout),
+                String::from_utf8_lossy(&made.stderr)
+            );
+        }
+        panic!("{told}");
     }
 
     /// Starts the server, after it was ended.
