@@ -36,6 +36,7 @@ mod canary;
 mod checks;
 mod cli;
 mod concurrent;
+mod database_sql;
 mod determinism;
 mod dirt;
 mod formats;

@@ -17,7 +17,7 @@
 //! | [`granted`], [`terms`], [`guest_log`] | which columns a plugin is given; what it works under; where its words are kept |
 //! | [`mask`], [`vault`] | values replaced by others that tell less, and the tokens that stand for some |
 //! | [`data_file`], [`partition`] | Parquet files with statistics, and rows by partition |
-//! | [`delta`], [`sqlite`], [`commit`] | targets, and the decisions that change them once |
+//! | [`delta`], [`sqlite`], [`sql_commit`], [`commit`] | targets, and the decisions that change them once |
 //! | [`quarantine`], [`trace`] | rejected rows, and what became of them; where a row comes from |
 //! | [`run`], [`record`] | running a plan, and what is kept of a run |
 //! | [`upkeep`] | the commands of `weir lake`: history, optimize, vacuum, restore, check |
@@ -84,6 +84,7 @@ mod secret;
 pub mod segment;
 pub mod server;
 pub mod session;
+pub mod sql_commit;
 pub mod sqlite;
 pub mod store;
 pub mod terms;

@@ -193,57 +193,11 @@ impl ServerCommit {
             };
         }
         let n = number(n)?;
-        let mut last = None;
-        for attempt in 0..ATTEMPTS {
-            match self.load(kind, applier, n).await {
-                Ok(applied) => {
-                    // Loaded, the staged files have served.
-                    self.staging(&applier.stores)?.remove_folder().await?;
-                    return Ok(applied);
-                }
-                Err(Failure::Passing(error)) => last = Some(error),
-                // A server that starts is waited for as well.
-                Err(Failure::Other(error)) if error.is_retryable() => last = Some(error),
-                Err(failure) => return Err(failure.told(&self.target)),
-            }
-            tracing::debug!(target = %self.target, attempt, error = ?last, "a load did not go through, looking again");
-            let pause = 100_u64.saturating_mul(1 << attempt);
-            tokio::time::sleep(Duration::from_millis(pause)).await;
-        }
-        let error = Error::new(
-            ErrorKind::Storage,
-            format!(
-                "{}: the load did not go through in {ATTEMPTS} attempts",
-                self.target
-            ),
-        )
-        .with_hint(
-            "the server fails or is busy: run the same command again, it goes on from the decision",
-        );
-        Err(match last {
-            Some(cause) => error.with_source(cause),
-            None => error,
-        })
-    }
-
-    /// Whether the ledger, which has `version`, says that decision `n` is loaded.
-    ///
-    /// # Errors
-    /// Conflict, if a later one is.
-    pub(crate) fn was_loaded(&self, n: i64, version: Option<i64>) -> Result<bool> {
-        match version {
-            Some(version) if version > n => Err(Error::new(
-                ErrorKind::Conflict,
-                format!(
-                    "{}: decision {n} is late, decision {version} has been loaded",
-                    self.target
-                ),
-            )
-            .with_hint(
-                "another run of this step has overtaken this one; nothing needs to be done",
-            )),
-            version => Ok(version == Some(n)),
-        }
+        let load = || self.load(kind, applier, n);
+        let applied = persist(&self.target, "the load", load).await?;
+        // Loaded, the staged files have served.
+        self.staging(&applier.stores)?.remove_folder().await?;
+        Ok(applied)
     }
 
     /// The staged rows.
@@ -270,6 +224,55 @@ impl ServerCommit {
         };
         Ok(rows.boxed())
     }
+}
+
+/// Whether a ledger which has `version` says that decision `n` is done to `target`.
+///
+/// # Errors
+/// Conflict, if a later one is.
+pub(crate) fn was_done(target: &str, n: i64, version: Option<i64>) -> Result<bool> {
+    match version {
+        Some(version) if version > n => Err(Error::new(
+            ErrorKind::Conflict,
+            format!("{target}: decision {n} is late, decision {version} has been loaded"),
+        )
+        .with_hint("another run of this step has overtaken this one; nothing needs to be done")),
+        version => Ok(version == Some(n)),
+    }
+}
+
+/// Does what `once` does, again where a repeat may help.
+///
+/// # Errors
+/// What it gave; storage, if it keeps failing.
+pub(crate) async fn persist<T, F>(target: &str, what: &str, once: impl Fn() -> F) -> Result<T>
+where
+    F: Future<Output = Result<T, Failure>>,
+{
+    let mut last = None;
+    for attempt in 0..ATTEMPTS {
+        match once().await {
+            Ok(done) => return Ok(done),
+            Err(Failure::Passing(error)) => last = Some(error),
+            // A server that starts is waited for as well.
+            Err(Failure::Other(error)) if error.is_retryable() => last = Some(error),
+            Err(failure) => return Err(failure.told(target)),
+        }
+        tracing::debug!(target, attempt, error = ?last, "{what} did not go through, looking again");
+        let pause = 100_u64.saturating_mul(1 << attempt);
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+    }
+    let error = Error::new(
+        ErrorKind::Storage,
+        format!("{target}: {what} did not go through in {ATTEMPTS} attempts"),
+    )
+    .with_hint(
+        "the server fails or is busy: run the same command again, it goes on from the decision",
+    );
+    Err(match last {
+        Some(cause) => error.with_source(cause),
+        None => error,
+    })
 }
 
 /// A decision's number as ledgers keep it.

@@ -44,6 +44,7 @@ pub(crate) fn expand(root: &Node, scope: &Scope<'_>, sink: &Sink) -> Node {
             "connections" | "plugins" | "zone" | "lake" | "store" => {
                 scope.apply(&entry.node, Position::Path, sink)
             }
+            "view" => scope.apply(&entry.node, Position::Run, sink),
             _ => scope.apply(&entry.node, Position::Text, sink),
         };
         let key_place = entry.key.clone();
@@ -129,7 +130,9 @@ fn expand_step(
     let mut table = table.clone();
     table.0.shift_remove("each");
     for (key, entry) in defaults.into_iter().flat_map(Table::iter) {
-        if DEFAULTS_STEP.keys.contains(&key) && table.get(key).is_none() {
+        // A step that has a database run SQL writes no rows.
+        let means_something = key != "schema_change" || table.get("run").is_none();
+        if DEFAULTS_STEP.keys.contains(&key) && means_something && table.get(key).is_none() {
             table.0.insert(key.to_owned(), entry.clone());
         }
     }

@@ -9,9 +9,11 @@ pub(crate) mod mask;
 pub(crate) mod plugin_stage;
 pub(crate) mod plugins;
 pub(crate) mod read;
+pub(crate) mod run;
 pub(crate) mod schema;
 pub(crate) mod schema_change;
 pub(crate) mod sections;
+pub(crate) mod sql;
 pub(crate) mod stage;
 pub(crate) mod step;
 pub(crate) mod write;
@@ -47,6 +49,7 @@ pub(crate) const PIPELINE: Keys = Keys {
         "defaults",
         "checks",
         "step",
+        "view",
     ],
 };
 
@@ -99,6 +102,9 @@ pub(crate) const TABLES: &[&Keys] = &[
     &plugins::PLUGIN,
     &plugins::TRUST,
     &step::STEP,
+    &run::RUN,
+    &run::VIEW,
+    &sql::SQL_FILE,
     &read::READ,
     &incremental::INCREMENTAL,
     &schema::SCHEMA_FILE,
@@ -306,9 +312,15 @@ pub(crate) fn pipeline(
         .iter()
         .filter_map(|node| step::step(node, &context))
         .collect();
+    let view_nodes = fields.node("view").map_or(&[][..], Node::elements);
+    // Whatever writes the tables that they are made of comes before them.
+    let views = view_nodes
+        .iter()
+        .filter_map(|node| run::view(node, &context));
+    let steps: Vec<_> = steps.into_iter().chain(views).collect();
     whole::check(&steps, sink);
 
-    let complete = steps.len() == step_nodes.elements().len();
+    let complete = steps.len() == step_nodes.elements().len() + view_nodes.len();
     let Context {
         zones,
         connections,

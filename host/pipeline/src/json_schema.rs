@@ -48,21 +48,7 @@ pub fn json_schema() -> Value {
                 "sensitivity": one_or_more("The labels of sensitive data that it may hold"),
                 "retention": duration("How long its data is kept"),
             })),
-            "connection": table("A database", &[], json!({
-                "kind": one_of("The kind of database", connections::KINDS),
-                "path": text("sqlite: the file; warehouse.sqlite in the lake if absent"),
-                "url": reference("secret"),
-                "host": text("A name, an address, or the folder of a Unix socket"),
-                "port": { "type": "integer", "minimum": 1, "maximum": 65535 },
-                "database": text("The database"),
-                "user": text("The user"),
-                "password": reference("secret"),
-                "tls": one_of("How the connection is encrypted; verify if absent", connections::TLS),
-                "ca": text("A file of certificates in PEM that sign the server's"),
-                "connect_timeout": duration("How long it may take to connect; 10s if absent"),
-                "statement_timeout": duration("How long one statement may take"),
-                "sensitivity": one_or_more("The labels of sensitive data that it may hold"),
-            })),
+            "connection": connection_table(),
             "plugin": table("A WebAssembly component", &[], json!({
                 "component": text("A .wasm file, the folder of a plugin's crate, or oci://registry/name@sha256:…"),
                 "sha256": { "type": "string", "pattern": "^[0-9a-f]{64}$", "description": "The digest it must have" },
@@ -75,6 +61,9 @@ pub fn json_schema() -> Value {
                 "revoked": texts("Further lists of revoked components"),
             })),
             "step": step(),
+            "run": run_table(),
+            "view": view_table(),
+            "sql_file": sql_file(),
             "read": read_table(),
             "incremental": table("How new rows of a table are told", &["by"], json!({
                 "by": one_of("By what", incremental::BY),
@@ -108,26 +97,12 @@ pub fn json_schema() -> Value {
                 "sensitivity": one_or_more("What is sensitive about it, in words of your own"),
             })),
             "stage": stage_table(),
-            "grant": table("What the plugin is given; nothing by default", &["columns"], json!({
-                "columns": texts("Columns by name or glob, fields of structs by path; !name takes one out"),
-                "memory": size("Memory of one instance; 128MiB if absent"),
-                "deadline": duration("Guest time for one call; 2s if absent"),
-                "rows_out": { "type": "integer", "minimum": 1, "description": "Rows out of one call for each row in" },
-                "log": size("Bytes of log of one instance; 64KiB if absent"),
-                "secrets": named("secret", "Secrets by the name under which the plugin asks for them"),
-                "clock": { "type": "boolean", "default": false, "description": "Whether it sees the real time" },
-                "random": { "type": "boolean", "default": false, "description": "Whether it gets real random numbers" },
-            })),
+            "grant": grant_table(),
             "secret": table("Where a secret's value is: one of the two", &[], json!({
                 "env": text("A variable of the environment"),
                 "file": text("A file, relative to this one"),
             })),
-            "contract": table("What the plugin's output must keep to", &[], json!({
-                "adds": reference("columns"),
-                "rows": one_of("Rows out for each row in; any if absent", plugin_stage::ROWS),
-                "rules": texts("The only rules it may raise"),
-                "text": one_of("Where its free text goes; open if absent", plugin_stage::TEXTS),
-            })),
+            "contract": contract_table(),
             "mask": table("How a column's values are replaced", &["method"], json!({
                 "method": one_of("By what", mask::METHODS),
                 "key": reference("secret"),
@@ -141,16 +116,81 @@ pub fn json_schema() -> Value {
             })),
             "write": write_table(),
             "ddl": ddl_table(),
-            "schema_change": table("What becomes of a table whose columns differ from the rows'", &[], json!({
-                "new_table": one_of("There is no table; evolve if absent", schema_change::TABLE_CHANGES),
-                "new_column": one_of("The rows have a column more; freeze if absent, evolve for mode replace", schema_change::COLUMN_CHANGES),
-                "changed_type": one_of("A column's type does not hold the rows' values; freeze if absent, evolve for mode replace", schema_change::COLUMN_CHANGES),
-                "missing_column": one_of("The table has a column more; freeze if absent, evolve for mode replace", schema_change::TABLE_CHANGES),
-                "fail_above": limit(),
-                "warn_above": limit(),
-            })),
-        },
+            "schema_change": schema_change_table(),
+                    },
     })
+}
+
+fn connection_table() -> Value {
+    table(
+        "A database",
+        &[],
+        json!({
+            "kind": one_of("The kind of database", connections::KINDS),
+            "path": text("sqlite: the file; warehouse.sqlite in the lake if absent"),
+            "url": reference("secret"),
+            "host": text("A name, an address, or the folder of a Unix socket"),
+            "port": { "type": "integer", "minimum": 1, "maximum": 65535 },
+            "database": text("The database"),
+            "user": text("The user"),
+            "password": reference("secret"),
+            "tls": one_of("How the connection is encrypted; verify if absent", connections::TLS),
+            "ca": text("A file of certificates in PEM that sign the server's"),
+            "connect_timeout": duration("How long it may take to connect; 10s if absent"),
+            "statement_timeout": duration("How long one statement may take"),
+            "sensitivity": one_or_more("The labels of sensitive data that it may hold"),
+        }),
+    )
+}
+
+fn schema_change_table() -> Value {
+    table(
+        "What becomes of a table whose columns differ from the rows'",
+        &[],
+        json!({
+            "new_table": one_of("There is no table; evolve if absent", schema_change::TABLE_CHANGES),
+            "new_column": one_of("The rows have a column more; freeze if absent, evolve for mode replace", schema_change::COLUMN_CHANGES),
+            "changed_type": one_of("A column's type does not hold the rows' values; freeze if absent, evolve for mode replace", schema_change::COLUMN_CHANGES),
+            "missing_column": one_of("The table has a column more; freeze if absent, evolve for mode replace", schema_change::TABLE_CHANGES),
+            "fail_above": limit(),
+            "warn_above": limit(),
+        }),
+    )
+}
+
+fn grant_table() -> Value {
+    table(
+        "What the plugin is given; nothing by default",
+        &["columns"],
+        json!({
+            "columns": texts("Columns by name or glob, fields of structs by path; !name takes one out"),
+            "memory": size("Memory of one instance; 128MiB if absent"),
+            "deadline": duration("Guest time for one call; 2s if absent"),
+            "rows_out": { "type": "integer", "minimum": 1, "description": "Rows out of one call for each row in" },
+            "log": size("Bytes of log of one instance; 64KiB if absent"),
+            "secrets": named("secret", "Secrets by the name under which the plugin asks for them"),
+            "clock": { "type": "boolean", "default": false, "description": "Whether it sees the real time" },
+            "random": { "type": "boolean", "default": false, "description": "Whether it gets real random numbers" },
+        }),
+    )
+}
+
+fn contract_table() -> Value {
+    table(
+        "What the plugin's output must keep to",
+        &[],
+        json!({
+            "adds": reference("columns"),
+            "rows": one_of("Rows out for each row in; any if absent", plugin_stage::ROWS),
+            "rules": texts("The only rules it may raise"),
+            "text": one_of("Where its free text goes; open if absent", plugin_stage::TEXTS),
+        }),
+    )
+}
+
+/// A text, or the file that holds it.
+fn sql(description: &str) -> Value {
+    json!({ "oneOf": [text(description), reference("sql_file")] })
 }
 
 /// A text, or a list of texts.
@@ -178,6 +218,10 @@ fn pipeline() -> Value {
     properties.insert(
         "profile".into(),
         named("profile", "Overrides, chosen by --profile"),
+    );
+    properties.insert(
+        "view".into(),
+        json!({ "type": "array", "items": reference("view") }),
     );
     table(
         "A pipeline",
@@ -230,8 +274,8 @@ fn shared_sections() -> Map<String, Value> {
 
 fn step() -> Value {
     table(
-        "Reads, applies stages, writes",
-        &["name", "read", "write"],
+        "Reads, applies stages, writes; or has a database run SQL",
+        &["name"],
         json!({
             "name": text("Its name, unlike that of any other step"),
             "description": text("What it is for"),
@@ -244,6 +288,7 @@ fn step() -> Value {
             "read": reference("read"),
             "stage": { "type": "array", "items": reference("stage") },
             "write": { "oneOf": [reference("write"), { "type": "array", "minItems": 1, "items": reference("write") }] },
+            "run": reference("run"),
             "timeout": duration("How long it may run"),
             "schema_change": schema_change(),
         }),
@@ -256,6 +301,40 @@ fn schema_change() -> Value {
         one_of("What becomes of new columns and changed types", schema_change::COLUMN_CHANGES),
         reference("schema_change"),
     ] })
+}
+
+fn run_table() -> Value {
+    table(
+        "SQL that a database runs in one transaction",
+        &["connection", "sql"],
+        json!({
+            "connection": text("A database of [connections]"),
+            "sql": sql("Statements in the words of the database; parameters as $name"),
+        }),
+    )
+}
+
+fn view_table() -> Value {
+    table(
+        "A view of a database",
+        &["name", "connection", "sql"],
+        json!({
+            "name": text("view or schema.view"),
+            "connection": text("A database of [connections]"),
+            "sql": sql("A query in the words of the database; parameters as $name"),
+            "materialized": { "type": "boolean", "default": false, "description": "PostgreSQL: whether its rows are kept, and made anew by each run" },
+            "grants": one_or_more("PostgreSQL: roles that may read it"),
+            "description": text("What it is for"),
+        }),
+    )
+}
+
+fn sql_file() -> Value {
+    table(
+        "SQL in a file",
+        &["file"],
+        json!({ "file": text("A path, relative to the pipeline file") }),
+    )
 }
 
 fn read_table() -> Value {
@@ -272,7 +351,7 @@ fn read_table() -> Value {
             "connection": text("The connection in whose database `table` is"),
             "files": text("A path with *, ?, […], {a,b} and **, relative to this file"),
             "table": text("zone.table"),
-            "sql": text("A query over tables; parameters as $name"),
+            "sql": sql("A query over tables; parameters as $name"),
             "limit": { "type": "integer", "minimum": 1, "description": "At most this many rows" },
             "incremental": reference("incremental"),
             "as_of": one_of("Which state of the table that the step writes itself", read::AS_OF),
@@ -361,7 +440,7 @@ fn stage_table() -> Value {
             "transform": text("A plugin that makes rows out of rows"),
             "check": { "oneOf": [reference("check"), text("A set of [checks]"), texts("Sets of [checks]")] },
             "plugin_check": text("A plugin that judges rows"),
-            "sql": text("A query over `input`"),
+            "sql": sql("A query over `input`"),
             "mask": named("mask", "Columns whose values are replaced, by name"),
             "declassify": texts("Columns that are not sensitive any more, on your word"),
             "output": text("Which output of the last transform it applies to"),

@@ -164,7 +164,7 @@ pub enum Tls {
     Off,
 }
 
-/// One step: reads, applies stages, writes.
+/// One step: reads, applies stages, writes; or has a database run SQL.
 #[derive(Debug, Clone)]
 pub struct Step {
     /// Its name; with `each`, the name followed by the tuple's values: `ingest[2008]`.
@@ -173,12 +173,44 @@ pub struct Step {
     pub read: Read,
     /// What it applies, in order.
     pub stages: Vec<Stage>,
-    /// What it writes; at least one.
+    /// What it writes; none where it has a database run SQL.
     pub writes: Vec<Write>,
+    /// What a database is to run; such a step reads and writes no rows.
+    pub run: Option<DatabaseSql>,
     /// How long it may run.
     pub timeout: Option<Duration>,
     /// Its name in the file.
     pub place: Place,
+}
+
+/// SQL that a database runs, once for each run of its step.
+#[derive(Debug, Clone)]
+pub struct DatabaseSql {
+    /// The connection's name.
+    pub connection: String,
+    /// What it does.
+    pub work: DatabaseWork,
+    /// Where it stands in the file.
+    pub place: Place,
+}
+
+/// What SQL does in a database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DatabaseWork {
+    /// Statements in the words of the database, in one transaction, with the parameters that they name as
+    /// `$param`.
+    Script(String),
+    /// A view is what a query in the words of the database says.
+    View {
+        /// `view` or `schema.view`.
+        name: String,
+        /// The query, with the parameters that it names as `$param`.
+        query: String,
+        /// Whether its rows are kept, and made anew by each run.
+        materialized: bool,
+        /// Roles that may read it.
+        grants: Vec<String>,
+    },
 }
 
 /// What a step reads.
@@ -268,6 +300,8 @@ pub enum ReadSource {
     Table(TableName),
     /// A query over tables of the lake, with the parameters it may name as `$param`.
     Sql(String),
+    /// Nothing: the step has a database run SQL.
+    Nothing,
 }
 
 /// Files in an object store.

@@ -30,6 +30,8 @@ pub(crate) enum Position {
     Read,
     Stage,
     Write,
+    /// SQL that a database runs.
+    Run,
     Check,
     /// Declarations of parameters: only the environment is known.
     Declaration,
@@ -56,9 +58,10 @@ impl Position {
             (Position::Step, "read") => Position::Read,
             (Position::Step, "stage") => Position::Stage,
             (Position::Step, "write") => Position::Write,
+            (Position::Step, "run") => Position::Run,
             (Position::Read, "files") => Position::Glob,
             (Position::Read, "schema") => Position::Path,
-            (Position::Read | Position::Stage, "sql") => Position::Sql,
+            (Position::Read | Position::Stage | Position::Run, "sql") => Position::Sql,
             (Position::Stage, "config") | (Position::Write, "partition") => Position::Typed,
             (Position::Stage, "check") => Position::Check,
             (Position::Check, "expression") => Position::Sql,
@@ -68,6 +71,7 @@ impl Position {
                 | Position::Read
                 | Position::Stage
                 | Position::Write
+                | Position::Run
                 | Position::Check,
                 _,
             ) => Position::Text,
@@ -394,7 +398,7 @@ fn escape_glob(text: &str) -> String {
     out
 }
 
-fn refuse_in_sql(node: &Node, text: &str, sink: &Sink) {
+pub(crate) fn refuse_in_sql(node: &Node, text: &str, sink: &Sink) {
     let hints = [
         ("param", "write $name: parameters are bound, never pasted"),
         (

@@ -331,7 +331,7 @@ fn no_cycle(steps: &[Step], sink: &Sink) {
 fn reads(step: &Step) -> impl Iterator<Item = &TableName> {
     let read = match &step.read.source {
         ReadSource::Table(name) => Some(name),
-        ReadSource::Files(_) | ReadSource::Sql(_) => None,
+        ReadSource::Files(_) | ReadSource::Sql(_) | ReadSource::Nothing => None,
     };
     let checks = step.stages.iter().flat_map(|stage| match &stage.action {
         StageAction::Checks(stage) => stage.checks.as_slice(),

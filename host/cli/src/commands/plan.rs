@@ -2,8 +2,11 @@
 
 use arrow::datatypes::Schema;
 use serde_json::{Value, json};
-use weir_engine::plan::{Plan, PlannedStage, PlannedStep, PlannedWork, Planner, SegmentSource};
+use weir_engine::plan::{
+    Plan, PlannedSql, PlannedStage, PlannedStep, PlannedWork, Planner, SegmentSource,
+};
 use weir_engine::segment::PluginCall;
+use weir_engine::sql_commit::SqlWork;
 use weir_engine::terms::{TermsRecord, digest};
 use weir_engine::types::{scope_text, type_text};
 use weir_pipeline::{FailAction, Lag, Progress, ReadSource, Undeclared, WriteMode};
@@ -75,9 +78,37 @@ fn read(step: &PlannedStep) -> String {
             )
         }
         ReadSource::Table(name) => format!("table {name}{}", part(step)),
+        ReadSource::Nothing => "nothing".to_owned(),
         ReadSource::Sql(_) => {
             let tables: Vec<String> = step.tables.iter().map(ToString::to_string).collect();
             format!("query over {}{}", tables.join(", "), part(step))
+        }
+    }
+}
+
+/// What a step has a database run, in one line.
+fn database_sql(sql: &PlannedSql) -> String {
+    match &sql.work {
+        SqlWork::Script { statements } => {
+            let first = statements.first().map_or("", |sql| sql.trim());
+            let first = first.lines().next().unwrap_or_default();
+            format!(
+                "in '{}': {} statements, {first} …",
+                sql.connection,
+                statements.len()
+            )
+        }
+        SqlWork::View(view) => {
+            let kind = if view.materialized {
+                "materialized view"
+            } else {
+                "view"
+            };
+            let grants = match view.grants.is_empty() {
+                true => String::new(),
+                false => format!(", which {} may read", view.grants.join(", ")),
+            };
+            format!("in '{}': {kind} {}{grants}", sql.connection, view.view)
         }
     }
 }
@@ -251,6 +282,10 @@ fn text(plan: &Plan) -> String {
         if !after.is_empty() {
             text.push_str(&format!("  after {}", after.join(", ")));
         }
+        if let Some(sql) = &step.sql {
+            text.push_str(&format!("\n   run    {}\n", database_sql(sql)));
+            continue;
+        }
         text.push_str(&format!("\n   read   {}\n", read(step)));
         text.push_str(&format!("{}\n", schema_text(&step.input)));
         for (stage, what) in stages(step) {
@@ -390,8 +425,9 @@ fn json(plan: &Plan) -> Value {
                 "read": read(step),
                 "bad_records": match &step.step.read.source {
                     ReadSource::Files(files) => Some(action(files.on_fail.action)),
-                    ReadSource::Table(_) | ReadSource::Sql(_) => None,
+                    ReadSource::Table(_) | ReadSource::Sql(_) | ReadSource::Nothing => None,
                 },
+                "run": step.sql.as_ref().map(database_sql),
                 "input": schema_json(&step.input),
                 "grants": grants,
                 "masks": masks,

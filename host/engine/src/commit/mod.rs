@@ -24,6 +24,7 @@ use crate::plan::hex;
 use crate::segment::WrittenFile;
 use crate::server::ServerCommit;
 use crate::session::Resources;
+use crate::sql_commit::SqlCommit;
 use crate::sqlite::SqliteCommit;
 use crate::store::Stores;
 
@@ -101,6 +102,7 @@ impl Decision {
                     &mut commit.staging
                 }
                 TargetCommit::Postgres(commit) | TargetCommit::Mysql(commit) => &mut commit.staging,
+                TargetCommit::Sql(_) => continue,
             };
             if let Some(inside) = url.strip_prefix(&old) {
                 *url = format!("{new}{inside}");
@@ -135,6 +137,7 @@ impl Decision {
                     let kind = ServerKind::Mysql;
                     commit.is_loaded(kind, &applier.connections, self.n).await?
                 }
+                TargetCommit::Sql(commit) => commit.is_done(&applier.connections, self.n).await?,
             };
             if applied {
                 return Ok(true);
@@ -221,6 +224,8 @@ pub enum TargetCommit {
     Postgres(ServerCommit),
     /// A table of a MySQL or MariaDB database.
     Mysql(ServerCommit),
+    /// SQL that a database runs.
+    Sql(SqlCommit),
 }
 
 impl TargetCommit {
@@ -230,6 +235,7 @@ impl TargetCommit {
             TargetCommit::Delta(commit) => &commit.table,
             TargetCommit::Sqlite(commit) => &commit.target,
             TargetCommit::Postgres(commit) | TargetCommit::Mysql(commit) => &commit.target,
+            TargetCommit::Sql(commit) => &commit.target,
         }
     }
 
@@ -239,6 +245,8 @@ impl TargetCommit {
             TargetCommit::Delta(commit) => commit.mode,
             TargetCommit::Sqlite(commit) => commit.mode,
             TargetCommit::Postgres(commit) | TargetCommit::Mysql(commit) => commit.mode,
+            // What was not done is done by the next run.
+            TargetCommit::Sql(_) => Mode::Replace,
         }
     }
 
@@ -246,7 +254,10 @@ impl TargetCommit {
     pub(crate) fn delta(&self) -> Option<&DeltaCommit> {
         match self {
             TargetCommit::Delta(commit) => Some(commit),
-            TargetCommit::Sqlite(_) | TargetCommit::Postgres(_) | TargetCommit::Mysql(_) => None,
+            TargetCommit::Sqlite(_)
+            | TargetCommit::Postgres(_)
+            | TargetCommit::Mysql(_)
+            | TargetCommit::Sql(_) => None,
         }
     }
 
@@ -256,6 +267,7 @@ impl TargetCommit {
             TargetCommit::Delta(commit) => &commit.files,
             TargetCommit::Sqlite(commit) => &commit.files,
             TargetCommit::Postgres(commit) | TargetCommit::Mysql(commit) => &commit.files,
+            TargetCommit::Sql(_) => &[],
         }
     }
 
@@ -282,13 +294,14 @@ impl TargetCommit {
             TargetCommit::Postgres(commit) | TargetCommit::Mysql(commit) => {
                 files_are_there(&commit.staging(stores)?, &commit.files).await
             }
+            TargetCommit::Sql(_) => Ok(true),
         }
     }
 
     /// Removes rows that are staged for a database and will not be loaded.
     async fn clear(&self, stores: &Stores) -> Result<()> {
         match self {
-            TargetCommit::Delta(_) => Ok(()),
+            TargetCommit::Delta(_) | TargetCommit::Sql(_) => Ok(()),
             TargetCommit::Sqlite(commit) => commit.staging(stores)?.remove_folder().await,
             TargetCommit::Postgres(commit) | TargetCommit::Mysql(commit) => {
                 commit.staging(stores)?.remove_folder().await
@@ -316,6 +329,7 @@ impl TargetCommit {
                     .apply(ServerKind::Mysql, applier, n, recovering)
                     .await
             }
+            TargetCommit::Sql(commit) => commit.apply(&applier.connections, n).await,
         }
     }
 }

@@ -4,6 +4,7 @@
 mod columns;
 mod filter;
 mod scan;
+pub(crate) mod script;
 mod turns;
 
 use std::collections::BTreeMap;

@@ -5,8 +5,10 @@
 //! deletes the scope's rows, loads the new ones, writes the ledger and commits.
 
 mod client;
+mod ledger;
 mod lines;
 mod source;
+mod sql;
 mod table;
 
 use std::sync::{Arc, Mutex};
@@ -17,13 +19,14 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
-use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use client::connect;
+use ledger::Ledger;
 use lines::{LineWriter, Writer};
 pub(crate) use source::{Snapshot, read_schema};
+pub(crate) use sql::{is_done, run};
 use table::{Target, quoted};
 pub(crate) use table::{literal, made, path};
 
@@ -31,16 +34,13 @@ use crate::commit::Applier;
 use crate::connections::Connections;
 use crate::delta::{Applied, Mode};
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::hex;
-use crate::server::{Failure, ServerCommit, TablePath, number};
+use crate::server::{Failure, ServerCommit, TablePath, number, was_done};
 use crate::types::type_text;
 
 /// Bytes of a stream that are sent at a time.
 const CHUNK: usize = 1 << 18;
 /// What is wrong with a table of which a load that fails would be there in part.
 const NO_TRANSACTIONS: &str = "is a view, or a table whose engine has no transactions: a load that fails would be there in part";
-/// Seconds that a load waits for another one into the same table.
-const TURN: u32 = 30;
 
 /// Whether rows of `schema` fit the table that is there, if there is one: for a step that is planned.
 ///
@@ -101,7 +101,8 @@ pub(crate) async fn is_loaded(
 ) -> Result<bool> {
     let mut conn = connect(&connections.get(&commit.connection)?).await?;
     let n = number(n)?;
-    let version = Load::of(commit).version(&mut conn).await;
+    let ledger = Ledger::of(commit.table.ledger(), &commit.app_id);
+    let version = ledger.version(&mut conn).await;
     let version = version.map_err(|failure| failure.told(&commit.target))?;
     Ok(version.is_some_and(|version| version >= n))
 }
@@ -113,14 +114,15 @@ pub(crate) async fn load(
     n: i64,
 ) -> Result<Applied, Failure> {
     let load = Load::of(commit);
+    let ledger = Ledger::of(commit.table.ledger(), &commit.app_id);
     let mut conn = connect(&applier.connections.get(&commit.connection)?).await?;
     load.take_turn(&mut conn).await?;
-    let version = load.version(&mut conn).await?;
-    if commit.was_loaded(n, version)? {
+    let version = ledger.version(&mut conn).await?;
+    if was_done(&commit.target, n, version)? {
         return Ok(Applied::Before);
     }
     if version.is_none() {
-        load.make_ledger(&mut conn).await?;
+        ledger.make(&mut conn).await?;
     }
     let there = load.make_table(&mut conn).await?;
     if !table::is_transactional(&mut conn, &commit.table).await? {
@@ -135,15 +137,7 @@ pub(crate) async fn load(
     }
     conn.query_drop("start transaction").await?;
     load.change(&mut conn, applier, &there).await?;
-    conn.exec_drop(
-        format!(
-            "insert into {} (app_id, version, run, loaded_at) values (?, ?, ?, utc_timestamp(6))
-             on duplicate key update version = values(version), run = values(run), loaded_at = values(loaded_at)",
-            load.ledger
-        ),
-        (&commit.app_id, n, &commit.run),
-    )
-    .await?;
+    ledger.write(&mut conn, n, &commit.run).await?;
     // Whether a commit that was not answered was made, the ledger says at the next attempt.
     conn.query_drop("commit").await?;
     // The lock ends with the connection; that it has ended need not be waited for.
@@ -153,11 +147,10 @@ pub(crate) async fn load(
     Ok(Applied::Now(n.unsigned_abs()))
 }
 
-/// A load and the tables that it writes, as SQL writes them.
+/// A load and the table that it writes, as SQL writes it.
 struct Load<'a> {
     commit: &'a ServerCommit,
     table: String,
-    ledger: String,
 }
 
 impl Load<'_> {
@@ -165,59 +158,17 @@ impl Load<'_> {
         Load {
             commit,
             table: table::table(&commit.table),
-            ledger: table::table(&commit.table.ledger()),
         }
     }
 
-    /// Loads into one table take turns. The lock is the session's: it ends with the connection.
+    /// Loads into one table take turns.
     async fn take_turn(&self, conn: &mut Conn) -> Result<(), Failure> {
         let database: Option<Option<String>> = match &self.commit.table.schema {
             Some(schema) => Some(Some(schema.clone())),
             None => conn.query_first("select database()").await?,
         };
-        let table = format!(
-            "{}.{}",
-            database.flatten().unwrap_or_default(),
-            self.commit.table.table
-        );
-        // Names of locks have 64 characters at most.
-        let lock = format!("weir:{}", hex(&Sha256::digest(table.as_bytes()), 48));
-        let taken: Option<Option<i64>> = conn
-            .exec_first("select get_lock(?, ?)", (lock, TURN))
-            .await?;
-        match taken.flatten() {
-            Some(1) => Ok(()),
-            _ => Err(Failure::Passing(
-                Error::new(ErrorKind::Storage, "another load into the table is at work")
-                    .with_hint("run the same command again once it is done"),
-            )),
-        }
-    }
-
-    /// The decision that was loaded last; none where there is no ledger, too.
-    async fn version(&self, conn: &mut Conn) -> Result<Option<i64>, Failure> {
-        let ledger = table::columns(conn, &self.commit.table.ledger()).await?;
-        if ledger.is_empty() {
-            return Ok(None);
-        }
-        let sql = format!("select version from {} where app_id = ?", self.ledger);
-        Ok(conn.exec_first(sql, (&self.commit.app_id,)).await?)
-    }
-
-    async fn make_ledger(&self, conn: &mut Conn) -> Result<(), Failure> {
-        let there = table::columns(conn, &self.commit.table.ledger()).await?;
-        if !there.is_empty() {
-            return Ok(());
-        }
-        conn.query_drop(format!(
-            "create table if not exists {} (
-                 app_id varchar(700) character set utf8mb4 collate utf8mb4_bin not null primary key,
-                 version bigint not null, run varchar(64) not null, loaded_at datetime(6) not null
-             ) engine = InnoDB",
-            self.ledger
-        ))
-        .await?;
-        Ok(())
+        let database = database.flatten().unwrap_or_default();
+        ledger::take_turn(conn, &format!("{database}.{}", self.commit.table.table)).await
     }
 
     /// Makes the table if it is not there; gives its columns.

@@ -32,6 +32,7 @@ pub(super) fn of(
         }),
         ReadSource::Table(name) => json!({ "table": format!("{}.{}", name.zone, name.table) }),
         ReadSource::Sql(sql) => json!({ "sql": sql }),
+        ReadSource::Nothing => Value::Null,
     };
     let stages: Vec<Value> = step
         .stages

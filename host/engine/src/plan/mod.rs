@@ -1,6 +1,7 @@
 //! From a checked pipeline to a typed plan: every step's input, stages, outputs and targets with
 //! their schemas, before data moves.
 
+mod database_sql;
 mod fingerprint;
 mod incremental;
 mod mask_stage;
@@ -25,6 +26,7 @@ use weir_pipeline::{
 };
 use weir_sandbox::Sandbox;
 
+pub use database_sql::PlannedSql;
 pub(crate) use schema_fit::gains_naive;
 pub(crate) use sensitivity::{FIELD_KEY as LABELS_KEY, plain, with_labels};
 pub use sensitivity::{Labels, SegmentLabels};
@@ -74,10 +76,12 @@ pub struct PlannedStep {
     pub own: Option<(TableName, SchemaRef)>,
     /// The schema of what it reads.
     pub input: SchemaRef,
-    /// Its segments; at least one.
+    /// Its segments; none where a database runs SQL.
     pub segments: Vec<PlannedSegment>,
     /// Its targets.
     pub writes: Vec<PlannedWrite>,
+    /// What a database is to run, in place of rows that are moved.
+    pub sql: Option<PlannedSql>,
     /// Where its rejected rows go, where it can reject any.
     pub quarantine: Option<QuarantinePlan>,
     /// Digest of all that shapes its output.
@@ -164,10 +168,14 @@ impl Planner<'_> {
             else {
                 continue;
             };
-            let depends_on = depends_on
+            let depends_on: BTreeSet<usize> = depends_on
                 .iter()
                 .filter_map(|original| position.get(original).copied())
                 .collect();
+            if let Some(planned) = database_sql::plan(&pipeline, step, &depends_on, &params_hash)? {
+                steps.push(planned);
+                continue;
+            }
             let own = own_table(step, tables)?;
             let context = self
                 .context(
@@ -289,7 +297,7 @@ impl Planner<'_> {
         for step in &pipeline.steps {
             let mut tables = BTreeSet::new();
             match &step.read.source {
-                ReadSource::Files(_) => {}
+                ReadSource::Files(_) | ReadSource::Nothing => {}
                 ReadSource::Table(name) => {
                     tables.insert(name.clone());
                 }
@@ -555,6 +563,9 @@ fn order(steps: &[Step], reads: &[BTreeSet<TableName>]) -> Result<Vec<(usize, BT
         });
         edges.insert(reader, writers.map(|(index, _)| index).collect());
     }
+    for (index, before) in database_sql::barriers(steps, reads) {
+        edges.entry(index).or_default().extend(before);
+    }
     if let Some(cycle) = find_cycle(&edges) {
         let names: Vec<&str> = cycle
             .iter()
@@ -568,7 +579,7 @@ fn order(steps: &[Step], reads: &[BTreeSet<TableName>]) -> Result<Vec<(usize, BT
             ),
             _ => (
                 format!("steps wait for each other: {}", names.join(" → ")),
-                "a step may read only what steps before it write",
+                "a step may read only what steps before it write; one that runs SQL comes after all above it that use its connection",
             ),
         };
         let mut fault = Fault::new(what);
@@ -627,6 +638,7 @@ async fn read_schema(
             let frame = context.table(session::reference(name)).await?;
             Ok((EnvelopeExec::visible(frame.schema().as_arrow()), None))
         }
+        ReadSource::Nothing => Err(Error::internal("a step reads nothing")),
         ReadSource::Sql(sql) => {
             let frame = session::query(context, sql, &pipeline.params)
                 .await

@@ -425,7 +425,7 @@ fn quarantine(planned: &mut PlannedStep, pipeline: &Pipeline) -> Result<()> {
     };
     let tolerant = match &planned.step.read.source {
         ReadSource::Files(read) => read.on_fail.action == FailAction::Quarantine,
-        ReadSource::Table(_) | ReadSource::Sql(_) => false,
+        ReadSource::Table(_) | ReadSource::Sql(_) | ReadSource::Nothing => false,
     };
     let zone = pipeline.zones.get(&plan.name.zone);
     let held = zone.map_or(&[][..], |zone| zone.sensitivity.as_slice());

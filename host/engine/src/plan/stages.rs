@@ -141,9 +141,10 @@ impl StepPlanner<'_> {
             input: match &step.read.source {
                 // A record that cannot be read is a row of nulls.
                 ReadSource::Files(read) if read.is_tolerant() => nullable_schema(&input),
-                ReadSource::Files(_) | ReadSource::Table(_) | ReadSource::Sql(_) => {
-                    Arc::clone(&input)
-                }
+                ReadSource::Files(_)
+                | ReadSource::Table(_)
+                | ReadSource::Sql(_)
+                | ReadSource::Nothing => Arc::clone(&input),
             },
             stages: Vec::new(),
             whole: Vec::new(),
@@ -219,6 +220,7 @@ impl StepPlanner<'_> {
     /// The labels of what the step reads.
     async fn read_labels(&self, step: &Step) -> Result<Labels> {
         Ok(match &step.read.source {
+            ReadSource::Nothing => Labels::new(),
             ReadSource::Files(_) => sensitivity::of_files(&step.read.source),
             ReadSource::Table(name) => self.labels.get(name).cloned().unwrap_or_default(),
             ReadSource::Sql(sql) => {

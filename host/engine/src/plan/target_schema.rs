@@ -369,6 +369,7 @@ fn origin(step: &Step, segment: &PlannedSegment, output: usize, column: &str) ->
             (SegmentSource::Read, ReadSource::Files(read)) => format!("read from {}", read.glob),
             (SegmentSource::Read, ReadSource::Table(name)) => format!("read from {name}"),
             (SegmentSource::Read, ReadSource::Sql(_)) => "from the query of `read`".to_owned(),
+            (SegmentSource::Read, ReadSource::Nothing) => "from nothing".to_owned(),
         };
     }
     let stage = segment.stages.iter().find(|stage| {

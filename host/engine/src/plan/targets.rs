@@ -222,6 +222,7 @@ impl StepTargets<'_> {
             input,
             segments,
             writes,
+            sql: None,
             quarantine,
             fingerprint,
         })
@@ -558,7 +559,7 @@ impl StepTargets<'_> {
         let quarantines = |action: FailAction| action == FailAction::Quarantine;
         let read_action = match &step.read.source {
             ReadSource::Files(read) => read.on_fail.action,
-            ReadSource::Table(_) | ReadSource::Sql(_) => FailAction::Fail,
+            ReadSource::Table(_) | ReadSource::Sql(_) | ReadSource::Nothing => FailAction::Fail,
         };
         let keeps_records = |segment: &PlannedSegment| match &segment.source {
             SegmentSource::Read => quarantines(read_action),

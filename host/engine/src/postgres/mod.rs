@@ -6,7 +6,9 @@
 mod client;
 mod copy;
 mod decode;
+mod ledger;
 mod source;
+mod sql;
 mod table;
 
 use std::sync::Arc;
@@ -17,19 +19,21 @@ use bytes::{Bytes, BytesMut};
 use datafusion::common::ScalarValue;
 use futures::{SinkExt, StreamExt};
 use tokio::sync::mpsc;
+use tokio_postgres::Transaction;
 use tokio_postgres::types::Type;
-use tokio_postgres::{Client, Transaction};
 
 use client::connect;
 use copy::{CopyWriter, Target, Writer};
+use ledger::Ledger;
 pub(crate) use source::{Snapshot, read_schema};
+pub(crate) use sql::{is_done, run};
 pub(crate) use table::{literal, made, path};
 
 use crate::commit::Applier;
 use crate::connections::Connections;
 use crate::delta::{Applied, Mode};
 use crate::error::{Error, ErrorKind, Result};
-use crate::server::{Column, Failure, ServerCommit, TablePath, number};
+use crate::server::{Column, Failure, ServerCommit, TablePath, number, was_done};
 use crate::types::type_text;
 
 /// Bytes of a stream that are sent at a time.
@@ -124,12 +128,12 @@ pub(crate) async fn is_loaded(
 ) -> Result<bool> {
     let client = connect(&connections.get(&commit.connection)?).await?;
     let told = |failure: Failure| failure.told(&commit.target);
-    let load = Load::of(commit);
-    if !load.has_ledger(&client).await.map_err(told)? {
+    let ledger = Ledger::of(&commit.table.ledger(), &commit.app_id);
+    if !ledger.is_there(&client).await.map_err(told)? {
         return Ok(false);
     }
     let n = number(n)?;
-    let version = load.version(&client).await.map_err(told)?;
+    let version = ledger.version(&client).await.map_err(told)?;
     Ok(version.is_some_and(|version| version >= n))
 }
 
@@ -140,45 +144,27 @@ pub(crate) async fn load(
     n: i64,
 ) -> Result<Applied, Failure> {
     let load = Load::of(commit);
+    let ledger = Ledger::of(&commit.table.ledger(), &commit.app_id);
     let mut client = connect(&applier.connections.get(&commit.connection)?).await?;
-    if !load.has_ledger(&client).await? {
-        load.make_ledger(&mut client).await?;
-    }
+    ledger.make(&mut client).await?;
     let transaction = client.transaction().await?;
-    // Two runs of one step take turns; the lock ends with the transaction.
-    transaction
-        .execute(
-            "select pg_advisory_xact_lock(hashtextextended($1, 0))",
-            &[&commit.app_id],
-        )
-        .await?;
-    let version = load.version(transaction.client()).await?;
-    if commit.was_loaded(n, version)? {
+    // Two runs of one step take turns.
+    let version = ledger.take_turn(&transaction).await?;
+    if was_done(&commit.target, n, version)? {
         return Ok(Applied::Before);
     }
     load.prepare(&transaction).await?;
     load.fill(&transaction, applier).await?;
-    transaction
-        .execute(
-            &format!(
-                "insert into {} (app_id, version, run, loaded_at) values ($1, $2, $3, now())
-                 on conflict (app_id) do update set version = excluded.version,
-                 run = excluded.run, loaded_at = excluded.loaded_at",
-                load.ledger
-            ),
-            &[&commit.app_id, &n, &commit.run],
-        )
-        .await?;
+    ledger.write(&transaction, n, &commit.run).await?;
     // Whether a commit that was not answered was made, the ledger says at the next attempt.
     transaction.commit().await?;
     Ok(Applied::Now(n.unsigned_abs()))
 }
 
-/// A load and the tables that it writes, as SQL writes them.
+/// A load and the table that it writes, as SQL writes it.
 struct Load<'a> {
     commit: &'a ServerCommit,
     table: String,
-    ledger: String,
 }
 
 impl Load<'_> {
@@ -186,40 +172,7 @@ impl Load<'_> {
         Load {
             commit,
             table: table::quoted_path(&commit.table),
-            ledger: table::quoted_path(&commit.table.ledger()),
         }
-    }
-
-    async fn has_ledger(&self, client: &Client) -> Result<bool, Failure> {
-        let row = client
-            .query_one("select to_regclass($1) is not null", &[&self.ledger])
-            .await?;
-        Ok(row.try_get(0)?)
-    }
-
-    async fn version(&self, client: &Client) -> Result<Option<i64>, Failure> {
-        let sql = format!("select version from {} where app_id = $1", self.ledger);
-        let row = client.query_opt(&sql, &[&self.commit.app_id]).await?;
-        Ok(row.map(|row| row.try_get(0)).transpose()?)
-    }
-
-    async fn make_ledger(&self, client: &mut Client) -> Result<(), Failure> {
-        let transaction = client.transaction().await?;
-        // `if not exists` alone fails where two make a table at once.
-        transaction
-            .execute(
-                "select pg_advisory_xact_lock(hashtextextended('weir/ledger', 0))",
-                &[],
-            )
-            .await?;
-        transaction
-            .batch_execute(&format!(
-                "create table if not exists {} (app_id text primary key, version bigint not null, run text not null, loaded_at timestamptz not null)",
-                self.ledger
-            ))
-            .await?;
-        transaction.commit().await?;
-        Ok(())
     }
 
     /// The table as it must be before rows are added.

@@ -168,7 +168,7 @@ impl SegmentRun<'_> {
         };
         let drops = match &self.planned.step.read.source {
             ReadSource::Files(read) => read.on_fail.action == FailAction::Drop,
-            ReadSource::Table(_) | ReadSource::Sql(_) => false,
+            ReadSource::Table(_) | ReadSource::Sql(_) | ReadSource::Nothing => false,
         };
         let envelope = EnvelopeExec::new(source, &self.segment.input, derived, drops);
         let mut layout = Arc::clone(envelope.layout());
@@ -250,6 +250,9 @@ impl SegmentRun<'_> {
         let frame = match (&self.segment.source, &read.source) {
             _ if let Some(rows) = &self.replay => rows.clone(),
             (SegmentSource::Sql(sql), _) => session::query(self.context, sql, params).await?,
+            (SegmentSource::Read, ReadSource::Nothing) => {
+                return Err(Error::internal("a segment reads nothing"));
+            }
             (SegmentSource::Read, ReadSource::Sql(sql)) => {
                 limited(session::query(self.context, sql, params).await?, limit)?
             }

@@ -25,8 +25,8 @@ use crate::lake::{FORMAT, Location, RUN_COLUMN};
 use crate::merge::{self, Merging};
 use crate::plan::QuarantinePlan;
 use crate::plan::{
-    Plan, PlannedSegment, PlannedStep, PlannedTarget, PlannedWork, PlannedWrite, is_incremental,
-    sequence, with_labels,
+    Plan, PlannedSegment, PlannedSql, PlannedStep, PlannedTarget, PlannedWork, PlannedWrite,
+    is_incremental, sequence, with_labels,
 };
 use crate::quarantine::{self, Found, Selection};
 use crate::record::{HeldRows, PluginRecord, RuleCount, Status, StepRecord, TargetRecord};
@@ -36,6 +36,7 @@ use crate::segment::{
 };
 use crate::server::ServerCommit;
 use crate::session;
+use crate::sql_commit::SqlCommit;
 use crate::sqlite::{self, ScopeText, SqliteCommit};
 use crate::terms::{self, TermsRecord};
 use crate::types::{lake_schema, scope_text};
@@ -172,6 +173,9 @@ impl StepRun {
         if let Some(replay) = &self.options.replay {
             return self.replay(planned, replay).await;
         }
+        if let Some(sql) = &planned.sql {
+            return self.database_sql(planned, sql).await.map_err(Stopped::from);
+        }
         // Batches after the first add to what it has replaced.
         let refresh = self.options.full_refresh && is_incremental(&planned.step);
         let (mut record, mut more) = self.batch(planned, refresh).await?;
@@ -194,6 +198,65 @@ impl StepRun {
             }
         }
         Ok(record)
+    }
+
+    /// Has a database run SQL, under a decision like any other. A dry run has it run nothing.
+    async fn database_sql(&self, planned: &PlannedStep, sql: &PlannedSql) -> Result<StepRecord> {
+        if self.options.dry_run {
+            return Ok(blank_record(planned, Status::Succeeded));
+        }
+        let decisions = self.decisions(planned);
+        let applier = self.applier();
+        let n = self.recover(planned, &decisions, &applier).await?;
+        if self.options.stop.is_cancelled() {
+            return Err(interrupted(planned));
+        }
+        let commit = TargetCommit::Sql(SqlCommit {
+            target: sql.target.clone(),
+            connection: sql.connection.clone(),
+            run: self.run.to_string(),
+            app_id: self.application(&sql.app_id),
+            work: sql.work.clone(),
+        });
+        let decision = self.decided(planned, n, vec![commit]);
+        decisions.decide(&decision).await?;
+        decisions.apply(&decision, &applier).await?;
+        Ok(StepRecord {
+            n: Some(n),
+            targets: vec![TargetRecord {
+                target: sql.target.clone(),
+                rows: 0,
+                bytes: 0,
+                version: None,
+                schema_changes: Vec::new(),
+            }],
+            ..blank_record(planned, Status::Succeeded)
+        })
+    }
+
+    /// A decision that has read nothing.
+    fn decided(&self, planned: &PlannedStep, n: u64, targets: Vec<TargetCommit>) -> Decision {
+        let params = self.plan.pipeline.params.iter();
+        Decision {
+            format: FORMAT,
+            writer: Uuid::new_v4(),
+            run: self.run.to_string(),
+            pipeline: self.plan.pipeline.name.clone(),
+            step: planned.step.name.clone(),
+            params: params
+                .map(|(name, value)| (name.clone(), value.to_string()))
+                .collect(),
+            n,
+            fingerprint: planned.fingerprint.clone(),
+            lake: self.plan.lake.root().url().to_string(),
+            decided_at: now(),
+            input: Vec::new(),
+            tables: BTreeMap::new(),
+            position: None,
+            refresh: false,
+            counts: Counts::default(),
+            targets,
+        }
     }
 
     /// Runs open rows of quarantine through the step, and marks them there under the same decision.
@@ -885,28 +948,12 @@ impl StepRun {
             Some(_) => 2,
         });
         Ok(Decision {
-            format: FORMAT,
-            writer: Uuid::new_v4(),
-            run: self.run.to_string(),
-            pipeline: self.plan.pipeline.name.clone(),
-            step: planned.step.name.clone(),
-            params: self
-                .plan
-                .pipeline
-                .params
-                .iter()
-                .map(|(name, value)| (name.clone(), value.to_string()))
-                .collect(),
-            n,
-            fingerprint: planned.fingerprint.clone(),
-            lake: self.plan.lake.root().url().to_string(),
-            decided_at: now(),
             input,
             tables: work.tables.clone(),
             position: work.position.clone(),
             refresh,
             counts: work.counts,
-            targets,
+            ..self.decided(planned, n, targets)
         })
     }
 

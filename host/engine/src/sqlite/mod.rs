@@ -3,8 +3,10 @@
 //! A load is one transaction: a row in `_weir_loads`, the scope's old rows deleted, the new ones
 //! inserted. What was staged as files is what is loaded, so a load can be repeated at any time.
 
+mod ledger;
 mod merge;
 mod source;
+mod sql;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,9 +17,10 @@ use arrow::datatypes::{DataType, Float64Type, Int64Type, Schema};
 use futures::StreamExt;
 use parquet::arrow::ParquetRecordBatchStreamBuilder;
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 use serde::{Deserialize, Serialize};
 pub(crate) use source::{Snapshot, literal, read_schema};
+pub(crate) use sql::{is_done, run};
 use tokio::sync::mpsc;
 
 use crate::connections::Connections;
@@ -27,6 +30,7 @@ use crate::lake::Location;
 use crate::merge::Merging;
 use crate::parquet_io::ObjectReader;
 use crate::segment::WrittenFile;
+use crate::server::{number, was_done};
 use crate::store::Stores;
 use crate::types::sqlite_type;
 
@@ -163,21 +167,7 @@ impl SqliteCommit {
         let connection = connect(&self.path)?;
         let failed =
             |error| load_error(format!("{}: the ledger cannot be read", self.target), error);
-        // A file without a ledger was loaded by nobody.
-        if table_columns(&connection, "_weir_loads")
-            .map_err(failed)?
-            .is_empty()
-        {
-            return Ok(false);
-        }
-        let version: Option<i64> = connection
-            .query_row(
-                "select version from _weir_loads where app_id = ?1",
-                [&self.app_id],
-                |row| row.get(0),
-            )
-            .optional()
-            .map_err(failed)?;
+        let version = ledger::version(&connection, &self.app_id).map_err(failed)?;
         Ok(version.is_some_and(|version| i64::try_from(n).is_ok_and(|n| version >= n)))
     }
 
@@ -229,38 +219,12 @@ impl SqliteCommit {
         let transaction = connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(failed("the database is busy"))?;
-        transaction
-            .execute_batch(
-                "create table if not exists _weir_loads (
-                     app_id text primary key, version integer not null, loaded_at text not null
-                 ) without rowid",
-            )
-            .map_err(failed("the ledger cannot be made"))?;
-        let n =
-            i64::try_from(n).map_err(|_| Error::internal("a decision's number is too large"))?;
-        let before: Option<i64> = transaction
-            .query_row(
-                "select version from _weir_loads where app_id = ?1",
-                [&self.app_id],
-                |row| row.get(0),
-            )
-            .optional()
+        ledger::make(&transaction).map_err(failed("the ledger cannot be made"))?;
+        let n = number(n)?;
+        let before = ledger::version(&transaction, &self.app_id)
             .map_err(failed("the ledger cannot be read"))?;
-        match before {
-            Some(version) if version == n => return Ok(Applied::Before),
-            Some(version) if version > n => {
-                return Err(Error::new(
-                    ErrorKind::Conflict,
-                    format!(
-                        "{}: decision {n} is late, decision {version} has been loaded",
-                        self.target
-                    ),
-                )
-                .with_hint(
-                    "another run of this step has overtaken this one; nothing needs to be done",
-                ));
-            }
-            _ => {}
+        if was_done(&self.target, n, before)? {
+            return Ok(Applied::Before);
         }
         self.prepare(&transaction)
             .map_err(failed("the table cannot be prepared"))?;
@@ -277,13 +241,7 @@ impl SqliteCommit {
                     .map_err(&failed)?;
             }
         }
-        transaction
-            .execute(
-                "insert into _weir_loads values (?1, ?2, strftime('%Y-%m-%dT%H:%M:%fZ'))
-                 on conflict (app_id) do update
-                 set version = excluded.version, loaded_at = excluded.loaded_at",
-                rusqlite::params![self.app_id, n],
-            )
+        ledger::write(&transaction, &self.app_id, n)
             .map_err(failed("the ledger cannot be written"))?;
         transaction
             .commit()

@@ -107,7 +107,7 @@ impl Decided {
             .filter_map(|target| match target {
                 TargetCommit::Sqlite(commit) => Some(&commit.files),
                 TargetCommit::Postgres(commit) | TargetCommit::Mysql(commit) => Some(&commit.files),
-                TargetCommit::Delta(_) => None,
+                TargetCommit::Delta(_) | TargetCommit::Sql(_) => None,
             })
             .flatten()
             .filter_map(|file| file.path.rsplit('/').next())

@@ -62,7 +62,7 @@ pub(crate) fn incremental(
             return None;
         }
         // Told where the key is.
-        (ReadSource::Files(_), _) => return None,
+        (ReadSource::Files(_) | ReadSource::Nothing, _) => return None,
     };
     let by = match by? {
         By::Version if context.connections.contains_key(&table.zone) => {

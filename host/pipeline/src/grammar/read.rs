@@ -2,6 +2,7 @@
 
 use crate::fields::{Fields, Keys, Text};
 use crate::grammar::incremental::incremental;
+use crate::grammar::sql::sql;
 use crate::grammar::{Context, schema, stage};
 use crate::literals;
 use crate::model::{
@@ -104,7 +105,10 @@ pub(crate) fn read(node: &Node, context: &Context<'_>) -> Option<Read> {
     let limit = fields.count("limit");
     let hint = "files = \"data/*.csv\", table = \"zone.table\" or sql = \"select …\"";
     let (key, entry) = fields.one_of(&["files", "table", "sql"], hint)?;
-    let text = fields.text(key);
+    let text = match key {
+        "sql" => None,
+        key => fields.text(key),
+    };
     let mut own = None;
     let source = if key == "files" {
         fields.refuse(
@@ -127,8 +131,8 @@ pub(crate) fn read(node: &Node, context: &Context<'_>) -> Option<Read> {
             );
         }
         own = own_table(&fields, context);
-        let text = text?;
         if key == "table" {
+            let text = text?;
             match fields.text("connection") {
                 None => context.source_table(text),
                 Some(connection) => {
@@ -143,7 +147,7 @@ pub(crate) fn read(node: &Node, context: &Context<'_>) -> Option<Read> {
                 "belongs to `table`",
                 "leave it out: a query names tables as connection.table",
             );
-            not_blank(&fields, text, "sql").then(|| ReadSource::Sql(text.text.to_owned()))
+            sql(&fields, context).map(ReadSource::Sql)
         }
     };
     let incremental = match fields.node("incremental") {

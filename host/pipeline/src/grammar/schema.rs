@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::fault::{Fault, Sink};
 use crate::fields::{self, Fields, Keys, Text};
@@ -43,6 +43,11 @@ impl SchemaFiles {
             read_text,
             known: RefCell::default(),
         }
+    }
+
+    /// The text of a file, or why there is none.
+    pub(crate) fn text(&self, path: &Path) -> Result<String, String> {
+        (self.read_text)(path)
     }
 }
 

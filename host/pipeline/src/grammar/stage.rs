@@ -1,7 +1,7 @@
 //! `[[step.stage]]`
 
 use crate::fields::{Fields, Keys};
-use crate::grammar::read::not_blank;
+use crate::grammar::sql::sql;
 use crate::grammar::{Context, check, mask, plugin_stage};
 use crate::literals;
 use crate::model::{CheckStage, FailAction, OnFail, Stage, StageAction, Threshold};
@@ -69,10 +69,7 @@ pub(crate) fn stage(position: usize, node: &Node, context: &Context<'_>) -> Opti
                 &fields,
                 "leave it out: SQL rejects no row, it filters; a `check` stage judges",
             );
-            fields
-                .text("sql")
-                .filter(|text| not_blank(&fields, *text, "sql"))
-                .map(|text| StageAction::Sql(text.text.to_owned()))
+            sql(&fields, context).map(StageAction::Sql)
         }
         "mask" => {
             refuse_plugin_keys(&fields);

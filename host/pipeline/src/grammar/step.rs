@@ -2,7 +2,7 @@
 
 use crate::fields::{Fields, Keys};
 use crate::grammar::schema_change::{self, Wanted};
-use crate::grammar::{Context, read, stage, write};
+use crate::grammar::{Context, read, run, stage, write};
 use crate::literals;
 use crate::model::Step;
 use crate::tree::Node;
@@ -17,6 +17,7 @@ pub(crate) const STEP: Keys = Keys {
         "read",
         "stage",
         "write",
+        "run",
         "timeout",
         "schema_change",
     ],
@@ -37,6 +38,18 @@ pub(crate) fn step(node: &Node, context: &Context<'_>) -> Option<Step> {
     });
     fields.text("description");
     let timeout = fields.duration("timeout");
+    if let Some(node) = fields.node("run") {
+        fields.refuse(
+            &["read", "stage", "write", "schema_change"],
+            "belongs to a step that moves rows, and this one has `run`",
+            "give each of them a step of its own",
+        );
+        let (name, sql) = (name?, run::run(node, context)?);
+        return Some(Step {
+            timeout,
+            ..run::step(name.text.to_owned(), sql, name.place)
+        });
+    }
 
     let read = fields
         .need(
@@ -73,6 +86,7 @@ pub(crate) fn step(node: &Node, context: &Context<'_>) -> Option<Step> {
         read,
         stages,
         writes,
+        run: None,
         timeout,
         place: name.place.clone(),
     })

@@ -132,6 +132,8 @@ async fn pending(
             );
             return Ok(staged.then(|| Finding::new(Verdict::Look, Kind::NotSeen, text)));
         }
+        // Only the pipeline knows the database; the next run sees to it.
+        TargetCommit::Sql(_) => return Ok(None),
         TargetCommit::Sqlite(commit) => {
             let (of, n) = (commit.clone(), decision.n);
             let loaded = tokio::task::spawn_blocking(move || of.is_loaded(n))
