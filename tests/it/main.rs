@@ -39,6 +39,7 @@ mod concurrent;
 mod database_sql;
 mod determinism;
 mod dirt;
+mod dynamodb;
 mod formats;
 mod generated;
 mod golden;

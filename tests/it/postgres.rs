@@ -664,3 +664,124 @@ fn a_table_is_made_as_the_file_says() {
         loaded.run().expect_code_of(&[1, 2]).says(&[says]);
     }
 }
+
+/// A table by month and source, loaded for days and sources at once.
+#[test]
+fn partitions_are_made_as_rows_need_them() {
+    let loaded = Loaded::new("");
+    loaded.scene.file(
+        "pipeline.toml",
+        r#"
+weir = 1
+name = "visits"
+[zone.raw]
+[params.day]
+type = "date"
+[params.source]
+type = "string"
+[connections.warehouse]
+kind = "postgres"
+url = { env = "WAREHOUSE_URL" }
+[[step]]
+name = "load"
+read = { files = "in/*.csv", format = "csv", schema = { id = "int64", state = "string", version = "int64" } }
+[[step.write]]
+connection = "warehouse"
+table = "visits"
+mode = "replace-partition"
+partition = { day = "${param.day}", source = "${param.source}" }
+[step.write.ddl]
+partition_by = ["month(day)", "source"]
+primary_key = ["id", "day", "source"]
+indexes = ["state"]
+"#,
+    );
+    loaded.input("1", "1,NY,1\n2,CA,2");
+    let run = |day: &str, source: &str| {
+        let file = loaded.scene.path("pipeline.toml");
+        let params = [("day", day), ("source", source)];
+        let mut command = loaded.scene.run_command(&file, &params);
+        command.env("WAREHOUSE_URL", loaded.server.url(loaded.server.port()));
+        Ended::from(command.output().unwrap())
+    };
+    run("2024-01-31", "source_a").expect_code(0);
+    let days = ["2024-01-01", "2024-02-01", "2024-02-29"];
+    std::thread::scope(|scope| {
+        let runs: Vec<_> = days
+            .iter()
+            .flat_map(|day| ["source_a", "Source B'"].map(|source| (day, source)))
+            .map(|(day, source)| scope.spawn(move || run(day, source)))
+            .collect();
+        for run in runs {
+            run.join().unwrap().expect_code(0);
+        }
+    });
+    run("2024-01-31", "source_a").expect_code(0);
+    let counts = "select day, source, count(*) from visits group by day, source order by day, source collate \"C\"";
+    assert_eq!(
+        loaded.server.sql(counts),
+        [
+            "2024-01-01|Source B'|2",
+            "2024-01-01|source_a|2",
+            "2024-01-31|source_a|2",
+            "2024-02-01|Source B'|2",
+            "2024-02-01|source_a|2",
+            "2024-02-29|Source B'|2",
+            "2024-02-29|source_a|2",
+        ]
+    );
+    let tree = "select relid::text, pg_get_expr(relpartbound, oid) from pg_partition_tree('visits')
+                join pg_class on oid = relid where isleaf order by 2, 1";
+    let leaves = loaded.server.sql(tree);
+    assert_eq!(leaves.len(), 4, "{leaves:?}");
+    for leaf in [
+        "visits_202401_source_a|FOR VALUES IN ('source_a')",
+        "visits_202402_source_a|FOR VALUES IN ('source_a')",
+    ] {
+        assert!(leaves.iter().any(|found| found == leaf), "{leaves:?}");
+    }
+    let indexes = "select count(*) from pg_indexes where tablename like 'visits%'";
+    assert_eq!(
+        loaded.server.sql(indexes),
+        ["14"],
+        "each partition has both"
+    );
+}
+
+/// Values that no name can have, no value, and a partition that somebody has made.
+#[test]
+fn partitions_follow_the_values_of_rows() {
+    let loaded = Loaded::new("table = \"visits\"\nddl = { partition_by = \"state\" }");
+    loaded.input("1", "1,NY,1\n2,,2\n3,a|b,3\n4,NY,4");
+    loaded.run().expect_code(0);
+    assert_eq!(loaded.rows(), ["1|NY|1", "2||2", "3|a|b|3", "4|NY|4"]);
+    let leaves = "select count(*) from pg_partition_tree('visits') where isleaf";
+    assert_eq!(loaded.server.sql(leaves), ["3"]);
+    loaded
+        .server
+        .sql("create table west partition of visits for values in ('CA', 'OR')");
+    loaded.input("1", "5,OR,5\n6,WA,6\n7,,7");
+    loaded.run().expect_code(0);
+    assert_eq!(loaded.server.sql("select id from west"), ["5"]);
+    assert_eq!(loaded.rows(), ["5|OR|5", "6|WA|6", "7||7"]);
+    assert_eq!(loaded.server.sql(leaves), ["5"]);
+    // A key that is not kept apart over partitions is refused, and so are other types.
+    for (ddl, what) in [
+        (
+            "{ partition_by = \"state\", primary_key = \"id\" }",
+            "the primary key does not have 'state'",
+        ),
+        (
+            "{ partition_by = \"month(id)\" }",
+            "partition by dates or timestamps",
+        ),
+        ("{ partition_by = \"nowhere\" }", "which is not written"),
+    ] {
+        loaded.scene.file(
+            "pipeline.toml",
+            pipeline(&format!("table = \"visits\"\nddl = {ddl}")),
+        );
+        let refused = loaded.run().expect_code(2);
+        assert!(refused.stderr.contains(what), "{}", refused.stderr);
+    }
+}

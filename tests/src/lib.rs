@@ -4,7 +4,7 @@
 //! - [`Scene`]: a test's folder, its lake, and commands in it.
 //! - [`Ended`]: how a command ended, with what it printed.
 //! - [`Contents`]: everything the tables of a lake and a warehouse hold, to compare.
-//! - [`Postgres`]: a real PostgreSQL server on this machine.
+//! - [`Postgres`], [`MariaDb`]: real servers on this machine; [`DynamoDb`]: one that does what DynamoDB does.
 //! - [`Registry`]: a real OCI registry on this machine.
 //! - [`built`]: where the binary, the plugins and the guests lie.
 //! - [`csv`]: plain CSV files, read without the code under test.
@@ -26,6 +26,7 @@
 pub mod built;
 mod contents;
 pub mod csv;
+mod dynamodb;
 mod ended;
 mod mariadb;
 mod postgres;
@@ -33,6 +34,7 @@ mod registry;
 mod scene;
 
 pub use contents::{CommitLog, Contents, commit_logs};
+pub use dynamodb::{DynamoDb, REGION as DYNAMODB_REGION};
 pub use ended::Ended;
 pub use mariadb::{MariaDb, PASSWORD as MARIADB_PASSWORD};
 pub use postgres::{PASSWORD as POSTGRES_PASSWORD, Postgres};

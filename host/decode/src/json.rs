@@ -7,7 +7,10 @@ mod scan;
 mod tolerant;
 mod undeclared;
 
+use std::sync::Arc;
+
 use arrow::array::RecordBatch;
+use arrow::datatypes::{Field, Schema};
 use arrow::error::ArrowError;
 use bytes::{Buf, Bytes};
 use weir_pipeline::{Column, Encoding, Undeclared};
@@ -37,6 +40,8 @@ pub struct Json {
     /// Rows in the batches given so far.
     rows: u64,
     encoding: Encoding,
+    /// The names of the columns, where files call them otherwise.
+    names: Option<Vec<String>>,
     /// Takes the place of `scan` and of what arrow finds, where a bad record does not simply end the
     /// file.
     watch: Option<Watch>,
@@ -50,8 +55,17 @@ impl Json {
     /// A column's type is none that JSON values can be turned into.
     pub fn new(array: bool, columns: &[Column], batch_rows: usize) -> Result<Json, DecodeError> {
         let batch_rows = batch_rows.max(1);
+        let is_renamed = columns.iter().any(|column| column.source.is_some());
+        let in_file: Vec<Column> = columns
+            .iter()
+            .map(|column| Column {
+                name: column.source.as_ref().unwrap_or(&column.name).clone(),
+                ..column.clone()
+            })
+            .collect();
         Ok(Json {
-            decoders: Decoders::new(arrow_schema(columns), batch_rows)?,
+            names: is_renamed.then(|| columns.iter().map(|column| column.name.clone()).collect()),
+            decoders: Decoders::new(arrow_schema(&in_file), batch_rows)?,
             array,
             scan: match array {
                 true => Scan::of_array(),
@@ -135,6 +149,23 @@ impl Json {
         Ok(batch)
     }
 
+    /// The rows under the names that columns are declared with.
+    fn named(&self, decoded: Decoded) -> Result<Decoded, DecodeError> {
+        let Some(names) = &self.names else {
+            return Ok(decoded);
+        };
+        let there = decoded.batch.schema();
+        let fields: Vec<Field> = there
+            .fields()
+            .iter()
+            .zip(names)
+            .map(|(field, name)| field.as_ref().clone().with_name(name))
+            .collect();
+        let columns = decoded.batch.columns().to_vec();
+        let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?;
+        Ok(Decoded { batch, ..decoded })
+    }
+
     fn place(&self) -> String {
         format!("after row {}", self.rows)
     }
@@ -202,6 +233,7 @@ impl Decode for Json {
                 batch.map(|batch| Decoded { batch, rejects })
             }),
         };
+        let batch = batch.and_then(|batch| batch.map(|batch| self.named(batch)).transpose());
         self.done |= batch.is_err();
         batch
     }
@@ -270,6 +302,26 @@ mod tests {
             let batches = everywhere(array, &columns, text.as_bytes()).unwrap();
             let rows: Vec<usize> = batches.iter().map(RecordBatch::num_rows).collect();
             assert_eq!(rows, [2, 1], "{text}");
+        }
+    }
+
+    #[test]
+    fn columns_are_found_under_their_names_in_the_file() {
+        let mut columns = column(DataType::Int64, true);
+        columns[0].source = Some("A b".into());
+        for tolerant in [false, true] {
+            let options = RecordOptions {
+                tolerant,
+                ..RecordOptions::default()
+            };
+            let mut json = Json::new(false, &columns, 10)
+                .and_then(|json| json.with_records(options))
+                .unwrap();
+            json.push("{\"A b\":1}\n{\"a\":2}\n".into());
+            json.finish();
+            let batch = json.batch().unwrap().unwrap().batch;
+            assert_eq!(batch.schema().field(0).name(), "a");
+            assert_eq!(batch.column(0).null_count(), 1, "only the first has one");
         }
     }
 

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `csv` | [`Csv`]: the header and where each column is; rows as text, then as declared types |
 //! | `json` | [`Json`]: one object a line, or an array of objects |
+//! | `items` | [`Items`]: lines that become objects once they are converted |
 //! | `record` | [`Reject`]: a record that is no row, where reading is tolerant ([`RecordOptions`]) |
 //! | `latin1` | bytes of Windows-1252 as UTF-8 |
 //! | `types` | the Arrow types of declared columns |
@@ -41,6 +42,7 @@
 mod csv;
 mod decimal;
 mod fault;
+mod items;
 mod json;
 mod latin1;
 mod record;
@@ -51,6 +53,7 @@ use bytes::Bytes;
 pub use csv::Csv;
 pub use decimal::decimal;
 pub use fault::{DecodeError, Fault};
+pub use items::{Convert, Items, NoItem, whole_column};
 pub use json::Json;
 pub use record::{Decoded, RAW_KEPT, RecordOptions, Reject, Rule};
 pub use types::{arrow_schema, arrow_type, nullable_schema};

@@ -5,7 +5,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use weir_pipeline::{Address, ConnectionKind, Pipeline, Place, SecretSource, Server, ServerKind};
+use weir_pipeline::{
+    Address, ConnectionKind, Dynamodb, Pipeline, Place, SecretSource, Server, ServerKind,
+};
 
 use crate::error::{Error, Result};
 use crate::lake::Lake;
@@ -22,9 +24,13 @@ struct Inner {
     servers: BTreeMap<String, (ServerKind, Server, Place)>,
     /// The SQLite files: those without a path of their own lie in the lake, if that is local.
     sqlite: BTreeMap<String, PathBuf>,
+    dynamodb: BTreeMap<String, (Dynamodb, Place)>,
     /// The folder of the pipeline file.
     dir: PathBuf,
 }
+
+/// Reads a secret of a connection, by the key of the file and where it is kept.
+pub(crate) type ReadSecret<'a> = Box<dyn Fn(&str, &SecretSource) -> Result<String> + 'a>;
 
 /// A URL of the file's author may hold a password, and so may the values that secrets have.
 impl fmt::Debug for Connections {
@@ -49,7 +55,7 @@ impl Connections {
                 .connections
                 .iter()
                 .filter_map(|(name, connection)| match &connection.kind {
-                    ConnectionKind::Sqlite { .. } => None,
+                    ConnectionKind::Sqlite { .. } | ConnectionKind::Dynamodb(_) => None,
                     ConnectionKind::Server(kind, server) => Some((
                         name.clone(),
                         (*kind, server.clone(), connection.place.clone()),
@@ -62,11 +68,22 @@ impl Connections {
                 let path = match &connection.kind {
                     ConnectionKind::Sqlite { path: Some(path) } => PathBuf::from(path),
                     ConnectionKind::Sqlite { path: None } => lake.warehouse()?,
-                    ConnectionKind::Server(..) => return None,
+                    ConnectionKind::Server(..) | ConnectionKind::Dynamodb(_) => return None,
                 };
                 Some((name.clone(), path))
             });
+        let dynamodb =
+            pipeline
+                .connections
+                .iter()
+                .filter_map(|(name, connection)| match &connection.kind {
+                    ConnectionKind::Dynamodb(dynamodb) => {
+                        Some((name.clone(), (dynamodb.clone(), connection.place.clone())))
+                    }
+                    ConnectionKind::Sqlite { .. } | ConnectionKind::Server(..) => None,
+                });
         Connections(Arc::new(Inner {
+            dynamodb: dynamodb.collect(),
             servers: servers.collect(),
             sqlite: sqlite.collect(),
             dir: pipeline.dir.clone(),
@@ -86,6 +103,21 @@ impl Connections {
     /// What the server of a connection is; none if it is a file.
     pub(crate) fn kind(&self, name: &str) -> Option<ServerKind> {
         self.0.servers.get(name).map(|(kind, ..)| *kind)
+    }
+
+    /// The DynamoDB of a connection, and what reads its secrets.
+    ///
+    /// # Errors
+    /// Usage, if the pipeline does not name it (any more).
+    pub(crate) fn dynamodb<'a>(&'a self, name: &'a str) -> Result<(&'a Dynamodb, ReadSecret<'a>)> {
+        let (dynamodb, place) = self.0.dynamodb.get(name).ok_or_else(|| {
+            Error::usage(format!("there is no DynamoDB '{name}' in [connections]"))
+                .with_hint("name the connection in the pipeline file")
+        })?;
+        let read = move |key: &str, source: &SecretSource| {
+            secret::read(&format!("{name}.{key}"), source, &self.0.dir, place)
+        };
+        Ok((dynamodb, Box::new(read)))
     }
 
     /// The server of a connection.

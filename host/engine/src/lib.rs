@@ -59,6 +59,7 @@ pub mod data_file;
 mod database;
 pub mod delta;
 pub mod difference;
+mod dynamodb;
 pub mod envelope;
 mod error;
 pub mod files;

@@ -7,12 +7,12 @@ use std::fmt;
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::Schema;
+use arrow::datatypes::{DataType, Schema};
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use parquet::arrow::ParquetRecordBatchStreamBuilder;
+use parquet::arrow::{ParquetRecordBatchStreamBuilder, ProjectionMask};
 use serde::{Deserialize, Serialize};
-use weir_pipeline::{Ddl, Fault, ScopeValue, ServerKind};
+use weir_pipeline::{Ddl, Fault, PartitionBy, PartitionPart, ScopeValue, ServerKind};
 
 use crate::commit::Applier;
 use crate::connections::Connections;
@@ -25,6 +25,7 @@ use crate::parquet_io::ObjectReader;
 use crate::postgres;
 use crate::segment::WrittenFile;
 use crate::store::Stores;
+use crate::types::type_text;
 
 /// How often a load is tried again where a repeat may help.
 const ATTEMPTS: u32 = 6;
@@ -70,8 +71,32 @@ pub struct TableOptions {
     pub primary_key: Vec<String>,
     /// The columns of each index.
     pub indexes: Vec<Vec<String>>,
+    /// What it is partitioned by, from the outside in.
+    #[serde(default)]
+    pub partition_by: Vec<Level>,
     /// Roles that may read it.
     pub grants: Vec<String>,
+}
+
+/// What the partitions of one level of a table have in common.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Level {
+    /// The column.
+    pub column: String,
+    /// How long a time each is of; absent: each is of one value.
+    pub span: Option<Span>,
+}
+
+/// How long a time a partition is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Span {
+    /// A year.
+    Year,
+    /// A month.
+    Month,
+    /// A day.
+    Day,
 }
 
 impl TableOptions {
@@ -80,8 +105,23 @@ impl TableOptions {
         ddl.map_or_else(TableOptions::default, |ddl| TableOptions {
             primary_key: ddl.primary_key.clone(),
             indexes: ddl.indexes.clone(),
+            partition_by: ddl.partition_by.iter().map(Level::of).collect(),
             grants: ddl.grants.clone(),
         })
+    }
+}
+
+impl Level {
+    fn of(by: &PartitionBy) -> Level {
+        Level {
+            column: by.column.clone(),
+            span: match by.part {
+                PartitionPart::Whole => None,
+                PartitionPart::Year => Some(Span::Year),
+                PartitionPart::Month => Some(Span::Month),
+                PartitionPart::Day => Some(Span::Day),
+            },
+        }
     }
 }
 
@@ -202,6 +242,15 @@ impl ServerCommit {
 
     /// The staged rows.
     pub(crate) fn rows(&self, stores: &Stores) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+        self.rows_of(stores, None)
+    }
+
+    /// The staged rows, of these columns only; those of the scope are not among them.
+    pub(crate) fn rows_of(
+        &self,
+        stores: &Stores,
+        columns: Option<Vec<String>>,
+    ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
         let root = self.staging(stores)?;
         let files = self.files.clone();
         let rows = async_stream::try_stream! {
@@ -216,6 +265,14 @@ impl ServerCommit {
                 let builder = ParquetRecordBatchStreamBuilder::new(ObjectReader::new(&root.file(&file.path)))
                     .await
                     .map_err(broken)?;
+                let builder = match &columns {
+                    None => builder,
+                    Some(columns) => {
+                        let names = columns.iter().map(String::as_str);
+                        let mask = ProjectionMask::columns(builder.parquet_schema(), names);
+                        builder.with_projection(mask)
+                    }
+                };
                 let mut batches = builder.with_batch_size(BATCH_ROWS).build().map_err(broken)?;
                 while let Some(batch) = batches.next().await {
                     yield batch.map_err(broken)?;
@@ -340,7 +397,8 @@ pub(crate) fn check(kind: ServerKind, schema: &Schema, ddl: &Ddl) -> Result<()> 
         .types
         .keys()
         .chain(&ddl.primary_key)
-        .chain(ddl.indexes.iter().flatten());
+        .chain(ddl.indexes.iter().flatten())
+        .chain(ddl.partition_by.iter().map(|by| &by.column));
     for name in named {
         if schema.field_with_name(name).is_err() {
             let names: Vec<&str> = schema
@@ -356,11 +414,57 @@ pub(crate) fn check(kind: ServerKind, schema: &Schema, ddl: &Ddl) -> Result<()> 
             .into());
         }
     }
+    let fault = |what: String, hint: &str| Err(Fault::new(what).at(&ddl.place).hint(hint).into());
     if kind == ServerKind::Mysql && !ddl.grants.is_empty() {
-        return Err(Fault::new("`grants` belongs to PostgreSQL")
-            .at(&ddl.place)
-            .hint("leave it out: users of MySQL have a host as well; grant what they need at the server")
-            .into());
+        return fault(
+            "`grants` belongs to PostgreSQL".to_owned(),
+            "leave it out: users of MySQL have a host as well; grant what they need at the server",
+        );
+    }
+    if kind == ServerKind::Mysql && !ddl.partition_by.is_empty() {
+        return fault(
+            "`partition_by` belongs to PostgreSQL".to_owned(),
+            "leave it out, and make a partitioned table at the server: Weir loads it as it is",
+        );
+    }
+    for by in &ddl.partition_by {
+        let data_type = schema
+            .field_with_name(&by.column)
+            .map(|field| field.data_type());
+        let Ok(data_type) = data_type else {
+            continue;
+        };
+        let (fits, wanted) = match by.part {
+            PartitionPart::Whole => (
+                data_type.is_integer()
+                    || data_type.is_string()
+                    || matches!(data_type, DataType::Boolean | DataType::Date32),
+                "texts, whole numbers, dates, or true and false",
+            ),
+            PartitionPart::Year | PartitionPart::Month | PartitionPart::Day => (
+                matches!(data_type, DataType::Date32 | DataType::Timestamp(..)),
+                "dates or timestamps",
+            ),
+        };
+        if !fits {
+            return fault(
+                format!(
+                    "a table cannot be partitioned by '{}', which is {}",
+                    by.name(),
+                    type_text(data_type)
+                ),
+                &format!("partition by {wanted}"),
+            );
+        }
+        if !ddl.primary_key.is_empty() && !ddl.primary_key.contains(&by.column) {
+            return fault(
+                format!(
+                    "the primary key does not have '{}', by which the table is partitioned",
+                    by.column
+                ),
+                "add it to `primary_key`: PostgreSQL keeps keys apart within partitions only",
+            );
+        }
     }
     Ok(())
 }

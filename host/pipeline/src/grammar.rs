@@ -147,6 +147,28 @@ impl Context<'_> {
         text.text.to_owned()
     }
 
+    /// The name of a connection of this file that can be written, or run SQL.
+    pub(crate) fn database(&self, text: Text<'_>) -> String {
+        let name = self.connection(text);
+        if self.is_dynamodb(&name) {
+            self.sink.push(
+                Fault::new(format!(
+                    "connection '{name}' is DynamoDB, which is only read"
+                ))
+                .at(text.place)
+                .hint("name another connection, or write a lake table"),
+            );
+        }
+        name
+    }
+
+    /// Whether a connection of this file is DynamoDB.
+    pub(crate) fn is_dynamodb(&self, name: &str) -> bool {
+        self.connections
+            .get(name)
+            .is_some_and(|found| matches!(found.kind, ConnectionKind::Dynamodb(_)))
+    }
+
     /// Whether a connection of this file is to a server.
     pub(crate) fn is_server(&self, name: &str) -> bool {
         self.connections

@@ -138,6 +138,11 @@ fn connection_table() -> Value {
             "ca": text("A file of certificates in PEM that sign the server's"),
             "connect_timeout": duration("How long it may take to connect; 10s if absent"),
             "statement_timeout": duration("How long one statement may take"),
+            "region": text("dynamodb: the region of AWS"),
+            "endpoint": text("dynamodb: another endpoint than the region's own"),
+            "access_key_id": reference("secret"),
+            "secret_access_key": reference("secret"),
+            "session_token": reference("secret"),
             "sensitivity": one_or_more("The labels of sensitive data that it may hold"),
         }),
     )
@@ -372,6 +377,10 @@ fn read_table() -> Value {
             "on_fail": one_of("What becomes of records that cannot be read; fail if absent", &read_actions),
             "fail_above": limit(),
             "warn_above": limit(),
+            "item_column": text("Items of DynamoDB: the column that takes each whole, as JSON text"),
+            "segments": { "type": "integer", "minimum": 1, "maximum": 1000, "description": "DynamoDB: in how many parts a table is read; 4 if absent" },
+            "read_units": { "type": "integer", "minimum": 1, "description": "DynamoDB: the most read units that it may use in a second" },
+            "consistent": { "type": "boolean", "default": false, "description": "DynamoDB: whether all is read that was written before" },
         }),
     )
 }
@@ -427,6 +436,7 @@ fn ddl_table() -> Value {
                 "description": "For each index a column, or a list of columns",
                 "items": { "oneOf": [{ "type": "string" }, list] },
             },
+            "partition_by": one_or_more("postgres: a column, or year(column), month(column), day(column), and so on within each partition"),
             "grants": one_or_more("postgres: roles that may read it"),
         }),
     )

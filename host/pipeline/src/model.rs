@@ -106,6 +106,30 @@ pub enum ConnectionKind {
     },
     /// A database of a server.
     Server(ServerKind, Server),
+    /// The tables of an AWS account in a region; they can be read.
+    Dynamodb(Dynamodb),
+}
+
+/// The DynamoDB tables of an account in a region.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dynamodb {
+    /// The region.
+    pub region: String,
+    /// An endpoint other than the region's own: a URL.
+    pub endpoint: Option<String>,
+    /// As whom it is asked; absent: as AWS's standard chain says.
+    pub key: Option<AccessKey>,
+}
+
+/// A key of AWS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccessKey {
+    /// Its id.
+    pub id: SecretSource,
+    /// Its secret.
+    pub secret: SecretSource,
+    /// The session's token, where it is a temporary one.
+    pub session_token: Option<SecretSource>,
 }
 
 /// What a server is.
@@ -330,6 +354,23 @@ pub struct FileRead {
     /// What becomes of records that cannot be read; never [`FailAction::Warn`], since there is no row
     /// that could stay.
     pub on_fail: OnFail,
+    /// The table whose items are read in place of files; `glob` is how people call it.
+    pub items: Option<ItemScan>,
+}
+
+/// The items of a DynamoDB table, read in segments: each counts as a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ItemScan {
+    /// The connection's name.
+    pub connection: String,
+    /// The table.
+    pub table: String,
+    /// How many segments; at least one.
+    pub segments: u32,
+    /// The most read units that all segments together may use in a second.
+    pub read_units: Option<u64>,
+    /// Whether all that was written before is read.
+    pub consistent: bool,
 }
 
 impl FileRead {
@@ -373,6 +414,11 @@ pub enum FileFormat {
     JsonLines,
     /// One JSON array of objects, or objects one after the other.
     JsonArray,
+    /// Items of DynamoDB, a line each, as exports of tables have them.
+    DynamodbJson {
+        /// The column that takes each item as JSON text; absent: attributes are columns.
+        item_column: Option<String>,
+    },
     /// Apache Parquet.
     Parquet,
 }
@@ -782,6 +828,9 @@ pub struct Ddl {
     pub primary_key: Vec<String>,
     /// The columns of each index.
     pub indexes: Vec<Vec<String>>,
+    /// What it is partitioned by: by the values of a column, or by the years, months or days of one; each
+    /// partition by what comes next.
+    pub partition_by: Vec<PartitionBy>,
     /// Roles that may read it.
     pub grants: Vec<String>,
     /// Where the file says so.

@@ -72,7 +72,9 @@ fn distinct_names(steps: &[Step], sink: &Sink) {
 
 fn append_needs_new_rows(steps: &[Step], sink: &Sink) {
     for step in steps {
-        if matches!(step.read.source, ReadSource::Files(_)) || step.read.incremental.is_some() {
+        let reads_each_once =
+            matches!(&step.read.source, ReadSource::Files(files) if files.items.is_none());
+        if reads_each_once || step.read.incremental.is_some() {
             continue;
         }
         for write in step

@@ -70,6 +70,9 @@ fn read(step: &PlannedStep) -> String {
                 Undeclared::Freeze => "; new columns → fail",
                 Undeclared::Quarantine => "; new columns → quarantine",
             });
+            if let Some(scan) = &files.items {
+                return format!("{} ({} segments){tolerance}", files.glob, scan.segments);
+            }
             format!(
                 "{} ({} files, {} KiB){tolerance}",
                 files.glob,

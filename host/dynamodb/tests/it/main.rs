@@ -12,6 +12,7 @@
 
 mod agreement;
 mod client;
+#[path = "../../../../tests/src/dynamodb.rs"]
 mod dynamodb;
 mod export;
 mod moto;

@@ -16,8 +16,9 @@ use serde::{Deserialize, Serialize};
 use tokio_util::io::{ReaderStream, StreamReader};
 use weir_pipeline::{Compression, FileFormat, FileRead, FileSchema};
 
-pub use scan::FileScanExec;
+pub use scan::{FileScanExec, Sources};
 
+use crate::dynamodb;
 use crate::error::{Error, Result};
 use crate::lake::{Location, RUN_COLUMN};
 use crate::store::Stores;
@@ -89,6 +90,9 @@ fn split_glob(dir: &Path, glob: &str, stores: &Stores) -> Result<(Location, ::gl
 /// # Errors
 /// Usage, if the glob is none; input, if nothing matches and that is not allowed.
 pub async fn list(dir: &Path, read: &FileRead, stores: &Stores) -> Result<Vec<InputFile>> {
+    if let Some(scan) = &read.items {
+        return Ok(dynamodb::segments(scan));
+    }
     let options = ::glob::MatchOptions {
         require_literal_separator: true,
         ..::glob::MatchOptions::new()
@@ -299,6 +303,7 @@ mod tests {
                 fail_above: None,
                 warn_above: None,
             },
+            items: None,
         }
     }
 

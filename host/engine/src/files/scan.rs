@@ -22,9 +22,19 @@ use weir_decode::Decoded;
 use weir_pipeline::{Column, FileFormat, FileRead, FileSchema};
 
 use super::{FILE_COLUMN, InputFile, ORDINAL_COLUMN, REJECT_COLUMN, parquet, text};
+use crate::dynamodb::Items;
 use crate::envelope::Unread;
 use crate::error::Result;
 use crate::store::Stores;
+
+/// Where what is read lies.
+#[derive(Debug, Clone)]
+pub struct Sources {
+    /// Opens files.
+    pub stores: Stores,
+    /// The table of DynamoDB whose segments are read in place of files.
+    pub(crate) items: Option<Items>,
+}
 
 /// Reads files, each whole by one partition, and adds to each row the file and its place in it
 /// (from 1) as the last two columns. A tolerant read adds a third, which says of a row of nulls why the
@@ -38,7 +48,7 @@ pub struct FileScanExec {
     /// Without the hidden columns.
     file_schema: SchemaRef,
     groups: Vec<Vec<InputFile>>,
-    stores: Stores,
+    sources: Sources,
     properties: Arc<PlanProperties>,
 }
 
@@ -49,7 +59,7 @@ impl FileScanExec {
         schema: SchemaRef,
         files: Vec<InputFile>,
         partitions: usize,
-        stores: &Stores,
+        sources: Sources,
     ) -> FileScanExec {
         let mut fields: Vec<Arc<Field>> = schema.fields().iter().cloned().collect();
         fields.push(Arc::new(Field::new(
@@ -73,7 +83,7 @@ impl FileScanExec {
             read: Arc::new(read),
             file_schema: schema,
             groups,
-            stores: stores.clone(),
+            sources,
             properties: Arc::new(properties),
         }
     }
@@ -104,8 +114,9 @@ async fn read_file(
     schema: SchemaRef,
     file: InputFile,
     batch_rows: usize,
-    stores: &Stores,
+    sources: &Sources,
 ) -> Result<BoxStream<'static, Result<Decoded>>> {
+    let stores = &sources.stores;
     let columns: Arc<[Column]> = match &read.schema {
         FileSchema::Declared(columns) => columns.clone().into(),
         FileSchema::FromFile => Arc::new([]),
@@ -120,6 +131,11 @@ async fn read_file(
         }
         FileFormat::JsonArray => {
             text::read_json(&read, file, true, columns, batch_rows, stores).await
+        }
+        FileFormat::DynamodbJson { item_column } => {
+            let items = sources.items.as_ref();
+            let how = (item_column.as_deref(), items);
+            text::read_items(&read, file, how, columns, batch_rows, stores).await
         }
         FileFormat::Parquet => {
             let sources = match columns.is_empty() {
@@ -220,7 +236,7 @@ impl ExecutionPlan for FileScanExec {
         let files = self.groups.get(partition).cloned().unwrap_or_default();
         let batch_rows = context.session_config().batch_size();
         let read = Arc::clone(&self.read);
-        let stores = self.stores.clone();
+        let sources = self.sources.clone();
         let file_schema = Arc::clone(&self.file_schema);
         let schema = self.schema();
         let output = Arc::clone(&schema);
@@ -228,7 +244,7 @@ impl ExecutionPlan for FileScanExec {
             for file in files {
                 let path = Arc::new(StringArray::from(vec![file.path.as_str()]));
                 let mut batches =
-                    read_file(Arc::clone(&read), Arc::clone(&file_schema), file, batch_rows, &stores).await?;
+                    read_file(Arc::clone(&read), Arc::clone(&file_schema), file, batch_rows, &sources).await?;
                 let mut before = 0;
                 while let Some(decoded) = batches.try_next().await? {
                     let rows = decoded.batch.num_rows() as u64;

@@ -2,12 +2,17 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
-use weir_decode::{Csv, Decode, DecodeError, Decoded, Json, RecordOptions};
+use weir_decode::{
+    Convert, Csv, Decode, DecodeError, Decoded, Items as Decoder, Json, NoItem, RecordOptions,
+};
+use weir_dynamodb::ExportLines;
 use weir_pipeline::{Column, CsvOptions, FileRead};
 
 use super::{InputFile, open};
+use crate::dynamodb::Items;
 use crate::error::{Error, Result};
 use crate::store::Stores;
 
@@ -45,6 +50,41 @@ pub(super) async fn read_json(
     decode(read, file, decoder, |_, _| {}, stores).await
 }
 
+/// The items of DynamoDB in a file of an export, or in a segment of a table, in order.
+pub(super) async fn read_items(
+    read: &FileRead,
+    file: InputFile,
+    (whole, table): (Option<&str>, Option<&Items>),
+    columns: Arc<[Column]>,
+    batch_rows: usize,
+    stores: &Stores,
+) -> Result<BoxStream<'static, Result<Decoded>>> {
+    // A table's items come as plain objects.
+    let convert = table.is_none().then(export_lines);
+    let options = record_options(read);
+    let decoder = match whole {
+        None => Decoder::new(convert, &columns, batch_rows, options),
+        Some(name) => Decoder::whole(convert, name, batch_rows, options),
+    };
+    let decoder = decoder.map_err(|error| located(&file, error))?;
+    let bytes = match table {
+        Some(table) => table.read(&file)?,
+        None => open(&file, read.compression, stores).await?,
+    };
+    Ok(decode_bytes(bytes, file, decoder, |_, _| {}))
+}
+
+/// Converts the lines of an export.
+fn export_lines() -> Convert {
+    let mut lines = ExportLines::new();
+    Box::new(move |line, out| {
+        lines.convert(line, out).map_err(|fault| NoItem {
+            what: fault.to_string(),
+            hint: fault.hint().to_owned(),
+        })
+    })
+}
+
 fn record_options(read: &FileRead) -> RecordOptions {
     RecordOptions {
         tolerant: read.is_tolerant(),
@@ -58,11 +98,20 @@ fn record_options(read: &FileRead) -> RecordOptions {
 async fn decode<D: Decode + Send + 'static>(
     read: &FileRead,
     file: InputFile,
-    mut decoder: D,
+    decoder: D,
     note: impl Fn(&mut D, &InputFile) + Send + 'static,
     stores: &Stores,
 ) -> Result<BoxStream<'static, Result<Decoded>>> {
-    let mut bytes = open(&file, read.compression, stores).await?;
+    let bytes = open(&file, read.compression, stores).await?;
+    Ok(decode_bytes(bytes, file, decoder, note))
+}
+
+fn decode_bytes<D: Decode + Send + 'static>(
+    mut bytes: BoxStream<'static, Result<Bytes>>,
+    file: InputFile,
+    mut decoder: D,
+    note: impl Fn(&mut D, &InputFile) + Send + 'static,
+) -> BoxStream<'static, Result<Decoded>> {
     let stream = async_stream::try_stream! {
         let mut ended = false;
         loop {
@@ -81,7 +130,7 @@ async fn decode<D: Decode + Send + 'static>(
             }
         }
     };
-    Ok(stream.boxed())
+    stream.boxed()
 }
 
 /// A fault, with the file that it is in.

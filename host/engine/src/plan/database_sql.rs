@@ -85,6 +85,7 @@ fn work(pipeline: &Pipeline, sql: &DatabaseSql) -> Result<SqlWork> {
         ConnectionKind::Sqlite { .. } => Dialect::Sqlite,
         ConnectionKind::Server(ServerKind::Postgres, _) => Dialect::Postgres,
         ConnectionKind::Server(ServerKind::Mysql, _) => Dialect::Mysql,
+        ConnectionKind::Dynamodb(_) => return Err(Error::internal("DynamoDB runs no SQL")),
     };
     let given = |text: &str| {
         statements(words, text, &pipeline.params).map_err(|wrong| fault(wrong.what, wrong.hint))

@@ -21,8 +21,8 @@ use datafusion::execution::context::SessionContext;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use sha2::{Digest, Sha256};
 use weir_pipeline::{
-    CheckKind, Fault, FileFormat, Pipeline, ReadSource, StageAction, Step, TableName, Target,
-    Write, WriteMode, find_cycle,
+    CheckKind, ConnectionKind, Fault, FileFormat, Pipeline, ReadSource, StageAction, Step,
+    TableName, Target, Write, WriteMode, find_cycle,
 };
 use weir_sandbox::Sandbox;
 
@@ -37,6 +37,7 @@ pub(crate) use targets::{both, is_incremental, sequence};
 use crate::connections::Connections;
 use crate::database::{self, Snapshots};
 use crate::delta;
+use crate::dynamodb::{Items, Patience};
 use crate::error::{Error, Result};
 use crate::files::{self, InputFile};
 use crate::lake::Lake;
@@ -369,6 +370,12 @@ impl Planner<'_> {
         let mut providers = BTreeMap::new();
         for name in tables {
             if let Some(connection) = pipeline.connections.get(&name.zone) {
+                if matches!(connection.kind, ConnectionKind::Dynamodb(_)) {
+                    return Err(Fault::new(format!("'{name}' is a table of DynamoDB, which queries do not see"))
+                        .at(&step.read.place)
+                        .hint(format!("read it in a step of its own, read = {{ connection = \"{}\", table = \"{}\", schema = … }}, and query the lake table that the step writes", name.zone, name.table))
+                        .into());
+                }
                 let schema = match known.get(name) {
                     Some(schema) => Arc::clone(schema),
                     None => {
@@ -610,12 +617,20 @@ async fn read_schema(
     context: &SessionContext,
     step: &Step,
     stores: &Stores,
+    connections: &Connections,
 ) -> Result<(SchemaRef, Option<Vec<InputFile>>)> {
     match &step.read.source {
         ReadSource::Files(read) => {
             let found = files::list(&pipeline.dir, read, stores)
                 .await
                 .map_err(|error| at(error, &step.read.place))?;
+            let looked = async {
+                match Items::of(read, connections, Patience::Plan).await? {
+                    Some(items) => items.look().await,
+                    None => Ok(()),
+                }
+            };
+            looked.await.map_err(|error| at(error, &step.read.place))?;
             let schema = files::schema(read, &found, stores).await?;
             if let (FileFormat::Csv(_), Some(field)) = (
                 &read.format,

@@ -19,6 +19,7 @@ use super::sensitivity::{self, Labels, SegmentLabels};
 use super::{
     PlannedSegment, PlannedStep, SegmentSource, at, incremental, mask_stage, read_schema, targets,
 };
+use crate::connections::Connections;
 use crate::error::{Error, Result};
 use crate::lake::Lake;
 use crate::mask::Masks;
@@ -129,6 +130,7 @@ impl StepPlanner<'_> {
             self.context,
             &step,
             self.lake.root().stores(),
+            &Connections::of(self.pipeline, self.lake),
         )
         .await?;
         let labels = self.read_labels(&step).await?;

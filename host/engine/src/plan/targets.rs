@@ -460,7 +460,7 @@ impl StepTargets<'_> {
     fn server(&self, connection: &str) -> Option<ServerKind> {
         match self.pipeline.connections.get(connection)?.kind {
             ConnectionKind::Server(kind, _) => Some(kind),
-            ConnectionKind::Sqlite { .. } => None,
+            ConnectionKind::Sqlite { .. } | ConnectionKind::Dynamodb(_) => None,
         }
     }
 
@@ -537,7 +537,7 @@ impl StepTargets<'_> {
             .get(connection)
             .ok_or_else(|| Error::internal("a connection is not there"))?;
         match &found.kind {
-            ConnectionKind::Server(..) => {
+            ConnectionKind::Server(..) | ConnectionKind::Dynamodb(_) => {
                 Err(Error::internal("a server is taken for a SQLite file"))
             }
             ConnectionKind::Sqlite { path: Some(path) } => Ok(PathBuf::from(path)),
@@ -726,7 +726,9 @@ pub(crate) fn is_incremental(step: &Step) -> bool {
         WriteMode::Append | WriteMode::Merge => true,
         WriteMode::Replace | WriteMode::ReplacePartition | WriteMode::ReplaceDynamic => false,
     };
-    let files = matches!(step.read.source, ReadSource::Files(_)) && step.writes.iter().any(adds);
+    // A table of DynamoDB is read whole each time.
+    let files = matches!(&step.read.source, ReadSource::Files(files) if files.items.is_none())
+        && step.writes.iter().any(adds);
     files || step.read.incremental.is_some()
 }
 

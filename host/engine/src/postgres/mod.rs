@@ -7,10 +7,12 @@ mod client;
 mod copy;
 mod decode;
 mod ledger;
+mod partitions;
 mod source;
 mod sql;
 mod table;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::ArrayRef;
@@ -19,12 +21,13 @@ use bytes::{Bytes, BytesMut};
 use datafusion::common::ScalarValue;
 use futures::{SinkExt, StreamExt};
 use tokio::sync::mpsc;
-use tokio_postgres::Transaction;
 use tokio_postgres::types::Type;
+use tokio_postgres::{Client, Transaction};
 
 use client::connect;
 use copy::{CopyWriter, Target, Writer};
 use ledger::Ledger;
+use partitions::Key;
 pub(crate) use source::{Snapshot, read_schema};
 pub(crate) use sql::{is_done, run};
 pub(crate) use table::{literal, made, path};
@@ -147,13 +150,18 @@ pub(crate) async fn load(
     let ledger = Ledger::of(&commit.table.ledger(), &commit.app_id);
     let mut client = connect(&applier.connections.get(&commit.connection)?).await?;
     ledger.make(&mut client).await?;
+    let partitions = match commit.options.partition_by.is_empty() {
+        true => BTreeSet::new(),
+        false => partitions::needed(commit, &applier.stores).await?,
+    };
+    load.make_partitions(&mut client, &partitions).await?;
     let transaction = client.transaction().await?;
     // Two runs of one step take turns.
     let version = ledger.take_turn(&transaction).await?;
     if was_done(&commit.target, n, version)? {
         return Ok(Applied::Before);
     }
-    load.prepare(&transaction).await?;
+    load.prepare(&transaction, &partitions).await?;
     load.fill(&transaction, applier).await?;
     ledger.write(&transaction, n, &commit.run).await?;
     // Whether a commit that was not answered was made, the ledger says at the next attempt.
@@ -175,8 +183,58 @@ impl Load<'_> {
         }
     }
 
+    /// Makes the partitions that rows need, and the table if it is missing, before the load: to attach one
+    /// keeps other loads from attaching theirs until the transaction ends.
+    async fn make_partitions(
+        &self,
+        client: &mut Client,
+        partitions: &BTreeSet<Vec<Key>>,
+    ) -> Result<(), Failure> {
+        let commit = self.commit;
+        if commit.options.partition_by.is_empty() {
+            return Ok(());
+        }
+        let transaction = client.transaction().await?;
+        partitions::take_turn(&transaction, &commit.table).await?;
+        let there = table::columns(transaction.client(), &commit.table).await?;
+        if there.is_empty() {
+            self.create(&transaction).await?;
+        }
+        self.attach(&transaction, partitions).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    async fn create(&self, transaction: &Transaction<'_>) -> Result<(), Failure> {
+        let commit = self.commit;
+        for statement in table::create(&self.table, &commit.columns, &commit.options) {
+            transaction.batch_execute(&statement).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes the partitions that are missing, if the table is partitioned at all.
+    async fn attach(
+        &self,
+        transaction: &Transaction<'_>,
+        needed: &BTreeSet<Vec<Key>>,
+    ) -> Result<(), Failure> {
+        let commit = self.commit;
+        match partitions::is_partitioned(transaction, &commit.table).await? {
+            false => Ok(()),
+            true => {
+                let levels = &commit.options.partition_by;
+                partitions::make(transaction, &commit.table, levels, needed).await
+            }
+        }
+    }
+
     /// The table as it must be before rows are added.
-    async fn prepare(&self, transaction: &Transaction<'_>) -> Result<(), Failure> {
+    async fn prepare(
+        &self,
+        transaction: &Transaction<'_>,
+        partitions: &BTreeSet<Vec<Key>>,
+    ) -> Result<(), Failure> {
         let (commit, table) = (self.commit, &self.table);
         let there = table::columns(transaction.client(), &commit.table).await?;
         let mut missing = there.is_empty();
@@ -188,10 +246,8 @@ impl Load<'_> {
             missing = true;
         }
         if missing {
-            for statement in table::create(table, &commit.columns, &commit.options) {
-                transaction.batch_execute(&statement).await?;
-            }
-            return Ok(());
+            self.create(transaction).await?;
+            return self.attach(transaction, partitions).await;
         }
         match commit.mode {
             Mode::Append | Mode::Merge | Mode::ReplaceDynamic | Mode::Rewrite => {}

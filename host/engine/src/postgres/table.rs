@@ -8,11 +8,11 @@ use super::copy::Target;
 use crate::delta::Mode;
 use crate::error::{Error, Result};
 use crate::merge::Merging;
-use crate::server::{Column, Failure, TableOptions, TablePath};
+use crate::server::{Column, Failure, Level, TableOptions, TablePath};
 use crate::types::type_text;
 
 /// A longer name PostgreSQL cuts, with a notice that nobody reads.
-const LONGEST_NAME: usize = 63;
+pub(super) const LONGEST_NAME: usize = 63;
 
 /// `table` or `schema.table`.
 ///
@@ -154,7 +154,11 @@ pub(super) fn create(table: &str, columns: &[Column], options: &TableOptions) ->
     if !options.primary_key.is_empty() {
         parts.push(format!("primary key ({})", list(&options.primary_key)));
     }
-    let mut statements = vec![format!("create table {table} ({})", parts.join(", "))];
+    let partitioned = options.partition_by.first().map_or(String::new(), by);
+    let mut statements = vec![format!(
+        "create table {table} ({}){partitioned}",
+        parts.join(", ")
+    )];
     for columns in &options.indexes {
         statements.push(format!("create index on {table} ({})", list(columns)));
     }
@@ -165,6 +169,16 @@ pub(super) fn create(table: &str, columns: &[Column], options: &TableOptions) ->
         ));
     }
     statements
+}
+
+/// How a table is partitioned, as the end of the statement that makes it.
+pub(super) fn by(level: &Level) -> String {
+    let kind = if level.span.is_some() {
+        "range"
+    } else {
+        "list"
+    };
+    format!(" partition by {kind} ({})", quoted(&level.column))
 }
 
 /// A column's type as [`Target::type_name`] gives it.

@@ -25,9 +25,10 @@ use super::incremental::NewRows;
 use super::step::StepRun;
 use crate::database::{Snapshots, is_of_database};
 use crate::delta;
+use crate::dynamodb::{Items, Patience};
 use crate::envelope::{ANY_RULE, EnvelopeLayout};
 use crate::error::{Error, Result};
-use crate::files::{FileScanExec, InputFile};
+use crate::files::{FileScanExec, InputFile, Sources};
 use crate::lake::Location;
 use crate::partition::PartitionColumn;
 use crate::plan::{
@@ -265,12 +266,17 @@ impl SegmentRun<'_> {
                 limited(self.context.read_table(provider)?, limit)?
             }
             (SegmentSource::Read, ReadSource::Files(files)) => {
+                let connections = self.shared.applier().connections;
+                let sources = Sources {
+                    stores: self.shared.plan.lake.root().stores().clone(),
+                    items: Items::of(files, &connections, Patience::Run).await?,
+                };
                 let scan: Arc<dyn ExecutionPlan> = Arc::new(FileScanExec::new(
                     files.clone(),
                     Arc::clone(&self.segment.input),
                     self.files.to_vec(),
                     self.shared.options.resources.partitions,
-                    self.shared.plan.lake.root().stores(),
+                    sources,
                 ));
                 return Ok(match limit {
                     None => scan,

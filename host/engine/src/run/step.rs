@@ -616,7 +616,7 @@ impl StepRun {
         Some(record)
     }
 
-    fn applier(&self) -> Applier {
+    pub(super) fn applier(&self) -> Applier {
         Applier {
             stores: self.plan.lake.root().stores().clone(),
             connections: Connections::of(&self.plan.pipeline, &self.plan.lake),

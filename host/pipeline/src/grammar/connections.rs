@@ -8,7 +8,9 @@ use crate::fields::{self, Fields, Keys};
 use crate::grammar::mask::labels;
 use crate::grammar::plugin_stage::secret_source;
 use crate::grammar::sections::{entries, named_well, non_empty};
-use crate::model::{Address, Connection, ConnectionKind, Server, ServerKind, Tls};
+use crate::model::{
+    AccessKey, Address, Connection, ConnectionKind, Dynamodb, SecretSource, Server, ServerKind, Tls,
+};
 use crate::tree::{Node, Value};
 
 pub(crate) const CONNECTION: Keys = Keys {
@@ -28,6 +30,11 @@ pub(crate) const CONNECTION: Keys = Keys {
         "ca",
         "connect_timeout",
         "statement_timeout",
+        "region",
+        "endpoint",
+        "access_key_id",
+        "secret_access_key",
+        "session_token",
     ],
 };
 
@@ -35,12 +42,14 @@ pub(crate) const CONNECTION: Keys = Keys {
 pub(crate) enum Kind {
     Sqlite,
     Server(ServerKind),
+    Dynamodb,
 }
 
 pub(crate) const KINDS: &[(&str, Kind)] = &[
     ("sqlite", Kind::Sqlite),
     ("postgres", Kind::Server(ServerKind::Postgres)),
     ("mysql", Kind::Server(ServerKind::Mysql)),
+    ("dynamodb", Kind::Dynamodb),
 ];
 pub(crate) const TLS: &[(&str, Tls)] = &[
     ("verify", Tls::Verify),
@@ -62,6 +71,14 @@ const SERVER_KEYS: &[&str] = &[
     "ca",
     "connect_timeout",
     "statement_timeout",
+];
+/// Keys that belong to DynamoDB.
+const DYNAMODB_KEYS: &[&str] = &[
+    "region",
+    "endpoint",
+    "access_key_id",
+    "secret_access_key",
+    "session_token",
 ];
 /// Keys that say what an URL says too.
 const PART_KEYS: &[&str] = &["host", "port", "database", "user", "password"];
@@ -108,12 +125,33 @@ fn fields_of<'a>(node: &'a Node, sink: &'a Sink) -> Option<Fields<'a>> {
         return None;
     }
     let fields = Fields::open(node, &CONNECTION, sink)?;
-    fields.need("kind", "write kind = \"sqlite\", \"postgres\" or \"mysql\"");
+    fields.need(
+        "kind",
+        "write kind = \"sqlite\", \"postgres\", \"mysql\" or \"dynamodb\"",
+    );
     Some(fields)
 }
 
 fn kind(fields: &Fields<'_>, sink: &Sink) -> Option<ConnectionKind> {
-    match fields.choice("kind", KINDS)? {
+    let kind = fields.choice("kind", KINDS)?;
+    if kind != Kind::Dynamodb {
+        fields.refuse(
+            DYNAMODB_KEYS,
+            "belongs to kind = \"dynamodb\"",
+            "leave it out",
+        );
+    }
+    match kind {
+        Kind::Dynamodb => {
+            for keys in [FILE_KEYS, SERVER_KEYS] {
+                fields.refuse(
+                    keys,
+                    "belongs to other kinds",
+                    "leave it out: DynamoDB has a `region`, and perhaps an `endpoint`",
+                );
+            }
+            dynamodb(fields, sink).map(ConnectionKind::Dynamodb)
+        }
         Kind::Sqlite => {
             fields.refuse(
                 SERVER_KEYS,
@@ -136,6 +174,60 @@ fn kind(fields: &Fields<'_>, sink: &Sink) -> Option<ConnectionKind> {
             server(fields, sink).map(|server| ConnectionKind::Server(kind, server))
         }
     }
+}
+
+fn dynamodb(fields: &Fields<'_>, sink: &Sink) -> Option<Dynamodb> {
+    fields.need("region", "write region = \"…\", such as \"eu-north-1\"");
+    let region = non_empty_if_there(fields, "region");
+    let endpoint = match fields.node("endpoint") {
+        None => Some(None),
+        Some(_) => non_empty(fields, "endpoint").map(Some),
+    };
+    let hint = "write access_key_id and secret_access_key, each = { env = \"VARIABLE\" }; without both AWS's standard chain is asked";
+    let given = |key: &str| fields.node(key).is_some();
+    let key = if given("access_key_id") || given("secret_access_key") || given("session_token") {
+        fields.need("access_key_id", hint);
+        fields.need("secret_access_key", hint);
+        let session_token = match fields.node("session_token") {
+            None => Some(None),
+            Some(_) => secret(fields, "session_token", sink).map(Some),
+        };
+        let (id, secret) = (
+            secret(fields, "access_key_id", sink),
+            secret(fields, "secret_access_key", sink),
+        );
+        Some(Some(AccessKey {
+            id: id?,
+            secret: secret?,
+            session_token: session_token?,
+        }))
+    } else {
+        Some(None)
+    };
+    Some(Dynamodb {
+        region: region?,
+        endpoint: endpoint?,
+        key: key?,
+    })
+}
+
+/// A secret, which is never written into the file.
+fn secret(fields: &Fields<'_>, key: &str, sink: &Sink) -> Option<SecretSource> {
+    let node = fields.node(key)?;
+    if matches!(node.value, Value::String(_)) {
+        sink.push(
+            Fault::new(format!(
+                "`{key}` is a secret, which is never written into the file"
+            ))
+            .secret()
+            .at(&node.place)
+            .hint(format!(
+                "write {key} = {{ env = \"VARIABLE\" }}, or {{ file = \"path\" }}"
+            )),
+        );
+        return None;
+    }
+    secret_source(node, sink)
 }
 
 fn server(fields: &Fields<'_>, sink: &Sink) -> Option<Server> {
@@ -187,16 +279,7 @@ fn parts(fields: &Fields<'_>, sink: &Sink) -> Option<Address> {
     }
     let password = match fields.node("password") {
         None => Some(None),
-        Some(node) if matches!(node.value, Value::String(_)) => {
-            sink.push(
-                Fault::new("`password` is a secret, which is never written into the file")
-                    .secret()
-                    .at(&node.place)
-                    .hint("write password = { env = \"VARIABLE\" }, or { file = \"path\" }"),
-            );
-            None
-        }
-        Some(node) => secret_source(node, sink).map(Some),
+        Some(_) => secret(fields, "password", sink).map(Some),
     };
     let port = match fields.node("port") {
         None => Some(None),

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use crate::fault::Sink;
 use crate::fields::{self, Fields, Keys};
 use crate::grammar::Context;
-use crate::grammar::write::names;
+use crate::grammar::write::{names, partition_by};
 use crate::model::Ddl;
 use crate::tree::{Node, Value};
 
 pub(crate) const DDL: Keys = Keys {
     name: "ddl",
     what: "`ddl`",
-    keys: &["types", "primary_key", "indexes", "grants"],
+    keys: &["types", "primary_key", "indexes", "partition_by", "grants"],
 };
 
 /// A longer type no database has.
@@ -34,8 +34,13 @@ pub(crate) fn ddl(node: &Node, context: &Context<'_>) -> Option<Ddl> {
         None => Some(Vec::new()),
         Some(node) => indexes(node, &fields, context.sink),
     };
+    let partition_by = match fields.node("partition_by") {
+        None => Some(Vec::new()),
+        Some(_) => partition_by(&fields),
+    };
     Some(Ddl {
         types: types?,
+        partition_by: partition_by?,
         primary_key: primary_key?,
         indexes: indexes?,
         grants: grants?,

@@ -6,8 +6,8 @@ use crate::grammar::sql::sql;
 use crate::grammar::{Context, schema, stage};
 use crate::literals;
 use crate::model::{
-    AsOf, Compression, CsvOptions, Encoding, FailAction, FileFormat, FileRead, FileSchema, OnFail,
-    OwnTable, Read, ReadSource, Undeclared,
+    AsOf, Column, Compression, CsvOptions, DataType, Encoding, FailAction, FileFormat, FileRead,
+    FileSchema, ItemScan, OnFail, OwnTable, Read, ReadSource, Undeclared,
 };
 use crate::tree::Node;
 
@@ -39,6 +39,10 @@ pub(crate) const READ: Keys = Keys {
         "on_fail",
         "fail_above",
         "warn_above",
+        "item_column",
+        "segments",
+        "read_units",
+        "consistent",
     ],
 };
 
@@ -61,6 +65,21 @@ const TEXT_KEYS: &[&str] = &[
 ];
 /// Keys that belong to tables and queries.
 const TABLE_KEYS: &[&str] = &["incremental", "as_of"];
+/// Keys that belong to tables of DynamoDB.
+const SCAN_KEYS: &[&str] = &["segments", "read_units", "consistent"];
+/// Keys that say which records of files are read, and when.
+const BATCH_KEYS: &[&str] = &[
+    "format",
+    "compression",
+    "allow_missing",
+    "max_files",
+    "max_bytes",
+    "encoding",
+];
+/// How many segments a table is read in unless the file says so.
+const SEGMENTS: u32 = 4;
+/// More segments than this bring no more.
+const MOST_SEGMENTS: u64 = 1_000;
 /// Keys that belong to CSV.
 const CSV_KEYS: &[&str] = &["delimiter", "quote", "escape", "header", "nulls"];
 
@@ -69,6 +88,7 @@ pub(crate) enum Format {
     Csv,
     JsonLines,
     Json,
+    Dynamodb,
     Parquet,
 }
 
@@ -78,6 +98,7 @@ pub(crate) const FORMATS: &[(&str, Format)] = &[
     ("csv", Format::Csv),
     ("json-lines", Format::JsonLines),
     ("json", Format::Json),
+    ("dynamodb-json", Format::Dynamodb),
     ("parquet", Format::Parquet),
 ];
 
@@ -110,7 +131,20 @@ pub(crate) fn read(node: &Node, context: &Context<'_>) -> Option<Read> {
         key => fields.text(key),
     };
     let mut own = None;
-    let source = if key == "files" {
+    let scanned = match (key, fields.text("connection")) {
+        ("table", Some(connection)) if context.is_dynamodb(connection.text) => Some(connection),
+        _ => None,
+    };
+    if scanned.is_none() {
+        fields.refuse(
+            SCAN_KEYS,
+            "belongs to tables of DynamoDB",
+            "leave it out, or name a connection of kind = \"dynamodb\" with the table",
+        );
+    }
+    let source = if let Some(connection) = scanned {
+        items(&fields, connection, text, context).map(ReadSource::Files)
+    } else if key == "files" {
         fields.refuse(
             TABLE_KEYS,
             "belongs to `table` and `sql`",
@@ -123,7 +157,7 @@ pub(crate) fn read(node: &Node, context: &Context<'_>) -> Option<Read> {
         );
         files(&fields, text, context).map(ReadSource::Files)
     } else {
-        for keys in [FILE_KEYS, TEXT_KEYS, CSV_KEYS] {
+        for keys in [FILE_KEYS, TEXT_KEYS, CSV_KEYS, &["item_column"]] {
             fields.refuse(
                 keys,
                 "belongs to `files`",
@@ -134,7 +168,17 @@ pub(crate) fn read(node: &Node, context: &Context<'_>) -> Option<Read> {
         if key == "table" {
             let text = text?;
             match fields.text("connection") {
-                None => context.source_table(text),
+                None => match text.text.split_once('.') {
+                    Some((name, table)) if context.is_dynamodb(name) => {
+                        fields.fault(
+                            text.place,
+                            format!("'{}' is a table of DynamoDB", text.text),
+                            format!("write read = {{ connection = \"{name}\", table = \"{table}\", schema = … }}"),
+                        );
+                        None
+                    }
+                    _ => context.source_table(text),
+                },
                 Some(connection) => {
                     let name = context.connection(connection);
                     context.database_table(&name, text)
@@ -186,7 +230,8 @@ fn own_table(fields: &Fields<'_>, context: &Context<'_>) -> Option<OwnTable> {
 
 fn files(fields: &Fields<'_>, glob: Option<Text<'_>>, context: &Context<'_>) -> Option<FileRead> {
     let glob = glob.filter(|text| not_blank(fields, *text, "files"));
-    let format_hint = "write format = \"csv\", \"json-lines\", \"json\" or \"parquet\"";
+    let format_hint =
+        "write format = \"csv\", \"json-lines\", \"json\", \"dynamodb-json\" or \"parquet\"";
     fields.need("format", format_hint);
     let format = fields.choice("format", FORMATS);
     let compression = fields.choice("compression", COMPRESSIONS);
@@ -220,7 +265,22 @@ fn files(fields: &Fields<'_>, glob: Option<Text<'_>>, context: &Context<'_>) -> 
             "leave it out: Parquet compresses its pages itself",
         );
     }
+    if format.is_some_and(|format| format != Format::Dynamodb) {
+        fields.refuse(
+            &["item_column"],
+            "belongs to items of DynamoDB",
+            "leave it out, or write format = \"dynamodb-json\"",
+        );
+    } else if format.is_some() {
+        fields.refuse(
+            &["encoding"],
+            "does not apply to items of DynamoDB",
+            "leave it out: exports are UTF-8",
+        );
+    }
+    let item_column = item_column(fields);
     let schema = match fields.node("schema") {
+        _ if format == Some(Format::Dynamodb) => item_schema(fields, item_column.as_ref(), context),
         Some(node) => schema::declared(node, context).map(FileSchema::Declared),
         None if format == Some(Format::Parquet) => Some(FileSchema::FromFile),
         None => {
@@ -239,6 +299,9 @@ fn files(fields: &Fields<'_>, glob: Option<Text<'_>>, context: &Context<'_>) -> 
         Format::Csv => FileFormat::Csv(csv?),
         Format::JsonLines => FileFormat::JsonLines,
         Format::Json => FileFormat::JsonArray,
+        Format::Dynamodb => FileFormat::DynamodbJson {
+            item_column: item_column?,
+        },
         Format::Parquet => FileFormat::Parquet,
     };
     Some(FileRead {
@@ -253,7 +316,114 @@ fn files(fields: &Fields<'_>, glob: Option<Text<'_>>, context: &Context<'_>) -> 
         max_record,
         undeclared: undeclared?,
         on_fail,
+        items: None,
     })
+}
+
+/// The items of a table of DynamoDB.
+fn items(
+    fields: &Fields<'_>,
+    connection: Text<'_>,
+    table: Option<Text<'_>>,
+    context: &Context<'_>,
+) -> Option<FileRead> {
+    for keys in [BATCH_KEYS, CSV_KEYS] {
+        fields.refuse(
+            keys,
+            "belongs to `files`",
+            "leave it out: a table of DynamoDB is read whole",
+        );
+    }
+    fields.refuse(
+        TABLE_KEYS,
+        "does not apply to DynamoDB, whose tables are read whole",
+        "write the items to a lake table, and read that incrementally",
+    );
+    let table = table.filter(|text| not_blank(fields, *text, "table"));
+    let segments = fields.count("segments");
+    if segments.is_some_and(|segments| segments > MOST_SEGMENTS)
+        && let Some(node) = fields.node("segments")
+    {
+        fields.fault(
+            &node.place,
+            format!("`segments` is more than {MOST_SEGMENTS}"),
+            "a few for each core are enough",
+        );
+    }
+    let read_units = fields.count("read_units");
+    let consistent = fields.flag("consistent").unwrap_or(false);
+    let max_record = max_record(fields);
+    let on_fail = on_fail(fields);
+    let undeclared = undeclared(fields, Some(Format::Dynamodb), &on_fail);
+    let item_column = item_column(fields);
+    let schema = item_schema(fields, item_column.as_ref(), context);
+    let table = table?.text.to_owned();
+    Some(FileRead {
+        glob: format!("{}:{table}", connection.text),
+        format: FileFormat::DynamodbJson {
+            item_column: item_column?,
+        },
+        compression: Compression::None,
+        schema: schema?,
+        allow_missing: false,
+        max_files: None,
+        max_bytes: None,
+        encoding: Encoding::Utf8,
+        max_record,
+        undeclared: undeclared?,
+        on_fail,
+        items: Some(ItemScan {
+            connection: connection.text.to_owned(),
+            table,
+            segments: segments
+                .and_then(|segments| u32::try_from(segments).ok())
+                .unwrap_or(SEGMENTS),
+            read_units,
+            consistent,
+        }),
+    })
+}
+
+/// The column that takes whole items; the outer `None` is a fault.
+fn item_column(fields: &Fields<'_>) -> Option<Option<String>> {
+    if fields.node("item_column").is_none() {
+        return Some(None);
+    }
+    let text = fields.text("item_column")?;
+    not_blank(fields, text, "item_column").then(|| Some(text.text.to_owned()))
+}
+
+/// The columns of items: those that are declared, or one of whole items.
+fn item_schema(
+    fields: &Fields<'_>,
+    item_column: Option<&Option<String>>,
+    context: &Context<'_>,
+) -> Option<FileSchema> {
+    match (fields.node("schema"), item_column?) {
+        (Some(node), None) => schema::declared(node, context).map(FileSchema::Declared),
+        (None, Some(name)) => Some(FileSchema::Declared(vec![Column {
+            name: name.clone(),
+            source: None,
+            data_type: DataType::String,
+            nullable: false,
+            sensitivity: Vec::new(),
+        }])),
+        (Some(node), Some(_)) => {
+            fields.fault(
+                &node.place,
+                "`schema` and `item_column` say two things",
+                "leave one of them out: attributes are columns, or the item is one",
+            );
+            None
+        }
+        (None, None) => {
+            fields.need(
+                "schema",
+                "write schema = \"schemas/….toml\", or list the attributes: schema = { id = \"string not null\" }; or item_column = \"item\" for whole items as JSON text",
+            );
+            None
+        }
+    }
 }
 
 /// What becomes of columns that are not declared.

@@ -96,7 +96,7 @@ fn connection(fields: &Fields<'_>, context: &Context<'_>) -> Option<String> {
             "connection",
             "write connection = \"…\", a database of [connections]",
         )
-        .map(|text| context.connection(text))
+        .map(|text| context.database(text))
 }
 
 fn needed_sql(fields: &Fields<'_>, context: &Context<'_>) -> Option<String> {

@@ -74,9 +74,7 @@ pub(crate) fn write(node: &Node, step: &Wanted, context: &Context<'_>) -> Option
     };
     let output = fields.owned("output");
     let mode = mode(&fields);
-    let connection = fields
-        .text("connection")
-        .map(|text| context.connection(text));
+    let connection = fields.text("connection").map(|text| context.database(text));
     let in_database = connection.is_some();
     let on_server = connection
         .as_ref()
@@ -241,7 +239,8 @@ pub(crate) fn names(fields: &Fields<'_>, key: &str) -> Option<Vec<String>> {
     Some(texts.iter().map(|text| text.text.to_owned()).collect())
 }
 
-fn partition_by(fields: &Fields<'_>) -> Option<Vec<PartitionBy>> {
+/// Partition columns, with what is taken of each.
+pub(crate) fn partition_by(fields: &Fields<'_>) -> Option<Vec<PartitionBy>> {
     let names = names(fields, "partition_by")?;
     let node = fields.node("partition_by")?;
     let mut all: Vec<PartitionBy> = Vec::new();
