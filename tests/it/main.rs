@@ -28,6 +28,7 @@
     reason = "a panic is how a test reports"
 )]
 
+mod adbc;
 mod backfill;
 mod bad_file;
 mod bad_input;

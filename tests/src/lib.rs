@@ -26,6 +26,7 @@
 pub mod built;
 mod contents;
 pub mod csv;
+mod duckdb;
 mod dynamodb;
 mod ended;
 mod mariadb;
@@ -34,6 +35,7 @@ mod registry;
 mod scene;
 
 pub use contents::{CommitLog, Contents, commit_logs};
+pub use duckdb::library as duckdb_library;
 pub use dynamodb::{DynamoDb, REGION as DYNAMODB_REGION};
 pub use ended::Ended;
 pub use mariadb::{MariaDb, PASSWORD as MARIADB_PASSWORD};

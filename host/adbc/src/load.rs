@@ -249,6 +249,28 @@ struct Ledger {
     columns: [String; 3],
 }
 
+/// The version that was last loaded into a table for an application, by the ledger beside it. None if there was
+/// no load, or there is no ledger.
+///
+/// # Errors
+///
+/// As [`Connection::table_schema`] and [`Connection::query`]; [`What::LedgerUnreadable`].
+pub fn loaded(
+    connection: &mut Connection,
+    table: Table<'_>,
+    application: &str,
+) -> Result<Option<i64>, Error> {
+    let vendor = connection.vendor()?;
+    let ledger = Table {
+        name: LEDGER,
+        ..table
+    };
+    if connection.table_schema(&ledger)?.is_none() {
+        return Ok(None);
+    }
+    Ledger::new(vendor, &table, application)?.version(connection)
+}
+
 impl Ledger {
     fn new(vendor: Vendor, table: &Table<'_>, application: &str) -> Result<Ledger, Error> {
         let ledger = Table {

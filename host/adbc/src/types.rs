@@ -34,6 +34,15 @@ pub fn create_table_sql(
     ))
 }
 
+/// The type that keeps the values of a column, in the vendor's words.
+///
+/// # Errors
+///
+/// As [`create_table_sql`], for the column alone.
+pub fn column_type(vendor: Vendor, table: &Table<'_>, field: &Field) -> Result<String, Error> {
+    kept_as(vendor, table, field)
+}
+
 /// The type that keeps a column, or an error that names it.
 pub(crate) fn kept_as(vendor: Vendor, table: &Table<'_>, field: &Field) -> Result<String, Error> {
     sql_type(vendor, field.data_type())?.ok_or_else(|| {

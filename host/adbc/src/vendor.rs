@@ -146,7 +146,11 @@ pub fn quote_identifier(vendor: Vendor, name: &str) -> Result<String, Error> {
 }
 
 /// A text as SQL has it.
-pub(crate) fn quote_text(vendor: Vendor, text: &str) -> Result<String, Error> {
+///
+/// # Errors
+///
+/// [`What::NulInText`](crate::What::NulInText).
+pub fn quote_text(vendor: Vendor, text: &str) -> Result<String, Error> {
     refuse_nul(text, "a text")?;
     Ok(match vendor {
         Vendor::DuckDb | Vendor::Sqlite | Vendor::PostgreSql | Vendor::Ansi => {

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use weir_pipeline::{
-    Address, ConnectionKind, Dynamodb, Pipeline, Place, SecretSource, Server, ServerKind,
+    Adbc, AdbcOption, Address, ConnectionKind, Dynamodb, Pipeline, Place, SecretSource, Server,
+    ServerKind,
 };
 
 use crate::error::{Error, Result};
@@ -25,8 +26,16 @@ struct Inner {
     /// The SQLite files: those without a path of their own lie in the lake, if that is local.
     sqlite: BTreeMap<String, PathBuf>,
     dynamodb: BTreeMap<String, (Dynamodb, Place)>,
+    adbc: BTreeMap<String, (Adbc, Place)>,
     /// The folder of the pipeline file.
     dir: PathBuf,
+}
+
+/// An ADBC driver and the options of its database, secrets among them.
+pub(crate) struct Driven {
+    pub(crate) driver: PathBuf,
+    pub(crate) entry_point: Option<String>,
+    pub(crate) options: Vec<(String, String)>,
 }
 
 /// Reads a secret of a connection, by the key of the file and where it is kept.
@@ -50,44 +59,31 @@ pub(crate) struct Named<'a> {
 impl Connections {
     /// Those of `pipeline`, which writes `lake`.
     pub(crate) fn of(pipeline: &Pipeline, lake: &Lake) -> Connections {
-        let servers =
-            pipeline
-                .connections
-                .iter()
-                .filter_map(|(name, connection)| match &connection.kind {
-                    ConnectionKind::Sqlite { .. } | ConnectionKind::Dynamodb(_) => None,
-                    ConnectionKind::Server(kind, server) => Some((
-                        name.clone(),
-                        (*kind, server.clone(), connection.place.clone()),
-                    )),
-                });
-        let sqlite = pipeline
-            .connections
-            .iter()
-            .filter_map(|(name, connection)| {
-                let path = match &connection.kind {
-                    ConnectionKind::Sqlite { path: Some(path) } => PathBuf::from(path),
-                    ConnectionKind::Sqlite { path: None } => lake.warehouse()?,
-                    ConnectionKind::Server(..) | ConnectionKind::Dynamodb(_) => return None,
-                };
-                Some((name.clone(), path))
-            });
-        let dynamodb =
-            pipeline
-                .connections
-                .iter()
-                .filter_map(|(name, connection)| match &connection.kind {
-                    ConnectionKind::Dynamodb(dynamodb) => {
-                        Some((name.clone(), (dynamodb.clone(), connection.place.clone())))
-                    }
-                    ConnectionKind::Sqlite { .. } | ConnectionKind::Server(..) => None,
-                });
-        Connections(Arc::new(Inner {
-            dynamodb: dynamodb.collect(),
-            servers: servers.collect(),
-            sqlite: sqlite.collect(),
+        let mut inner = Inner {
             dir: pipeline.dir.clone(),
-        }))
+            ..Inner::default()
+        };
+        for (name, connection) in &pipeline.connections {
+            let (name, place) = (name.clone(), connection.place.clone());
+            match &connection.kind {
+                ConnectionKind::Sqlite { path } => {
+                    let path = path.as_ref().map(PathBuf::from);
+                    if let Some(path) = path.or_else(|| lake.warehouse()) {
+                        inner.sqlite.insert(name, path);
+                    }
+                }
+                ConnectionKind::Server(kind, server) => {
+                    inner.servers.insert(name, (*kind, server.clone(), place));
+                }
+                ConnectionKind::Dynamodb(dynamodb) => {
+                    inner.dynamodb.insert(name, (dynamodb.clone(), place));
+                }
+                ConnectionKind::Adbc(adbc) => {
+                    inner.adbc.insert(name, (adbc.clone(), place));
+                }
+            }
+        }
+        Connections(Arc::new(inner))
     }
 
     /// The SQLite file of a connection; none if the pipeline does not name it, or not where it is.
@@ -102,7 +98,42 @@ impl Connections {
 
     /// What the server of a connection is; none if it is a file.
     pub(crate) fn kind(&self, name: &str) -> Option<ServerKind> {
+        if self.0.adbc.contains_key(name) {
+            return Some(ServerKind::Adbc);
+        }
         self.0.servers.get(name).map(|(kind, ..)| *kind)
+    }
+
+    /// The driver of a connection, with its options as they are given.
+    ///
+    /// # Errors
+    /// Usage, if the pipeline does not name it (any more), or a secret cannot be read.
+    pub(crate) fn adbc(&self, name: &str) -> Result<Driven> {
+        let (adbc, place) = self.0.adbc.get(name).ok_or_else(|| {
+            Error::usage(format!("there is no driver '{name}' in [connections]")).with_hint(
+                "name the connection in the pipeline file, as it was when the rows were decided, and run it",
+            )
+        })?;
+        let mut options = Vec::with_capacity(adbc.options.len());
+        for (key, option) in &adbc.options {
+            let value = match option {
+                AdbcOption::Text(text) => text.clone(),
+                AdbcOption::Secret(source) => {
+                    secret::read(&format!("{name}.{key}"), source, &self.0.dir, place)?
+                }
+            };
+            options.push((key.clone(), value));
+        }
+        // A name alone is for the system's loader to find.
+        let driver = match adbc.driver.contains('/') {
+            true => self.0.dir.join(&adbc.driver),
+            false => PathBuf::from(&adbc.driver),
+        };
+        Ok(Driven {
+            driver,
+            entry_point: adbc.entry_point.clone(),
+            options,
+        })
     }
 
     /// The DynamoDB of a connection, and what reads its secrets.

@@ -52,6 +52,7 @@
 //! # }
 //! ```
 
+mod adbc;
 mod changes;
 pub mod commit;
 pub mod connections;

@@ -14,6 +14,7 @@ use parquet::arrow::{ParquetRecordBatchStreamBuilder, ProjectionMask};
 use serde::{Deserialize, Serialize};
 use weir_pipeline::{Ddl, Fault, PartitionBy, PartitionPart, ScopeValue, ServerKind};
 
+use crate::adbc;
 use crate::commit::Applier;
 use crate::connections::Connections;
 use crate::delta::{Applied, Mode, files_are_there, rows_are_gone};
@@ -345,6 +346,7 @@ pub(crate) fn path(kind: ServerKind, text: &str) -> Result<TablePath> {
     match kind {
         ServerKind::Postgres => postgres::path(text),
         ServerKind::Mysql => mysql::path(text),
+        ServerKind::Adbc => adbc::path(text),
     }
 }
 
@@ -362,6 +364,8 @@ pub(crate) fn made(
     let mut columns = match kind {
         ServerKind::Postgres => postgres::made(schema)?,
         ServerKind::Mysql => mysql::made(schema, keys)?,
+        // Only the driver knows the types; see `adbc::plan`.
+        ServerKind::Adbc => return Err(Error::internal("the types of a driver are not known")),
     };
     for column in &mut columns {
         if let Some(data_type) = ddl.and_then(|ddl| ddl.types.get(&column.name)) {
@@ -415,6 +419,12 @@ pub(crate) fn check(kind: ServerKind, schema: &Schema, ddl: &Ddl) -> Result<()> 
         }
     }
     let fault = |what: String, hint: &str| Err(Fault::new(what).at(&ddl.place).hint(hint).into());
+    if kind == ServerKind::Adbc {
+        return fault(
+            "`ddl` belongs to PostgreSQL and MySQL".to_owned(),
+            "leave it out, or make the table yourself: Weir loads it as it is",
+        );
+    }
     if kind == ServerKind::Mysql && !ddl.grants.is_empty() {
         return fault(
             "`grants` belongs to PostgreSQL".to_owned(),
@@ -487,6 +497,8 @@ pub(crate) async fn compatible(
             postgres::compatible(connections, connection, table, (schema, columns), mode).await
         }
         ServerKind::Mysql => mysql::compatible(connections, connection, table, schema).await,
+        // Its columns were asked for with their types.
+        ServerKind::Adbc => Ok(()),
     }
 }
 
@@ -501,6 +513,7 @@ impl ServerCommit {
         match kind {
             ServerKind::Postgres => postgres::is_loaded(self, connections, n).await,
             ServerKind::Mysql => mysql::is_loaded(self, connections, n).await,
+            ServerKind::Adbc => adbc::is_loaded(self, connections, n).await,
         }
     }
 
@@ -508,6 +521,7 @@ impl ServerCommit {
         match kind {
             ServerKind::Postgres => postgres::load(self, applier, n).await,
             ServerKind::Mysql => mysql::load(self, applier, n).await,
+            ServerKind::Adbc => adbc::load(self, applier, n).await,
         }
     }
 }

@@ -70,6 +70,7 @@ impl SqlCommit {
                 let run = || mysql::run(self, connections, version);
                 persist(&self.target, "the SQL", run).await
             }
+            Some(ServerKind::Adbc) => Err(Error::internal("no SQL is run through drivers")),
             None => {
                 let (commit, path) = (self.clone(), self.file(connections)?);
                 tokio::task::spawn_blocking(move || sqlite::run(&commit, &path, version))
@@ -84,6 +85,7 @@ impl SqlCommit {
         match connections.kind(&self.connection) {
             Some(ServerKind::Postgres) => postgres::is_done(self, connections, n).await,
             Some(ServerKind::Mysql) => mysql::is_done(self, connections, n).await,
+            Some(ServerKind::Adbc) => Err(Error::internal("no SQL is run through drivers")),
             None => {
                 let (commit, path) = (self.clone(), self.file(connections)?);
                 let n = number(n)?;

@@ -171,9 +171,12 @@ impl Context<'_> {
 
     /// Whether a connection of this file is to a server.
     pub(crate) fn is_server(&self, name: &str) -> bool {
-        self.connections
-            .get(name)
-            .is_some_and(|found| matches!(found.kind, ConnectionKind::Server(..)))
+        self.connections.get(name).is_some_and(|found| {
+            matches!(
+                found.kind,
+                ConnectionKind::Server(..) | ConnectionKind::Adbc(_)
+            )
+        })
     }
 
     pub(crate) fn known<'k>(

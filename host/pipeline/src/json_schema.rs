@@ -143,6 +143,13 @@ fn connection_table() -> Value {
             "access_key_id": reference("secret"),
             "secret_access_key": reference("secret"),
             "session_token": reference("secret"),
+            "driver": text("adbc: the driver's shared library"),
+            "entry_point": text("adbc: the function that begins the driver; the usual names if absent"),
+            "options": {
+                "type": "object",
+                "description": "adbc: options by the driver's names; secrets by reference",
+                "additionalProperties": { "anyOf": [{ "type": ["string", "integer", "boolean"] }, reference("secret")] },
+            },
             "sensitivity": one_or_more("The labels of sensitive data that it may hold"),
         }),
     )

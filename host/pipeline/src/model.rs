@@ -108,6 +108,28 @@ pub enum ConnectionKind {
     Server(ServerKind, Server),
     /// The tables of an AWS account in a region; they can be read.
     Dynamodb(Dynamodb),
+    /// A database behind an ADBC driver; it can be written.
+    Adbc(Adbc),
+}
+
+/// A database behind an ADBC driver: a shared library, which runs in the host and is trusted as the host is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adbc {
+    /// The library: a path, or a name that the system's loader finds.
+    pub driver: String,
+    /// The function that begins the driver; absent: the usual names.
+    pub entry_point: Option<String>,
+    /// Options of the database, by the driver's names.
+    pub options: BTreeMap<String, AdbcOption>,
+}
+
+/// The value of a driver's option.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AdbcOption {
+    /// As the file has it.
+    Text(String),
+    /// Kept elsewhere.
+    Secret(SecretSource),
 }
 
 /// The DynamoDB tables of an account in a region.
@@ -139,6 +161,8 @@ pub enum ServerKind {
     Postgres,
     /// MySQL or MariaDB.
     Mysql,
+    /// Whatever an ADBC driver speaks to.
+    Adbc,
 }
 
 /// A database of a server.

@@ -101,7 +101,9 @@ impl Decision {
                     }
                     &mut commit.staging
                 }
-                TargetCommit::Postgres(commit) | TargetCommit::Mysql(commit) => &mut commit.staging,
+                TargetCommit::Postgres(commit)
+                | TargetCommit::Mysql(commit)
+                | TargetCommit::Adbc(commit) => &mut commit.staging,
                 TargetCommit::Sql(_) => continue,
             };
             if let Some(inside) = url.strip_prefix(&old) {
@@ -135,6 +137,10 @@ impl Decision {
                 }
                 TargetCommit::Mysql(commit) => {
                     let kind = ServerKind::Mysql;
+                    commit.is_loaded(kind, &applier.connections, self.n).await?
+                }
+                TargetCommit::Adbc(commit) => {
+                    let kind = ServerKind::Adbc;
                     commit.is_loaded(kind, &applier.connections, self.n).await?
                 }
                 TargetCommit::Sql(commit) => commit.is_done(&applier.connections, self.n).await?,
@@ -224,6 +230,8 @@ pub enum TargetCommit {
     Postgres(ServerCommit),
     /// A table of a MySQL or MariaDB database.
     Mysql(ServerCommit),
+    /// A table of a database behind an ADBC driver.
+    Adbc(ServerCommit),
     /// SQL that a database runs.
     Sql(SqlCommit),
 }
@@ -234,7 +242,9 @@ impl TargetCommit {
         match self {
             TargetCommit::Delta(commit) => &commit.table,
             TargetCommit::Sqlite(commit) => &commit.target,
-            TargetCommit::Postgres(commit) | TargetCommit::Mysql(commit) => &commit.target,
+            TargetCommit::Postgres(commit)
+            | TargetCommit::Mysql(commit)
+            | TargetCommit::Adbc(commit) => &commit.target,
             TargetCommit::Sql(commit) => &commit.target,
         }
     }
@@ -244,7 +254,9 @@ impl TargetCommit {
         match self {
             TargetCommit::Delta(commit) => commit.mode,
             TargetCommit::Sqlite(commit) => commit.mode,
-            TargetCommit::Postgres(commit) | TargetCommit::Mysql(commit) => commit.mode,
+            TargetCommit::Postgres(commit)
+            | TargetCommit::Mysql(commit)
+            | TargetCommit::Adbc(commit) => commit.mode,
             // What was not done is done by the next run.
             TargetCommit::Sql(_) => Mode::Replace,
         }
@@ -257,6 +269,7 @@ impl TargetCommit {
             TargetCommit::Sqlite(_)
             | TargetCommit::Postgres(_)
             | TargetCommit::Mysql(_)
+            | TargetCommit::Adbc(_)
             | TargetCommit::Sql(_) => None,
         }
     }
@@ -266,7 +279,9 @@ impl TargetCommit {
         match self {
             TargetCommit::Delta(commit) => &commit.files,
             TargetCommit::Sqlite(commit) => &commit.files,
-            TargetCommit::Postgres(commit) | TargetCommit::Mysql(commit) => &commit.files,
+            TargetCommit::Postgres(commit)
+            | TargetCommit::Mysql(commit)
+            | TargetCommit::Adbc(commit) => &commit.files,
             TargetCommit::Sql(_) => &[],
         }
     }
@@ -291,7 +306,9 @@ impl TargetCommit {
             TargetCommit::Sqlite(commit) => {
                 files_are_there(&commit.staging(stores)?, &commit.files).await
             }
-            TargetCommit::Postgres(commit) | TargetCommit::Mysql(commit) => {
+            TargetCommit::Postgres(commit)
+            | TargetCommit::Mysql(commit)
+            | TargetCommit::Adbc(commit) => {
                 files_are_there(&commit.staging(stores)?, &commit.files).await
             }
             TargetCommit::Sql(_) => Ok(true),
@@ -303,9 +320,9 @@ impl TargetCommit {
         match self {
             TargetCommit::Delta(_) | TargetCommit::Sql(_) => Ok(()),
             TargetCommit::Sqlite(commit) => commit.staging(stores)?.remove_folder().await,
-            TargetCommit::Postgres(commit) | TargetCommit::Mysql(commit) => {
-                commit.staging(stores)?.remove_folder().await
-            }
+            TargetCommit::Postgres(commit)
+            | TargetCommit::Mysql(commit)
+            | TargetCommit::Adbc(commit) => commit.staging(stores)?.remove_folder().await,
         }
     }
 
@@ -328,6 +345,9 @@ impl TargetCommit {
                 commit
                     .apply(ServerKind::Mysql, applier, n, recovering)
                     .await
+            }
+            TargetCommit::Adbc(commit) => {
+                commit.apply(ServerKind::Adbc, applier, n, recovering).await
             }
             TargetCommit::Sql(commit) => commit.apply(&applier.connections, n).await,
         }

@@ -251,6 +251,12 @@ impl Snapshots {
             Some(ServerKind::Mysql) => {
                 Snapshot::Mysql(mysql::Snapshot::open(connections, connection).await?)
             }
+            Some(ServerKind::Adbc) => {
+                return Err(Error::usage(format!(
+                    "tables of connection '{connection}' are not read: it is an ADBC driver"
+                ))
+                .with_hint("read the lake table that was written there"));
+            }
             None => Snapshot::Sqlite(sqlite::Snapshot::open(connections, connection).await?),
         };
         open.insert(connection.to_owned(), snapshot.clone());
@@ -266,6 +272,10 @@ pub(crate) fn made(kind: ServerKind, columns: &[Column]) -> Result<SchemaRef> {
     match kind {
         ServerKind::Postgres => postgres::read_schema(columns),
         ServerKind::Mysql => mysql::read_schema(columns),
+        ServerKind::Adbc => Err(Error::usage(
+            "a table that is written through an ADBC driver is not read back",
+        )
+        .with_hint("read the lake table that was written there")),
     }
 }
 

@@ -85,6 +85,15 @@ fn work(pipeline: &Pipeline, sql: &DatabaseSql) -> Result<SqlWork> {
         ConnectionKind::Sqlite { .. } => Dialect::Sqlite,
         ConnectionKind::Server(ServerKind::Postgres, _) => Dialect::Postgres,
         ConnectionKind::Server(ServerKind::Mysql, _) => Dialect::Mysql,
+        ConnectionKind::Server(ServerKind::Adbc, _) | ConnectionKind::Adbc(_) => {
+            return Err(fault(
+                format!(
+                    "connection '{}' is an ADBC driver, through which no SQL is run",
+                    sql.connection
+                ),
+                "run it in a database of kind postgres, mysql or sqlite".to_owned(),
+            ));
+        }
         ConnectionKind::Dynamodb(_) => return Err(Error::internal("DynamoDB runs no SQL")),
     };
     let given = |text: &str| {

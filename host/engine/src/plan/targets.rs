@@ -15,6 +15,7 @@ use weir_pipeline::{
 use super::stages::{at_index, named_output};
 use super::target_schema::{Existing, Judged, Written, stages_of};
 use super::{Labels, PlannedSegment, PlannedStep, SegmentSource, fingerprint, hex, incremental};
+use crate::adbc;
 use crate::connections::Connections;
 use crate::difference::SchemaDifference;
 use crate::error::{Error, Result};
@@ -460,6 +461,7 @@ impl StepTargets<'_> {
     fn server(&self, connection: &str) -> Option<ServerKind> {
         match self.pipeline.connections.get(connection)?.kind {
             ConnectionKind::Server(kind, _) => Some(kind),
+            ConnectionKind::Adbc(_) => Some(ServerKind::Adbc),
             ConnectionKind::Sqlite { .. } | ConnectionKind::Dynamodb(_) => None,
         }
     }
@@ -488,11 +490,21 @@ impl StepTargets<'_> {
             server::check(kind, &table_schema, ddl)?;
         }
         let keys = server::keys(&write.partition, of.merge.as_ref(), ddl);
-        let columns = server::made(kind, &table_schema, &keys, ddl)
-            .map_err(|error| fault(error.within(&display)))?;
+        let connections = Connections::of(self.pipeline, self.lake);
+        let columns = match kind {
+            ServerKind::Adbc => {
+                adbc::takes(write.mode.into()).map_err(fault)?;
+                let planned = adbc::plan(&connections, connection, &path, &table_schema);
+                planned.await.map_err(fault)?
+            }
+            ServerKind::Postgres | ServerKind::Mysql => {
+                server::made(kind, &table_schema, &keys, ddl)
+                    .map_err(|error| fault(error.within(&display)))?
+            }
+        };
         server::compatible(
             kind,
-            &Connections::of(self.pipeline, self.lake),
+            &connections,
             connection,
             &path,
             (&table_schema, &columns),
@@ -537,7 +549,7 @@ impl StepTargets<'_> {
             .get(connection)
             .ok_or_else(|| Error::internal("a connection is not there"))?;
         match &found.kind {
-            ConnectionKind::Server(..) | ConnectionKind::Dynamodb(_) => {
+            ConnectionKind::Server(..) | ConnectionKind::Dynamodb(_) | ConnectionKind::Adbc(_) => {
                 Err(Error::internal("a server is taken for a SQLite file"))
             }
             ConnectionKind::Sqlite { path: Some(path) } => Ok(PathBuf::from(path)),

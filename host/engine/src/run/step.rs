@@ -916,6 +916,7 @@ impl StepRun {
                     match kind {
                         ServerKind::Postgres => TargetCommit::Postgres(commit),
                         ServerKind::Mysql => TargetCommit::Mysql(commit),
+                        ServerKind::Adbc => TargetCommit::Adbc(commit),
                     }
                 }
             });

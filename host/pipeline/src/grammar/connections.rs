@@ -9,7 +9,8 @@ use crate::grammar::mask::labels;
 use crate::grammar::plugin_stage::secret_source;
 use crate::grammar::sections::{entries, named_well, non_empty};
 use crate::model::{
-    AccessKey, Address, Connection, ConnectionKind, Dynamodb, SecretSource, Server, ServerKind, Tls,
+    AccessKey, Adbc, AdbcOption, Address, Connection, ConnectionKind, Dynamodb, SecretSource,
+    Server, ServerKind, Tls,
 };
 use crate::tree::{Node, Value};
 
@@ -35,6 +36,9 @@ pub(crate) const CONNECTION: Keys = Keys {
         "access_key_id",
         "secret_access_key",
         "session_token",
+        "driver",
+        "entry_point",
+        "options",
     ],
 };
 
@@ -43,6 +47,7 @@ pub(crate) enum Kind {
     Sqlite,
     Server(ServerKind),
     Dynamodb,
+    Adbc,
 }
 
 pub(crate) const KINDS: &[(&str, Kind)] = &[
@@ -50,6 +55,7 @@ pub(crate) const KINDS: &[(&str, Kind)] = &[
     ("postgres", Kind::Server(ServerKind::Postgres)),
     ("mysql", Kind::Server(ServerKind::Mysql)),
     ("dynamodb", Kind::Dynamodb),
+    ("adbc", Kind::Adbc),
 ];
 pub(crate) const TLS: &[(&str, Tls)] = &[
     ("verify", Tls::Verify),
@@ -80,6 +86,8 @@ const DYNAMODB_KEYS: &[&str] = &[
     "secret_access_key",
     "session_token",
 ];
+/// Keys that belong to ADBC.
+const ADBC_KEYS: &[&str] = &["driver", "entry_point", "options"];
 /// Keys that say what an URL says too.
 const PART_KEYS: &[&str] = &["host", "port", "database", "user", "password"];
 
@@ -127,7 +135,7 @@ fn fields_of<'a>(node: &'a Node, sink: &'a Sink) -> Option<Fields<'a>> {
     let fields = Fields::open(node, &CONNECTION, sink)?;
     fields.need(
         "kind",
-        "write kind = \"sqlite\", \"postgres\", \"mysql\" or \"dynamodb\"",
+        "write kind = \"sqlite\", \"postgres\", \"mysql\", \"dynamodb\" or \"adbc\"",
     );
     Some(fields)
 }
@@ -141,7 +149,20 @@ fn kind(fields: &Fields<'_>, sink: &Sink) -> Option<ConnectionKind> {
             "leave it out",
         );
     }
+    if kind != Kind::Adbc {
+        fields.refuse(ADBC_KEYS, "belongs to kind = \"adbc\"", "leave it out");
+    }
     match kind {
+        Kind::Adbc => {
+            for keys in [FILE_KEYS, SERVER_KEYS] {
+                fields.refuse(
+                    keys,
+                    "belongs to other kinds",
+                    "leave it out: an ADBC driver has `options` of its own names",
+                );
+            }
+            adbc(fields, sink).map(ConnectionKind::Adbc)
+        }
         Kind::Dynamodb => {
             for keys in [FILE_KEYS, SERVER_KEYS] {
                 fields.refuse(
@@ -174,6 +195,37 @@ fn kind(fields: &Fields<'_>, sink: &Sink) -> Option<ConnectionKind> {
             server(fields, sink).map(|server| ConnectionKind::Server(kind, server))
         }
     }
+}
+
+fn adbc(fields: &Fields<'_>, sink: &Sink) -> Option<Adbc> {
+    fields.need(
+        "driver",
+        "write driver = \"…\", the path of the driver's shared library",
+    );
+    let driver = non_empty_if_there(fields, "driver");
+    let entry_point = match fields.node("entry_point") {
+        None => Some(None),
+        Some(_) => non_empty(fields, "entry_point").map(Some),
+    };
+    let options = match fields.node("options") {
+        None => Some(BTreeMap::new()),
+        Some(node) => fields::named(node, "options", sink)
+            .map(|(name, entry)| {
+                let value = match &entry.node.value {
+                    Value::Table(_) => AdbcOption::Secret(secret_source(&entry.node, sink)?),
+                    Value::Int(number) => AdbcOption::Text(number.to_string()),
+                    Value::Bool(flag) => AdbcOption::Text(flag.to_string()),
+                    _ => AdbcOption::Text(fields::text(&entry.node, name, sink)?.text.to_owned()),
+                };
+                Some((name.to_owned(), value))
+            })
+            .collect(),
+    };
+    Some(Adbc {
+        driver: driver?,
+        entry_point: entry_point?,
+        options: options?,
+    })
 }
 
 fn dynamodb(fields: &Fields<'_>, sink: &Sink) -> Option<Dynamodb> {

@@ -122,7 +122,9 @@ async fn pending(
             };
             (commit.mode, applied)
         }
-        TargetCommit::Postgres(commit) | TargetCommit::Mysql(commit) => {
+        TargetCommit::Postgres(commit)
+        | TargetCommit::Mysql(commit)
+        | TargetCommit::Adbc(commit) => {
             // Loaded, the staged files are removed; and only the pipeline knows the server.
             let staged = !commit.files.is_empty() && target.files_are_there(stores).await?;
             let text = format!(
