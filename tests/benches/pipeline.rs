@@ -11,18 +11,13 @@
 )]
 
 use std::fs;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Stdio;
 
 use weir_generate::synpuf::{self, Options, Table};
-use weir_tests::{Scene, built};
+use weir_tests::{Scene, built, timed};
 
 /// Drug events, in the order in which they are measured.
 const SIZES: [u64; 2] = [250_000, 1_000_000];
-
-/// How often the process's memory is looked at. The kernel keeps the peak, so that only what is
-/// reached in the last moment can be missed.
-const LOOK: Duration = Duration::from_millis(5);
 
 struct Measured {
     rows: u64,
@@ -95,33 +90,4 @@ fn measure(drug_events: u64) -> Measured {
         seconds,
         peak_kib,
     }
-}
-
-/// Runs a command: seconds, and the most memory it held at once.
-fn timed(mut command: Command) -> (f64, u64) {
-    let start = Instant::now();
-    let mut child = command
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let status = format!("/proc/{}/status", child.id());
-    let mut peak = 0;
-    let ended = loop {
-        peak = peak_of(&status).unwrap_or(peak).max(peak);
-        if let Some(ended) = child.try_wait().unwrap() {
-            break ended;
-        }
-        std::thread::sleep(LOOK);
-    };
-    let seconds = start.elapsed().as_secs_f64();
-    assert!(ended.success(), "the run ended with {ended}");
-    (seconds, peak)
-}
-
-/// The peak of resident memory in KiB, where the system tells it.
-fn peak_of(status: &str) -> Option<u64> {
-    let text = fs::read_to_string(status).ok()?;
-    let line = text.lines().find(|line| line.starts_with("VmHWM:"))?;
-    line.split_whitespace().nth(1)?.parse().ok()
 }

@@ -33,6 +33,7 @@ mod mariadb;
 mod postgres;
 mod registry;
 mod scene;
+mod timed;
 
 pub use contents::{CommitLog, Contents, commit_logs};
 pub use duckdb::library as duckdb_library;
@@ -42,3 +43,4 @@ pub use mariadb::{MariaDb, PASSWORD as MARIADB_PASSWORD};
 pub use postgres::{PASSWORD as POSTGRES_PASSWORD, Postgres};
 pub use registry::{Pushed, Registry, sha256};
 pub use scene::{Running, Scene};
+pub use timed::timed;

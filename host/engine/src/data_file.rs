@@ -11,7 +11,7 @@ use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
 use parquet::arrow::{AsyncArrowWriter, ParquetRecordBatchStreamBuilder};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::ParquetMetaData;
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -34,8 +34,18 @@ pub struct DataFileWriter {
     folder: String,
     schema: SchemaRef,
     file_bytes: usize,
+    lasting: Lasting,
     open: Option<OpenFile>,
     done: Vec<WrittenFile>,
+}
+
+/// How long files are there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lasting {
+    /// They are a table's: small, with statistics.
+    Kept,
+    /// They are read once and removed: what is quick to write and to read.
+    Passing,
 }
 
 struct OpenFile {
@@ -52,6 +62,7 @@ impl DataFileWriter {
             folder: folder.to_owned(),
             schema: Arc::clone(schema),
             file_bytes: FILE_BYTES,
+            lasting: Lasting::Kept,
             open: None,
             done: Vec::new(),
         }
@@ -64,6 +75,12 @@ impl DataFileWriter {
             file_bytes: bytes,
             ..self
         }
+    }
+
+    /// The same, for files that last so long.
+    #[must_use]
+    pub fn lasting(self, lasting: Lasting) -> DataFileWriter {
+        DataFileWriter { lasting, ..self }
     }
 
     /// Writes a batch of the writer's schema.
@@ -120,7 +137,11 @@ impl DataFileWriter {
     }
 
     fn begin(&self) -> Result<OpenFile> {
-        let name = format!("part-{}.zstd.parquet", Uuid::now_v7());
+        let kind = match self.lasting {
+            Lasting::Kept => "zstd",
+            Lasting::Passing => "snappy",
+        };
+        let name = format!("part-{}.{kind}.parquet", Uuid::now_v7());
         let path = match self.folder.as_str() {
             "" => name,
             folder => format!("{folder}/{name}"),
@@ -128,8 +149,13 @@ impl DataFileWriter {
         let location = self.root.file(&path);
         let level = ZstdLevel::try_new(1)
             .map_err(|error| Error::internal("zstd has no level 1").with_source(error))?;
-        let properties = WriterProperties::builder()
-            .set_compression(Compression::ZSTD(level))
+        let properties = match self.lasting {
+            Lasting::Kept => WriterProperties::builder().set_compression(Compression::ZSTD(level)),
+            Lasting::Passing => WriterProperties::builder()
+                .set_compression(Compression::SNAPPY)
+                .set_statistics_enabled(EnabledStatistics::None),
+        };
+        let properties = properties
             .set_dictionary_page_size_limit(PAGE_BYTES)
             .set_data_page_size_limit(PAGE_BYTES)
             .set_created_by(concat!("weir ", env!("CARGO_PKG_VERSION")).to_owned())

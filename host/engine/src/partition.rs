@@ -10,7 +10,7 @@ use arrow::row::{RowConverter, SortField};
 use sha2::{Digest, Sha256};
 use weir_pipeline::PartitionPart;
 
-use crate::data_file::DataFileWriter;
+use crate::data_file::{DataFileWriter, Lasting};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::Location;
 use crate::plan::hex;
@@ -146,6 +146,7 @@ pub struct PartitionedWriter {
     folder: String,
     schema: SchemaRef,
     names: Arc<[String]>,
+    lasting: Lasting,
     open: BTreeMap<Vec<Option<String>>, OpenPartition>,
     done: Vec<WrittenFile>,
     batches: u64,
@@ -171,10 +172,17 @@ impl PartitionedWriter {
             folder: folder.to_owned(),
             schema: Arc::clone(schema),
             names,
+            lasting: Lasting::Kept,
             open: BTreeMap::new(),
             done: Vec::new(),
             batches: 0,
         }
+    }
+
+    /// The same, for files that last so long.
+    #[must_use]
+    pub fn lasting(self, lasting: Lasting) -> PartitionedWriter {
+        PartitionedWriter { lasting, ..self }
     }
 
     /// Writes rows; `values` has for each partition column the rows' values.
@@ -208,7 +216,8 @@ impl PartitionedWriter {
                 (folder, below) => format!("{folder}/{below}"),
             };
             OpenPartition {
-                writer: DataFileWriter::new(&self.root, &folder, &self.schema),
+                writer: DataFileWriter::new(&self.root, &folder, &self.schema)
+                    .lasting(self.lasting),
                 last: 0,
             }
         });

@@ -28,6 +28,12 @@ const MARIADB: [&str; 2] = ["mariadb-server-core", "mariadb-client-core"];
 /// Names another folder of both; the tests look at it too.
 const MARIADB_VARIABLE: &str = "WEIR_MARIADB_BIN";
 
+/// Names a library of DuckDB; the tests look at it too.
+const DUCKDB_VARIABLE: &str = "WEIR_DUCKDB_LIB";
+
+/// Names a Python that has moto; the tests look at it too.
+const MOTO_VARIABLE: &str = "WEIR_MOTO_PYTHON";
+
 /// Sees to it that there is an OCI registry to start. The tests start it themselves, each on a
 /// port of its own: a service that the package may start is left alone.
 pub(crate) fn registry(workspace: &Workspace) -> anyhow::Result<()> {
@@ -105,6 +111,38 @@ pub(crate) fn mariadb(workspace: &Workspace) -> anyhow::Result<()> {
     })?;
     package(workspace, client, "a client of MariaDB", &hint, || {
         is_there("/usr/bin/mariadb")
+    })
+}
+
+/// Sees to it that npm is there, by which the tests fetch DuckDB's library.
+pub(crate) fn npm(workspace: &Workspace) -> anyhow::Result<()> {
+    if std::env::var_os(DUCKDB_VARIABLE).is_some() {
+        return Ok(());
+    }
+    let hint = format!(
+        "hint: install it (Debian, Ubuntu: sudo apt-get install npm), or name a libduckdb of DuckDB's \
+         releases in {DUCKDB_VARIABLE}"
+    );
+    package(workspace, "npm", "npm", &hint, || {
+        works(workspace.command("npm").arg("--version"))
+    })
+}
+
+/// Sees to it that Python can make environments, in one of which the tests have a server like DynamoDB.
+pub(crate) fn python(workspace: &Workspace) -> anyhow::Result<()> {
+    if std::env::var_os(MOTO_VARIABLE).is_some() {
+        return Ok(());
+    }
+    let hint = format!(
+        "hint: install it (Debian, Ubuntu: sudo apt-get install python3-venv), or name a Python that \
+         has moto and flask in {MOTO_VARIABLE}"
+    );
+    package(workspace, "python3-venv", "Python", &hint, || {
+        works(
+            workspace
+                .command("python3")
+                .args(["-c", "import ensurepip, venv"]),
+        )
     })
 }
 

@@ -10,7 +10,7 @@ use crate::workspace::Workspace;
 
 pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     let nextest = works(&mut workspace.cargo(["nextest", "--version"]));
-    let mut stages = Stages::new("test", if nextest { 11 } else { 10 });
+    let mut stages = Stages::new("test", if nextest { 12 } else { 11 });
     stages.run("Add the wasm target to Rust, if it is missing", || {
         build::wasm_target(workspace)
     })?;
@@ -23,6 +23,10 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     })?;
     stages.run("Install a MariaDB server, if there is none", || {
         services::mariadb(workspace)
+    })?;
+    stages.run("Install npm and Python's venv, if they are missing", || {
+        services::npm(workspace)?;
+        services::python(workspace)
     })?;
     stages.run("Build the plugins", || build::plugins(workspace))?;
     stages.run("Build the test guests", || build::guests(workspace))?;

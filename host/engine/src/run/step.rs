@@ -14,6 +14,7 @@ use super::incremental::NewRows;
 use super::{Replay, RunOptions, files_were_taken, interrupted, now, timed_out};
 use crate::commit::{Applier, Counts, Decision, Decisions, Position, TargetCommit};
 use crate::connections::Connections;
+use crate::data_file::Lasting;
 use crate::database::Snapshots;
 use crate::delta::{self, Applied, DeltaCommit, Mode, Since};
 use crate::difference::SchemaDifference;
@@ -809,6 +810,10 @@ impl StepRun {
             pinned: write.pinned.clone(),
             by: Arc::clone(&write.by),
             required: write.required.clone(),
+            lasting: match &write.target {
+                PlannedTarget::Table { .. } => Lasting::Kept,
+                PlannedTarget::Sqlite { .. } | PlannedTarget::Server { .. } => Lasting::Passing,
+            },
             run: match &write.target {
                 PlannedTarget::Table { .. } => {
                     let keeps = write.file_schema.field_with_name(RUN_COLUMN).is_ok();
@@ -1193,6 +1198,7 @@ fn between(segment: &PlannedSegment, root: Location) -> Result<SegmentOutput> {
         by: Arc::new([]),
         required: Vec::new(),
         run: None,
+        lasting: Lasting::Passing,
     })
 }
 

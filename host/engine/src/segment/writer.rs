@@ -24,7 +24,7 @@ use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
 
 use super::properties;
-use crate::data_file::DataFileWriter;
+use crate::data_file::{DataFileWriter, Lasting};
 use crate::envelope::{Envelope, EnvelopeLayout, InputRows, READ_STAGE, write_stage};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::Location;
@@ -62,6 +62,8 @@ pub struct SegmentOutput {
     pub required: Vec<(usize, String)>,
     /// The run, where rows say which wrote them: the last column of the files.
     pub run: Option<Arc<str>>,
+    /// How long the files are there.
+    pub lasting: Lasting,
 }
 
 impl SegmentOutput {
@@ -675,7 +677,8 @@ impl ExecutionPlan for SegmentWriterExec {
                         &output.folder,
                         &output.schema,
                         output.by_names(),
-                    );
+                    )
+                    .lasting(output.lasting);
                     (output.clone(), writer)
                 })
                 .collect(),

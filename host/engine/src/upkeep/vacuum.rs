@@ -287,7 +287,10 @@ pub(super) async fn data_files(root: &Location) -> Result<Vec<ObjectMeta>> {
 /// Whether Weir gives such names to data files.
 pub(super) fn is_ours(name: &str) -> bool {
     name.strip_prefix("part-")
-        .and_then(|rest| rest.strip_suffix(".zstd.parquet"))
+        .and_then(|rest| {
+            rest.strip_suffix(".zstd.parquet")
+                .or_else(|| rest.strip_suffix(".snappy.parquet"))
+        })
         .is_some_and(|id| Uuid::try_parse(id).is_ok())
 }
 
