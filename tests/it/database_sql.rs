@@ -369,6 +369,43 @@ fn a_materialized_view_gets_its_rows_anew() {
     assert!(failed.stderr.contains("is no view"), "{}", failed.stderr);
 }
 
+/// A place without a value would be null in SQLite; and what it says of SQL quotes none of it.
+#[test]
+fn sqlite_gives_no_nulls_and_no_values_away() {
+    let ran = Ran::new(Database::Sqlite, "");
+    ran.sql("create table runs (n int, state text); insert into runs values (1, 'x')");
+    for (sql, what) in [
+        ("update runs set n = :n", "have no value here"),
+        (
+            "update runs set nowhere = 'canary'",
+            "no such column: nowhere",
+        ),
+    ] {
+        ran.pipeline(&format!(
+            "[[step]]\nname = \"count\"\nrun = {{ connection = \"mart\", sql = \"{sql}\" }}\n"
+        ));
+        let refused = ran.run(&[]).expect_code(1);
+        assert!(refused.stderr.contains(what), "{}", refused.stderr);
+        assert!(!refused.stderr.contains("canary"), "{}", refused.stderr);
+    }
+    assert_eq!(ran.sql("select n from runs"), ["1"]);
+}
+
+/// SQL that moves the session elsewhere does not move the ledger, and a server's clock does not move partitions.
+#[test]
+fn the_ledger_stays_where_it_is() {
+    let ran = Ran::postgres(
+        "[[step]]\nname = \"count\"\nrun = { connection = \"mart\", sql = \"set search_path = other; update runs set n = n + 1\" }\n",
+    );
+    ran.sql(
+        "create schema other; create table other.runs (n int); insert into other.runs values (0)",
+    );
+    ran.run(&[]).expect_code(0);
+    ran.run(&[]).expect_code(0);
+    assert_eq!(ran.sql("select n from other.runs"), ["2"]);
+    assert_eq!(ran.sql("select version from public._weir_loads"), ["1"]);
+}
+
 /// SQL that is refused before anything is done.
 #[test]
 fn what_a_transaction_does_not_allow_is_told_with_its_place() {

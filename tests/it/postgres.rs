@@ -765,6 +765,11 @@ fn partitions_follow_the_values_of_rows() {
     assert_eq!(loaded.server.sql("select id from west"), ["5"]);
     assert_eq!(loaded.rows(), ["5|OR|5", "6|WA|6", "7||7"]);
     assert_eq!(loaded.server.sql(leaves), ["5"]);
+    // A table of somebody else's with the name of a partition.
+    loaded.server.sql("create table visits_nv (n int)");
+    loaded.input("1", "8,nv,8");
+    loaded.run().expect_code(0);
+    assert_eq!(loaded.rows(), ["8|nv|8"]);
     // A key that is not kept apart over partitions is refused, and so are other types.
     for (ddl, what) in [
         (

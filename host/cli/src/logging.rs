@@ -17,9 +17,15 @@ use crate::failure::Failure;
 /// Starts logging as the arguments say.
 pub(crate) fn start(args: &LogArgs) -> Result<(), Failure> {
     // What the Delta libraries say of commits that lost a race, and of every file they look at, is
-    // not for users: Weir looks again, and reports what remains. Whoever names them gets it.
+    // not for users: Weir looks again, and reports what remains. What a PostgreSQL server raises may quote
+    // rows. Whoever names them gets it.
     let mut text = args.log.clone();
-    for library in ["deltalake_core", "buoyant_kernel", "buoyant_kernel_engine"] {
+    for library in [
+        "deltalake_core",
+        "buoyant_kernel",
+        "buoyant_kernel_engine",
+        "tokio_postgres",
+    ] {
         if !text.contains(library) {
             text.push_str(&format!(",{library}=off"));
         }

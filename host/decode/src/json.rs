@@ -26,6 +26,9 @@ use tolerant::Watch;
 
 const NO_FIT: &str = "a value does not fit the type that is declared for it";
 
+/// A column of the file, and what a declared column makes of it.
+type MadeOf = (usize, String, bool);
+
 /// Decodes one file of JSON objects. Fields that are not declared are passed over.
 pub struct Json {
     decoders: Decoders,
@@ -40,8 +43,9 @@ pub struct Json {
     /// Rows in the batches given so far.
     rows: u64,
     encoding: Encoding,
-    /// The names of the columns, where files call them otherwise.
-    names: Option<Vec<String>>,
+    /// For each declared column the one of the file that it is made of, its name, and whether it may be null;
+    /// absent where these are the same columns.
+    made_of: Option<Vec<MadeOf>>,
     /// Takes the place of `scan` and of what arrow finds, where a bad record does not simply end the
     /// file.
     watch: Option<Watch>,
@@ -55,16 +59,11 @@ impl Json {
     /// A column's type is none that JSON values can be turned into.
     pub fn new(array: bool, columns: &[Column], batch_rows: usize) -> Result<Json, DecodeError> {
         let batch_rows = batch_rows.max(1);
-        let is_renamed = columns.iter().any(|column| column.source.is_some());
-        let in_file: Vec<Column> = columns
-            .iter()
-            .map(|column| Column {
-                name: column.source.as_ref().unwrap_or(&column.name).clone(),
-                ..column.clone()
-            })
-            .collect();
+        let (in_file, made_of) = in_file(columns)?;
+        let is_as_declared =
+            in_file.len() == columns.len() && columns.iter().all(|column| column.source.is_none());
         Ok(Json {
-            names: is_renamed.then(|| columns.iter().map(|column| column.name.clone()).collect()),
+            made_of: (!is_as_declared).then_some(made_of),
             decoders: Decoders::new(arrow_schema(&in_file), batch_rows)?,
             array,
             scan: match array {
@@ -149,19 +148,24 @@ impl Json {
         Ok(batch)
     }
 
-    /// The rows under the names that columns are declared with.
-    fn named(&self, decoded: Decoded) -> Result<Decoded, DecodeError> {
-        let Some(names) = &self.names else {
+    /// The rows with the columns that are declared, each of what the file has under its name there.
+    fn declared(&self, decoded: Decoded) -> Result<Decoded, DecodeError> {
+        let Some(made_of) = &self.made_of else {
             return Ok(decoded);
         };
         let there = decoded.batch.schema();
-        let fields: Vec<Field> = there
-            .fields()
-            .iter()
-            .zip(names)
-            .map(|(field, name)| field.as_ref().clone().with_name(name))
-            .collect();
-        let columns = decoded.batch.columns().to_vec();
+        let mut fields = Vec::with_capacity(made_of.len());
+        let mut columns = Vec::with_capacity(made_of.len());
+        for (index, name, nullable) in made_of {
+            let field = there.fields().get(*index);
+            let Some((field, column)) = field.zip(decoded.batch.columns().get(*index)) else {
+                continue;
+            };
+            // A tolerant read has nulls everywhere.
+            let nullable = field.is_nullable() || *nullable;
+            fields.push(Field::new(name, field.data_type().clone(), nullable));
+            columns.push(Arc::clone(column));
+        }
         let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?;
         Ok(Decoded { batch, ..decoded })
     }
@@ -174,6 +178,39 @@ impl Json {
         Fault::new(self.place(), what)
             .hint_at("mend the file, or the `schema` of the step's `read`")
     }
+}
+
+/// The columns that the file has, by its own names, and what is made of them: several columns may be read from
+/// one.
+fn in_file(columns: &[Column]) -> Result<(Vec<Column>, Vec<MadeOf>), Fault> {
+    let mut in_file: Vec<Column> = Vec::with_capacity(columns.len());
+    let mut made_of = Vec::with_capacity(columns.len());
+    for column in columns {
+        let name = column.source.as_ref().unwrap_or(&column.name);
+        let index = match in_file.iter().position(|there| there.name == *name) {
+            None => {
+                in_file.push(Column {
+                    name: name.clone(),
+                    ..column.clone()
+                });
+                in_file.len() - 1
+            }
+            Some(index) => {
+                if let Some(there) = in_file.get_mut(index) {
+                    if there.data_type != column.data_type {
+                        return Err(Fault::placed(format!(
+                            "two columns of different types are read from '{name}'"
+                        ))
+                        .hint_at("declare one of them, and make the other in a query"));
+                    }
+                    there.nullable &= column.nullable;
+                }
+                index
+            }
+        };
+        made_of.push((index, column.name.clone(), column.nullable));
+    }
+    Ok((in_file, made_of))
 }
 
 fn too_deep() -> String {
@@ -233,7 +270,7 @@ impl Decode for Json {
                 batch.map(|batch| Decoded { batch, rejects })
             }),
         };
-        let batch = batch.and_then(|batch| batch.map(|batch| self.named(batch)).transpose());
+        let batch = batch.and_then(|batch| batch.map(|batch| self.declared(batch)).transpose());
         self.done |= batch.is_err();
         batch
     }
@@ -323,6 +360,26 @@ mod tests {
             assert_eq!(batch.schema().field(0).name(), "a");
             assert_eq!(batch.column(0).null_count(), 1, "only the first has one");
         }
+    }
+
+    #[test]
+    fn several_columns_may_be_read_from_one() {
+        let mut columns = column(DataType::Int64, true).to_vec();
+        columns[0].source = Some("c".into());
+        columns.push(Column {
+            name: "b".into(),
+            nullable: false,
+            ..columns[0].clone()
+        });
+        let mut json = Json::new(false, &columns, 10).unwrap();
+        json.push("{\"c\":1}\n{\"c\":2}\n".into());
+        json.finish();
+        let batch = json.batch().unwrap().unwrap().batch;
+        assert_eq!(batch.schema(), arrow_schema(&columns));
+        assert_eq!(batch.column(0), batch.column(1));
+        columns[1].data_type = DataType::String;
+        let why = Json::new(false, &columns, 10).err().unwrap().to_string();
+        assert_eq!(why, "two columns of different types are read from 'c'");
     }
 
     #[test]

@@ -124,7 +124,8 @@ pub(crate) fn within(failure: Failure, index: usize, of: usize) -> Failure {
         _ => format!("statement {} of {of}: {what}", index + 1),
     };
     match failure {
-        Failure::Refused(what, hint) => Failure::Refused(place(what), hint),
+        // Nothing of it is done, and it will be refused again.
+        Failure::Refused(what, hint) => Failure::Unfit(place(what), hint),
         Failure::Unfit(what, hint) => Failure::Unfit(place(what), hint),
         passing_or_other @ (Failure::Passing(_) | Failure::Other(_)) => passing_or_other,
     }

@@ -31,6 +31,11 @@ pub fn run(data: &[u8]) {
     let Ok((array, columns, batch_rows, splits)) = setting(&mut Unstructured::new(head)) else {
         return;
     };
+    if let Err(refused) = Json::new(array, &columns, batch_rows) {
+        let refused = refused.to_string();
+        assert_eq!(refused, "two columns of different types are read from 'B'");
+        return;
+    }
     let new = || Json::new(array, &columns, batch_rows).expect("every declared type");
     let strict = RecordOptions::default();
     let rows = decode(new, &columns, batch_rows, strict, text, splits);

@@ -154,7 +154,13 @@ impl Decision {
 
     /// Whether it must not be given up: what is given up is read again, and a target has it already.
     async fn is_kept_by(&self, applier: &Applier) -> Result<bool> {
-        Ok((self.adds() || self.refresh) && self.is_begun(applier).await?)
+        Ok((self.adds() || self.refresh || self.is_sql()) && self.is_begun(applier).await?)
+    }
+
+    /// Whether a database runs SQL, which to do again is to do twice.
+    fn is_sql(&self) -> bool {
+        let mut targets = self.targets.iter();
+        targets.any(|target| matches!(target, TargetCommit::Sql(_)))
     }
 
     /// Whether it adds rows that no later decision will bring.
@@ -593,7 +599,7 @@ impl Decisions {
         self.commits.child(&[&format!("{n:020}.abandoned")])
     }
 
-    async fn is_abandoned(&self, n: u64) -> Result<bool> {
+    pub(crate) async fn is_abandoned(&self, n: u64) -> Result<bool> {
         Ok(self.abandoned(n).read().await?.is_some())
     }
 
@@ -898,7 +904,7 @@ fn half_unfit(target: &str, n: u64, why: &str) -> Error {
 /// it again, and what was done is replaced by the next decision; or nothing was done, and what it was to add
 /// is read again.
 fn is_closed_by(error: &Error, decision: &Decision, index: usize) -> bool {
-    match decision.adds() || decision.refresh {
+    match decision.adds() || decision.refresh || decision.is_sql() {
         true => index == 0 && error.is_refusal(),
         false => !error.is_retryable(),
     }

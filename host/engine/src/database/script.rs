@@ -113,6 +113,7 @@ fn literal(words: Dialect, value: &ParamValue) -> String {
     };
     match (words, value) {
         (_, ParamValue::String(value) | ParamValue::Path(value)) => text(value),
+        (_, ParamValue::Int(number)) if *number >= 0 => number.to_string(),
         (_, ParamValue::Int(number)) => format!("({number})"),
         (_, ParamValue::Bool(value)) => value.to_string(),
         // SQLite keeps days as texts.

@@ -9,8 +9,8 @@ use super::table;
 use crate::connections::Connections;
 use crate::delta::Applied;
 use crate::error::Result;
-use crate::server::{Failure, number, was_done};
-use crate::sql_commit::{SqlCommit, SqlWork, View, ledger as place, within};
+use crate::server::{Failure, TablePath, number, was_done};
+use crate::sql_commit::{SqlCommit, SqlWork, View, ledger as ledger_path, within};
 
 /// That a savepoint is not there.
 const NO_SAVEPOINT: u16 = 1305;
@@ -19,8 +19,10 @@ const NO_SAVEPOINT: u16 = 1305;
 pub(crate) async fn is_done(commit: &SqlCommit, connections: &Connections, n: u64) -> Result<bool> {
     let mut conn = connect(&connections.get(&commit.connection)?).await?;
     let n = number(n)?;
-    let version = Ledger::of(place(), &commit.app_id).version(&mut conn).await;
-    let version = version.map_err(|failure| failure.told(&commit.target))?;
+    let told = |failure: Failure| failure.told(&commit.target);
+    let place = place(&mut conn).await.map_err(told)?;
+    let version = Ledger::of(place, &commit.app_id).version(&mut conn).await;
+    let version = version.map_err(told)?;
     Ok(version.is_some_and(|version| version >= n))
 }
 
@@ -31,7 +33,8 @@ pub(crate) async fn run(
     n: i64,
 ) -> Result<Applied, Failure> {
     let mut conn = connect(&connections.get(&commit.connection)?).await?;
-    let ledger = Ledger::of(place(), &commit.app_id);
+    let place = place(&mut conn).await?;
+    let ledger = Ledger::of(place, &commit.app_id);
     ledger::take_turn(&mut conn, &commit.app_id).await?;
     let version = ledger.version(&mut conn).await?;
     if was_done(&commit.target, n, version)? {
@@ -60,6 +63,15 @@ pub(crate) async fn run(
     Ok(Applied::Now(n.unsigned_abs()))
 }
 
+/// The ledger, by its database: SQL may change where the session looks first.
+async fn place(conn: &mut Conn) -> Result<TablePath, Failure> {
+    let database: Option<Option<String>> = conn.query_first("select database()").await?;
+    Ok(TablePath {
+        schema: database.flatten(),
+        ..ledger_path()
+    })
+}
+
 async fn script(conn: &mut Conn, statements: &[String]) -> Result<(), Failure> {
     conn.query_drop("savepoint weir_sql").await?;
     for (index, statement) in statements.iter().enumerate() {
@@ -81,5 +93,6 @@ async fn script(conn: &mut Conn, statements: &[String]) -> Result<(), Failure> {
 async fn make(conn: &mut Conn, view: &View) -> Result<(), Failure> {
     let name = table::table(&view.view);
     let sql = format!("create or replace view {name} as {}", view.query);
-    Ok(conn.query_drop(sql).await?)
+    let made = conn.query_drop(sql).await;
+    made.map_err(|error| within(error.into(), 0, 1))
 }

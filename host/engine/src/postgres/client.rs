@@ -145,7 +145,7 @@ pub(super) async fn connect(named: &Named<'_>) -> Result<Client> {
     };
     // What the session's owner has set must not change what values mean.
     let mut settings =
-        "set client_min_messages = warning; set standard_conforming_strings = on".to_owned();
+        "set client_min_messages = warning; set standard_conforming_strings = on; set timezone = 'UTC'".to_owned();
     if let Some(timeout) = named.server.statement_timeout {
         settings.push_str(&format!(
             "; set statement_timeout = {}",

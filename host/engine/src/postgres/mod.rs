@@ -197,6 +197,13 @@ impl Load<'_> {
         let transaction = client.transaction().await?;
         partitions::take_turn(&transaction, &commit.table).await?;
         let there = table::columns(transaction.client(), &commit.table).await?;
+        // Made anew within the load, it gets its partitions there.
+        if commit.mode == Mode::Replace
+            && !there.is_empty()
+            && !self.fits(&transaction, &there).await?
+        {
+            return Ok(());
+        }
         if there.is_empty() {
             self.create(&transaction).await?;
         }

@@ -1,6 +1,6 @@
 //! Partitions of PostgreSQL's tables: those that rows need are made before they are loaded.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::cast;
@@ -154,41 +154,58 @@ pub(super) async fn make(
     levels: &[Level],
     needed: &BTreeSet<Vec<Key>>,
 ) -> Result<(), Failure> {
-    let mut known: BTreeSet<String> = BTreeSet::new();
+    // For each partition that was asked for its name, unless another one has its rows.
+    let mut known: BTreeMap<(String, String), Option<String>> = BTreeMap::new();
     for keys in needed {
         let mut parent = table.clone();
         for (index, (level, key)) in levels.iter().zip(keys).enumerate() {
-            let child = TablePath {
-                schema: table.schema.clone(),
-                table: name(&parent.table, level, key),
-            };
-            if known.insert(child.table.clone()) {
-                let inner = levels.get(index + 1);
-                if !attach(transaction, &parent, &child, (level, key), inner).await? {
-                    break;
+            let of = (parent.table.clone(), format!("{key:?}"));
+            let found = match known.get(&of) {
+                Some(found) => found.clone(),
+                None => {
+                    let inner = levels.get(index + 1);
+                    let made = attach(transaction, &parent, (level, key), inner).await?;
+                    known.insert(of, made.clone());
+                    made
                 }
-            }
-            parent = child;
+            };
+            let Some(child) = found else {
+                break;
+            };
+            parent = TablePath {
+                schema: table.schema.clone(),
+                table: child,
+            };
         }
     }
     Ok(())
 }
 
-/// Makes one partition, unless there is a table of its name; false if another one has its rows.
+/// Makes one partition, unless it is there; gives its name, or none if another one has its rows.
 async fn attach(
     transaction: &Transaction<'_>,
     parent: &TablePath,
-    child: &TablePath,
     (level, key): (&Level, &Key),
     inner: Option<&Level>,
-) -> Result<bool, Failure> {
-    let (parent, child) = (quoted_path(parent), quoted_path(child));
-    let there = transaction
-        .query_one("select to_regclass($1) is not null", &[&child])
-        .await?;
-    if there.try_get(0)? {
-        return Ok(true);
+) -> Result<Option<String>, Failure> {
+    let plain = name(&parent.table, level, key);
+    let mut child = TablePath {
+        schema: parent.schema.clone(),
+        table: plain,
+    };
+    match is_child(transaction, parent, &child).await? {
+        Some(true) => return Ok(Some(child.table)),
+        None => {}
+        // Somebody else's table has the name.
+        Some(false) => {
+            child.table = digested(&parent.table, &format!("{key:?}"));
+            if is_child(transaction, parent, &child).await? == Some(true) {
+                return Ok(Some(child.table));
+            }
+        }
     }
+    let made = child.table.clone();
+    let (parent, child) = (quoted_path(parent), quoted_path(&child));
     let partitioned = inner.map_or(String::new(), by);
     transaction
         .batch_execute(&format!(
@@ -206,13 +223,31 @@ async fn attach(
             transaction
                 .batch_execute("rollback to savepoint weir_partition")
                 .await?;
-            Ok(false)
+            Ok(None)
         }
         outcome => {
             outcome?;
-            Ok(true)
+            Ok(Some(made))
         }
     }
+}
+
+/// Whether a table is a partition of `parent`; none if there is no such table.
+async fn is_child(
+    transaction: &Transaction<'_>,
+    parent: &TablePath,
+    child: &TablePath,
+) -> Result<Option<bool>, Failure> {
+    let row = transaction
+        .query_one(
+            "select to_regclass($1) is not null,
+                    exists (select from pg_inherits
+                            where inhrelid = to_regclass($1) and inhparent = to_regclass($2))",
+            &[&quoted_path(child), &quoted_path(parent)],
+        )
+        .await?;
+    let (is_there, is_ours): (bool, bool) = (row.try_get(0)?, row.try_get(1)?);
+    Ok(is_there.then_some(is_ours))
 }
 
 /// The rows of a partition.
@@ -246,7 +281,12 @@ fn name(parent: &str, level: &Level, key: &Key) -> String {
     if plain && whole.len() <= LONGEST_NAME {
         return whole;
     }
-    let digest = hex(&Sha256::digest(whole.as_bytes()), 12);
+    digested(parent, &part)
+}
+
+/// The name of a partition that a plain one does not do for.
+fn digested(parent: &str, part: &str) -> String {
+    let digest = hex(&Sha256::digest(format!("{parent}\0{part}").as_bytes()), 12);
     let mut cut = parent.to_owned();
     while cut.len() + 1 + digest.len() > LONGEST_NAME {
         cut.pop();

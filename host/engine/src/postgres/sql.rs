@@ -1,8 +1,8 @@
 //! SQL of a pipeline file that PostgreSQL runs: statements, and views.
 
 use sha2::{Digest, Sha256};
-use tokio_postgres::Transaction;
 use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, Transaction};
 
 use super::client::connect;
 use super::ledger::Ledger;
@@ -11,14 +11,14 @@ use crate::connections::Connections;
 use crate::delta::Applied;
 use crate::error::Result;
 use crate::plan::hex;
-use crate::server::{Failure, number, was_done};
+use crate::server::{Failure, TablePath, number, was_done};
 use crate::sql_commit::{SqlCommit, SqlWork, View, ledger, within};
 
 /// Whether the ledger has decision `n` or a later one.
 pub(crate) async fn is_done(commit: &SqlCommit, connections: &Connections, n: u64) -> Result<bool> {
     let client = connect(&connections.get(&commit.connection)?).await?;
     let told = |failure: Failure| failure.told(&commit.target);
-    let place = ledger();
+    let place = place(&client).await.map_err(told)?;
     let ledger = Ledger::of(&place, &commit.app_id);
     if !ledger.is_there(&client).await.map_err(told)? {
         return Ok(false);
@@ -35,7 +35,7 @@ pub(crate) async fn run(
     n: i64,
 ) -> Result<Applied, Failure> {
     let mut client = connect(&connections.get(&commit.connection)?).await?;
-    let place = ledger();
+    let place = place(&client).await?;
     let ledger = Ledger::of(&place, &commit.app_id);
     ledger.make(&mut client).await?;
     let transaction = client.transaction().await?;
@@ -51,7 +51,10 @@ pub(crate) async fn run(
                 done.map_err(|error| within(error.into(), index, statements.len()))?;
             }
         }
-        SqlWork::View(view) => make(&transaction, view).await?,
+        SqlWork::View(view) => {
+            let made = make(&transaction, view).await;
+            made.map_err(|failure| within(failure, 0, 1))?;
+        }
     }
     // A procedure can end a transaction, too.
     if number_of(&transaction).await? != before {
@@ -63,6 +66,17 @@ pub(crate) async fn run(
     ledger.write(&transaction, n, &commit.run).await?;
     transaction.commit().await?;
     Ok(Applied::Now(n.unsigned_abs()))
+}
+
+/// The ledger, by its schema: SQL may change where the session looks first.
+async fn place(client: &Client) -> Result<TablePath, Failure> {
+    let row = client
+        .query_one("select current_schema()::text", &[])
+        .await?;
+    Ok(TablePath {
+        schema: row.try_get(0)?,
+        ..ledger()
+    })
 }
 
 /// The transaction's number.

@@ -30,7 +30,9 @@ use crate::plan::{
     is_incremental, sequence, with_labels,
 };
 use crate::quarantine::{self, Found, Selection};
-use crate::record::{HeldRows, PluginRecord, RuleCount, Status, StepRecord, TargetRecord};
+use crate::record::{
+    HeldRows, PluginRecord, RuleCount, RunRecord, Status, StepRecord, TargetRecord,
+};
 use crate::segment::{
     FileKind, PluginName, PluginTally, Quarantine, SegmentOutput, SegmentResult, StageName,
     StageNames, WrittenFile,
@@ -138,6 +140,21 @@ impl From<Error> for Stopped {
     }
 }
 
+/// The record of a step whose decision `n` a database has done.
+fn sql_record(planned: &PlannedStep, sql: &PlannedSql, n: u64) -> StepRecord {
+    StepRecord {
+        n: Some(n),
+        targets: vec![TargetRecord {
+            target: sql.target.clone(),
+            rows: 0,
+            bytes: 0,
+            version: None,
+            schema_changes: Vec::new(),
+        }],
+        ..blank_record(planned, Status::Succeeded)
+    }
+}
+
 /// The record of a step that did nothing yet.
 pub(super) fn blank_record(planned: &PlannedStep, status: Status) -> StepRecord {
     StepRecord {
@@ -212,6 +229,9 @@ impl StepRun {
         if self.options.stop.is_cancelled() {
             return Err(interrupted(planned));
         }
+        if let Some(n) = self.unfinished(planned, &decisions).await? {
+            return Ok(sql_record(planned, sql, n));
+        }
         let commit = TargetCommit::Sql(SqlCommit {
             target: sql.target.clone(),
             connection: sql.connection.clone(),
@@ -222,17 +242,28 @@ impl StepRun {
         let decision = self.decided(planned, n, vec![commit]);
         decisions.decide(&decision).await?;
         decisions.apply(&decision, &applier).await?;
-        Ok(StepRecord {
-            n: Some(n),
-            targets: vec![TargetRecord {
-                target: sql.target.clone(),
-                rows: 0,
-                bytes: 0,
-                version: None,
-                schema_changes: Vec::new(),
-            }],
-            ..blank_record(planned, Status::Succeeded)
-        })
+        Ok(sql_record(planned, sql, n))
+    }
+
+    /// The decision of a run that did not come to say that it was done, of the same SQL: recovered, it is what
+    /// this run was to do.
+    async fn unfinished(
+        &self,
+        planned: &PlannedStep,
+        decisions: &Decisions,
+    ) -> Result<Option<u64>> {
+        let Some(latest) = decisions.latest().await? else {
+            return Ok(None);
+        };
+        if latest.fingerprint != planned.fingerprint || decisions.is_abandoned(latest.n).await? {
+            return Ok(None);
+        }
+        let record = RunRecord::get(&self.plan.lake.weir(), &latest.run).await?;
+        let steps = record.map_or_else(Vec::new, |record| record.steps);
+        let said = steps.iter().any(|step| {
+            step.step == latest.step && step.n == Some(latest.n) && step.status.is_done()
+        });
+        Ok((!said).then_some(latest.n))
     }
 
     /// A decision that has read nothing.

@@ -43,7 +43,7 @@ pub(crate) fn run(commit: &SqlCommit, path: &Path, n: i64) -> Result<Applied> {
     match &commit.work {
         SqlWork::Script { statements } => {
             for (index, statement) in statements.iter().enumerate() {
-                transaction.execute_batch(statement).map_err(|error| {
+                run_one(&transaction, statement).map_err(|error| {
                     refused(commit, &format!("statement {}: ", index + 1), error)
                 })?;
             }
@@ -60,14 +60,29 @@ pub(crate) fn run(commit: &SqlCommit, path: &Path, n: i64) -> Result<Applied> {
     Ok(Applied::Now(n.unsigned_abs()))
 }
 
+/// Runs one statement. One that has a place for a value, to which SQLite would give none, is refused.
+fn run_one(connection: &Connection, statement: &str) -> rusqlite::Result<()> {
+    if connection.prepare(statement)?.parameter_count() > 0 {
+        let what = "?, :name and @name have no value here; write $name, which is a parameter";
+        return Err(rusqlite::Error::InvalidParameterName(what.to_owned()));
+    }
+    connection.execute_batch(statement)
+}
+
 /// What SQLite says of SQL names tables, columns and rules, and never values.
 fn refused(commit: &SqlCommit, place: &str, error: rusqlite::Error) -> Error {
     if super::may_pass(&error) {
         return load_error(format!("{}: the SQL cannot be run", commit.target), error);
     }
+    // With where it is, the statement would be quoted, and values of parameters in it.
+    let what = match &error {
+        rusqlite::Error::SqlInputError { msg, .. } => msg.clone(),
+        rusqlite::Error::InvalidParameterName(what) => what.clone(),
+        other => other.to_string(),
+    };
     Error::new(
         ErrorKind::Input,
-        format!("{}: {place}SQLite says: {error}", commit.target),
+        format!("{}: {place}SQLite says: {what}", commit.target),
     )
     .into_refusal()
     .with_hint(
