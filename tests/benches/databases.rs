@@ -11,6 +11,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::indexing_slicing,
     reason = "a benchmark that cannot measure has nothing to say"
 )]
 
@@ -21,6 +22,9 @@ use std::process::Command;
 use std::time::Instant;
 
 use weir_tests::{MariaDb, Postgres, Scene, built, timed};
+
+/// Measures a database with rows of a CSV file, so many.
+type Measure = fn(&Scene, &Path, u64);
 
 /// How often each side is measured.
 const TRIALS: usize = 3;
@@ -79,7 +83,7 @@ fn main() {
         .filter(|name| !name.starts_with('-'))
         .collect();
     let picks = |name: &str| picked.is_empty() || picked.iter().any(|picked| picked == name);
-    let all: [(&str, fn(&Scene, &Path, u64)); 3] = [
+    let all: [(&str, Measure); 3] = [
         ("postgres", postgres),
         ("mariadb", mariadb),
         ("sqlite", sqlite),
