@@ -464,6 +464,12 @@ fn a_procedure_that_commits_is_told() {
         "{}",
         told.stderr
     );
+    // Mended, it runs: the decision of the old SQL is not in the way.
+    maria.pipeline(
+        "[[step]]\nname = \"count\"\nrun = { connection = \"mart\", sql = \"insert into runs values (2)\" }\n",
+    );
+    maria.run(&[]).expect_code(0);
+    assert_eq!(maria.sql("select n from runs order by n"), ["1", "2"]);
 }
 
 /// A dry run has no database run anything.

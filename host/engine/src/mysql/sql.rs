@@ -81,7 +81,7 @@ async fn script(conn: &mut Conn, statements: &[String]) -> Result<(), Failure> {
     // It went with the transaction, if a procedure has ended that.
     match conn.query_drop("release savepoint weir_sql").await {
         Err(mysql_async::Error::Server(error)) if error.code == NO_SAVEPOINT => {
-            Err(Failure::Refused(
+            Err(Failure::Unfit(
                 "the SQL has ended the transaction that it ran in: what it did before is done, and not counted".to_owned(),
                 "leave out what commits (tables made or changed, commit, rollback), also in what the SQL calls, and look at what it has done",
             ))

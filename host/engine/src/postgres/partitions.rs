@@ -34,7 +34,7 @@ pub(super) enum Key {
 /// The partitions that a commit's rows need, each as its keys from the outside in.
 ///
 /// # Errors
-/// Usage, for more than a thousand.
+/// Refused, for more than a thousand; other, as the staged rows cannot be read.
 pub(super) async fn needed(
     commit: &ServerCommit,
     stores: &Stores,
@@ -47,6 +47,15 @@ pub(super) async fn needed(
     };
     let from_rows = levels.iter().filter(|level| scope(level).is_none());
     let columns: Vec<String> = from_rows.map(|level| level.column.clone()).collect();
+    if columns.is_empty() && !commit.files.is_empty() {
+        // All rows are in the partition of the scope.
+        let scoped = levels
+            .iter()
+            .filter_map(|level| Some((level, scope(level)?)));
+        let keys = scoped.map(|(level, (_, value))| of_scope(level, value));
+        needed.insert(keys.collect::<Result<_>>()?);
+        return Ok(needed);
+    }
     let mut rows = commit.rows_of(stores, Some(columns))?;
     while let Some(batch) = rows.next().await {
         let batch = batch?;

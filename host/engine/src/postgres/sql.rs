@@ -58,7 +58,7 @@ pub(crate) async fn run(
     }
     // A procedure can end a transaction, too.
     if number_of(&transaction).await? != before {
-        return Err(Failure::Refused(
+        return Err(Failure::Unfit(
             "the SQL has ended the transaction that it ran in: what it did before is done, and not counted".to_owned(),
             "leave commit and rollback out of what the SQL calls, and look at what it has done",
         ));
