@@ -77,7 +77,8 @@ impl MariaDb {
                 // The machine has only so many requests of asynchronous I/O.
                 .arg("--innodb-use-native-aio=0")
                 .arg("--auth-root-authentication-method=normal")
-                .arg(format!("--datadir={}", data.display()));
+                .arg(format!("--datadir={}", data.display()))
+                .arg(format!("--tmpdir={}", self.temporary().display()));
             if let Some(base) = base() {
                 install.arg(format!("--basedir={}", base.display()));
             }
@@ -94,6 +95,19 @@ impl MariaDb {
         panic!("{told}");
     }
 
+    /// A folder of this server's own for its temporary tables: a server that starts deletes whatever looks like
+    /// one in its folder, those of other servers too.
+    fn temporary(&self) -> PathBuf {
+        let folder = self.dir.path().join("tmp");
+        if !folder.exists() {
+            std::fs::create_dir(&folder).unwrap();
+            if let Some((uid, gid)) = self.user {
+                chown(&folder, Some(uid), Some(gid)).unwrap();
+            }
+        }
+        folder
+    }
+
     /// Starts the server, after it was ended.
     pub fn up(&mut self) {
         let until = Instant::now() + START;
@@ -108,6 +122,7 @@ impl MariaDb {
             command
                 .arg("--no-defaults")
                 .arg(format!("--datadir={}", dir.join("data").display()))
+                .arg(format!("--tmpdir={}", self.temporary().display()))
                 .arg(format!("--init-file={}", dir.join("init.sql").display()))
                 .arg(format!("--port={}", self.port))
                 // Without a socket: its path may have 107 bytes at most.
