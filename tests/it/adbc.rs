@@ -166,12 +166,8 @@ fn what_a_table_does_not_take_is_told_and_nothing_is_loaded() {
 
     for (write, what) in [
         (
-            "table = \"visits\"\nmode = \"merge\"\nkey = \"id\"",
-            "not merged through ADBC drivers",
-        ),
-        (
             "table = \"visits\"\nddl = { primary_key = \"id\" }",
-            "belongs to PostgreSQL and MySQL",
+            "belongs to PostgreSQL, MySQL and Redshift",
         ),
         ("table = \"a..b\"", "does not name a table"),
     ] {
@@ -222,4 +218,43 @@ fn a_killed_load_is_made_once() {
         mart.sql("select concat_ws('|', count(*), count(distinct id)) from visits"),
         ["200000|200000"]
     );
+}
+
+#[test]
+fn rows_are_merged_by_their_key() {
+    let mart = Mart::new("table = \"visits\"\nmode = \"merge\"\nkey = \"id\"\norder = \"day\"");
+    mart.input("1,NY,5,2024-01-05\n1,NJ,7,2024-01-07\n1,NY,9,\n2,NY,1,2024-01-01");
+    mart.run(&[]).expect_code(0);
+    assert_eq!(
+        mart.rows(),
+        ["1|NJ|7.00|2024-01-07", "2|NY|1.00|2024-01-01"]
+    );
+    // A late row is older than what is there; an equal one is newer. Columns that the rows have not stay.
+    mart.sql("alter table visits add column seen integer default 4");
+    mart.input("1,LATE,6,2024-01-06\n2,CA,2,2024-01-01\n3,TX,1,");
+    mart.run(&[]).expect_code(0);
+    let merged = ["1|NJ|7.00|2024-01-07", "2|CA|2.00|2024-01-01", "3|TX|1.00"];
+    assert_eq!(mart.rows(), merged);
+    let seen = "select concat_ws('|', id, coalesce(seen, -1)) from visits order by id";
+    assert_eq!(mart.sql(seen), ["1|4", "2|4", "3|4"]);
+    // The same input again is the same decision.
+    mart.run(&[]).expect_code(0);
+    assert_eq!(mart.rows(), merged);
+    mart.pipeline(
+        SCHEMA,
+        "table = \"visits\"\nmode = \"merge\"\nkey = \"id\"\nwhen_matched = \"keep\"",
+    );
+    mart.input("3,NEW,9,\n4,NEW,9,");
+    mart.run(&[]).expect_code(0);
+    assert_eq!(
+        mart.rows(),
+        [
+            "1|NJ|7.00|2024-01-07",
+            "2|CA|2.00|2024-01-01",
+            "3|TX|1.00",
+            "4|NEW|9.00"
+        ]
+    );
+    let left = "select table_name from information_schema.tables where table_name not in ('visits', '_weir_loads')";
+    assert_eq!(mart.sql(left), [""; 0]);
 }

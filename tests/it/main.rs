@@ -57,6 +57,8 @@ mod other_sources;
 mod outside_reader;
 mod postgres;
 mod quarantine;
+mod redshift;
+mod redshift_stand_in;
 mod reviewed;
 mod schema_change;
 mod sensitivity;

@@ -475,15 +475,15 @@ fn a_server_that_does_not_serve_is_told_and_its_password_is_not() {
 }
 
 /// Stands between Weir and the server, and cuts connections.
-struct Proxy {
-    port: u16,
+pub(crate) struct Proxy {
+    pub(crate) port: u16,
     /// Messages of the server that pass before the connection is cut, over all connections.
-    left: Arc<AtomicUsize>,
-    seen: Arc<AtomicUsize>,
+    pub(crate) left: Arc<AtomicUsize>,
+    pub(crate) seen: Arc<AtomicUsize>,
 }
 
 impl Proxy {
-    fn start(server: u16, messages: usize) -> Proxy {
+    pub(crate) fn start(server: u16, messages: usize) -> Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let left = Arc::new(AtomicUsize::new(messages));

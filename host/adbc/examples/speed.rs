@@ -153,6 +153,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                     delete: None,
                     rows: reader(),
                     via,
+                    merge: None,
                 },
             )?)
         })?;

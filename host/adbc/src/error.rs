@@ -118,6 +118,8 @@ pub enum What {
     NameEmpty,
     /// The connection has a transaction already.
     InTransaction,
+    /// The database has no `MERGE`.
+    NotMerged,
     /// The connection has no transaction.
     NoTransaction,
     /// A statement of the transaction failed, and with it the transaction.
@@ -398,6 +400,9 @@ impl Error {
             What::NulInText { .. } => "take the NUL out of it",
             What::NameEmpty => "give it a name",
             What::InTransaction => "commit the transaction or roll it back first",
+            What::NotMerged => {
+                "use another way of writing there (append, replace), or a connection that is not by a driver"
+            }
             What::NoTransaction => "begin a transaction first",
             What::TransactionFailed => {
                 "roll the transaction back, and do it again from its beginning"
@@ -458,6 +463,7 @@ impl fmt::Display for What {
             What::NulInText { of } => write!(f, "there is a NUL in {of}"),
             What::NameEmpty => f.write_str("the name is empty"),
             What::InTransaction => f.write_str("the connection is in a transaction"),
+            What::NotMerged => f.write_str("the database cannot merge rows: it has no MERGE"),
             What::NoTransaction => f.write_str("the connection is in no transaction"),
             What::TransactionFailed => {
                 f.write_str("a call of the transaction failed, so it cannot be kept")

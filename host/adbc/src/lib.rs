@@ -74,7 +74,7 @@ pub use connection::{Canceller, Connection, Info};
 pub use driver::{Database, Driver};
 pub use error::{Error, Status, What};
 pub use ingest::{Ingest, Mode, STAGING_PREFIX};
-pub use load::{Load, Outcome, Via, load, loaded};
+pub use load::{Load, Merge, Outcome, Via, load, loaded};
 pub use options::OptionValue;
 pub use rows::{Prepared, Rows, RowsReader};
 pub use types::{column_type, create_table_sql};

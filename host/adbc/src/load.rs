@@ -33,6 +33,21 @@ pub struct Load<'a> {
     pub rows: Box<dyn RecordBatchReader + Send>,
     /// On which way they go.
     pub via: Via,
+    /// How they meet the rows that are there; None: they are added.
+    pub merge: Option<Merge<'a>>,
+}
+
+/// How rows are merged into those that are there, by `MERGE` of standard SQL. They go by way of a table of their
+/// own, whatever [`Via`] says.
+#[derive(Clone, Copy, Debug)]
+pub struct Merge<'a> {
+    /// The columns that say which row is meant.
+    pub key: &'a [String],
+    /// Of rows with one key the greatest in these columns stays; nulls are least, and of equal ones the one that
+    /// comes in stays. None: a key is in the rows once.
+    pub order: &'a [String],
+    /// Whether a row that is there stays, whatever comes in.
+    pub keep: bool,
 }
 
 /// On which way rows go into the table.
@@ -90,6 +105,7 @@ pub fn load(connection: &mut Connection, load: Load<'_>) -> Result<Outcome, Erro
         delete,
         rows,
         via,
+        merge,
     } = load;
     connection.usable()?;
     if connection.in_transaction() {
@@ -108,7 +124,13 @@ pub fn load(connection: &mut Connection, load: Load<'_>) -> Result<Outcome, Erro
         Via::Transaction => true,
         Via::Staging => false,
     };
-    if in_transaction {
+    if merge.is_some() && !vendor.merges() {
+        return Err(Error::new(
+            Doing::Ingest(table.to_string()),
+            What::NotMerged,
+        ));
+    }
+    if in_transaction && merge.is_none() {
         let target = Ingest {
             table,
             mode: Mode::Append,
@@ -116,7 +138,7 @@ pub fn load(connection: &mut Connection, load: Load<'_>) -> Result<Outcome, Erro
         };
         return steps.apply(connection, |connection| connection.ingest(&target, rows));
     }
-    staged(connection, vendor, &table, steps, rows)
+    staged(connection, vendor, &table, steps, rows, merge)
 }
 
 /// Rows by way of a table of their own. What creates tables ends transactions in some databases, so it is
@@ -127,6 +149,7 @@ fn staged(
     table: &Table<'_>,
     mut steps: Steps<'_>,
     rows: Box<dyn RecordBatchReader + Send>,
+    merge: Option<Merge<'_>>,
 ) -> Result<Outcome, Error> {
     steps.ledger.create(connection)?;
     if let Some(version) = steps.ledger.version(connection)?
@@ -145,11 +168,11 @@ fn staged(
     };
     let (into, from) = (table.quoted(vendor)?, staging.quoted(vendor)?);
     let names = connection.matched(table, &rows.schema())?.names;
-    let names: Result<Vec<_>, _> = names
-        .iter()
-        .map(|name| quote_identifier(vendor, name))
-        .collect();
-    let names = names?.join(", ");
+    let merging = match &merge {
+        Some(merge) => Some(merge.sql(vendor, (&into, &from), &names)?),
+        None => None,
+    };
+    let names = quoted(vendor, &names)?.join(", ");
     let doing = Doing::Ingest(table.to_string());
     connection.execute_for(
         &doing,
@@ -165,6 +188,10 @@ fn staged(
     let loaded = ingested.and_then(|count| {
         steps.create = None;
         steps.apply(connection, |connection| {
+            if let Some(merging) = &merging {
+                connection.execute_for(&doing, merging)?;
+                return Ok(count);
+            }
             let copy = format!("INSERT INTO {into} ({names}) SELECT {names} FROM {from}");
             let copied = connection.execute_for(&doing, &copy)?;
             copied_all(vendor, doing.clone(), count, copied)
@@ -178,6 +205,73 @@ fn staged(
         }),
         already @ Outcome::AlreadyLoaded { .. } => Ok(already),
     }
+}
+
+fn quoted(vendor: Vendor, names: &[String]) -> Result<Vec<String>, Error> {
+    let quote = |name: &String| quote_identifier(vendor, name);
+    names.iter().map(quote).collect()
+}
+
+impl Merge<'_> {
+    /// The statement that merges the rows of one table, which have the columns `names`, into another.
+    fn sql(
+        &self,
+        vendor: Vendor,
+        (into, from): (&str, &str),
+        names: &[String],
+    ) -> Result<String, Error> {
+        let is_key = |name: &&String| self.key.iter().any(|key| key.eq_ignore_ascii_case(name));
+        let others: Vec<String> = names.iter().filter(|name| !is_key(name)).cloned().collect();
+        let (key, order) = (quoted(vendor, self.key)?, quoted(vendor, self.order)?);
+        let (all, others) = (quoted(vendor, names)?, quoted(vendor, &others)?);
+        let list = |of: &[String], each: &dyn Fn(&String) -> String, between: &str| {
+            of.iter().map(each).collect::<Vec<_>>().join(between)
+        };
+        let columns = all.join(", ");
+        let rows = match order.is_empty() {
+            true => format!("SELECT {columns} FROM {from}"),
+            false => {
+                let place = quote_identifier(vendor, "_weir_place")?;
+                // Nulls last, in words that all have.
+                let order = list(
+                    &order,
+                    &|name| format!("CASE WHEN {name} IS NULL THEN 1 ELSE 0 END, {name} DESC"),
+                    ", ",
+                );
+                format!(
+                    "SELECT {columns} FROM (SELECT {columns}, ROW_NUMBER() OVER (PARTITION BY {} ORDER BY {order}) AS {place} FROM {from}) r WHERE {place} = 1",
+                    key.join(", ")
+                )
+            }
+        };
+        let same = list(&key, &|name| format!("t.{name} = s.{name}"), " AND ");
+        let mut sql = format!("MERGE INTO {into} t USING ({rows}) s ON {same}");
+        if !self.keep && !others.is_empty() {
+            let set = list(&others, &|name| format!("{name} = s.{name}"), ", ");
+            let newer = match order.as_slice() {
+                [] => String::new(),
+                order => format!(" AND {}", not_older(order)),
+            };
+            sql.push_str(&format!(" WHEN MATCHED{newer} THEN UPDATE SET {set}"));
+        }
+        let values = list(&all, &|name| format!("s.{name}"), ", ");
+        sql.push_str(&format!(
+            " WHEN NOT MATCHED THEN INSERT ({columns}) VALUES ({values})"
+        ));
+        Ok(sql)
+    }
+}
+
+/// Whether the incoming row `s` is not older than `t`, by columns that are quoted.
+fn not_older(order: &[String]) -> String {
+    let Some((name, rest)) = order.split_first() else {
+        return "1 = 1".to_owned();
+    };
+    format!(
+        "(s.{name} > t.{name} OR (s.{name} IS NOT NULL AND t.{name} IS NULL) \
+         OR ((s.{name} = t.{name} OR (s.{name} IS NULL AND t.{name} IS NULL)) AND {}))",
+        not_older(rest)
+    )
 }
 
 /// What is done in the transaction.
@@ -376,5 +470,47 @@ impl Ledger {
             None | Some(1) => Ok(()),
             Some(_) => Err(Error::new(Doing::Ledger, What::LedgerUnreadable)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn merging_is_one_statement_of_standard_sql() {
+        let texts = |names: &[&str]| {
+            names
+                .iter()
+                .map(|&name| name.to_owned())
+                .collect::<Vec<_>>()
+        };
+        let (key, order, all) = (texts(&["id"]), texts(&["at"]), texts(&["id", "at", "n"]));
+        let mut merge = Merge {
+            key: &key,
+            order: &order,
+            keep: false,
+        };
+        let sql = merge
+            .sql(Vendor::Snowflake, ("\"t\"", "\"w\""), &all)
+            .unwrap();
+        assert_eq!(
+            sql,
+            "MERGE INTO \"t\" t USING (SELECT \"id\", \"at\", \"n\" FROM (SELECT \"id\", \"at\", \"n\", \
+             ROW_NUMBER() OVER (PARTITION BY \"id\" ORDER BY CASE WHEN \"at\" IS NULL THEN 1 ELSE 0 END, \"at\" DESC) \
+             AS \"_weir_place\" FROM \"w\") r WHERE \"_weir_place\" = 1) s ON t.\"id\" = s.\"id\" \
+             WHEN MATCHED AND (s.\"at\" > t.\"at\" OR (s.\"at\" IS NOT NULL AND t.\"at\" IS NULL) \
+             OR ((s.\"at\" = t.\"at\" OR (s.\"at\" IS NULL AND t.\"at\" IS NULL)) AND 1 = 1)) \
+             THEN UPDATE SET \"at\" = s.\"at\", \"n\" = s.\"n\" \
+             WHEN NOT MATCHED THEN INSERT (\"id\", \"at\", \"n\") VALUES (s.\"id\", s.\"at\", s.\"n\")"
+        );
+        merge.keep = true;
+        merge.order = &[];
+        let sql = merge.sql(Vendor::BigQuery, ("`t`", "`w`"), &all).unwrap();
+        assert_eq!(
+            sql,
+            "MERGE INTO `t` t USING (SELECT `id`, `at`, `n` FROM `w`) s ON t.`id` = s.`id` \
+             WHEN NOT MATCHED THEN INSERT (`id`, `at`, `n`) VALUES (s.`id`, s.`at`, s.`n`)"
+        );
     }
 }

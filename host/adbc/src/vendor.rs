@@ -58,6 +58,21 @@ impl Vendor {
     }
 }
 
+impl Vendor {
+    /// Whether it has `MERGE`.
+    pub fn merges(self) -> bool {
+        match self {
+            Vendor::Sqlite | Vendor::MySql => false,
+            Vendor::DuckDb
+            | Vendor::PostgreSql
+            | Vendor::Snowflake
+            | Vendor::BigQuery
+            | Vendor::Databricks
+            | Vendor::Ansi => true,
+        }
+    }
+}
+
 impl fmt::Display for Vendor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

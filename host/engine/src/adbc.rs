@@ -13,14 +13,14 @@ use arrow::error::ArrowError;
 use futures::StreamExt;
 use tokio::sync::mpsc;
 use weir_adbc::{
-    Connection, Database, Driver, Load, OptionValue, Outcome, Table, Vendor, Via, What,
+    Connection, Database, Driver, Load, Merge, OptionValue, Outcome, Table, Vendor, Via, What,
     column_type, quote_identifier, quote_text,
 };
 
 use crate::commit::Applier;
 use crate::connections::{Connections, Driven};
 use crate::delta::{Applied, Mode};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::server::{Column, Failure, ServerCommit, TablePath, number, was_done};
 use crate::types::type_text;
 use crate::widening::holds;
@@ -113,12 +113,19 @@ pub(crate) async fn plan(
     connection: &str,
     path: &TablePath,
     schema: &SchemaRef,
+    merges: bool,
 ) -> Result<Vec<Column>> {
     let name = format!("{connection}:{path}");
     let (at, schema) = (path.clone(), Arc::clone(schema));
     let planned = with(connections, connection, move |connection| {
         let table = table(&at);
         let vendor = connection.vendor().map_err(told)?;
+        if merges && !vendor.merges() {
+            return Err(Failure::Refused(
+                format!("rows are not merged into {vendor} through an ADBC driver"),
+                "write with another mode, or use the connection's own kind: sqlite, mysql",
+            ));
+        }
         let columns = columns(vendor, &table, &schema)?;
         if let Some(there) = connection.table_schema(&table).map_err(told)? {
             fits(&schema, &there)?;
@@ -284,6 +291,11 @@ fn into(
         schema,
         scope: commit.scope.clone(),
     };
+    let merge = commit.merge.as_ref().map(|merging| Merge {
+        key: &merging.key,
+        order: &merging.order,
+        keep: merging.keep,
+    });
     let load = Load {
         table,
         application: &commit.app_id,
@@ -292,6 +304,7 @@ fn into(
         delete: sql.delete.as_deref(),
         rows: Box::new(rows),
         via: Via::Auto,
+        merge,
     };
     weir_adbc::load(connection, load).map_err(told)
 }
@@ -434,26 +447,5 @@ impl Iterator for Rows {
 impl RecordBatchReader for Rows {
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
-    }
-}
-
-/// What a mode needs that drivers have not got.
-///
-/// # Errors
-/// Usage, for a merge.
-pub(crate) fn takes(mode: Mode) -> Result<()> {
-    match mode {
-        Mode::Merge => Err(Error::new(
-            ErrorKind::Usage,
-            "rows are not merged through ADBC drivers",
-        )
-        .with_hint(
-            "merge into a lake table, and write that with mode = \"replace\" or \"replace-partition\"",
-        )),
-        Mode::Append
-        | Mode::Replace
-        | Mode::ReplacePartition
-        | Mode::ReplaceDynamic
-        | Mode::Rewrite => Ok(()),
     }
 }

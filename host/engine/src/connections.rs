@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use weir_pipeline::{
-    Adbc, AdbcOption, Address, ConnectionKind, Dynamodb, Pipeline, Place, SecretSource, Server,
-    ServerKind,
+    Adbc, AdbcOption, Address, ConnectionKind, Dynamodb, Pipeline, Place, Redshift, SecretSource,
+    Server, ServerKind,
 };
 
 use crate::error::{Error, Result};
@@ -25,6 +25,7 @@ struct Inner {
     servers: BTreeMap<String, (ServerKind, Server, Place)>,
     /// The SQLite files: those without a path of their own lie in the lake, if that is local.
     sqlite: BTreeMap<String, PathBuf>,
+    redshift: BTreeMap<String, (Redshift, Place)>,
     dynamodb: BTreeMap<String, (Dynamodb, Place)>,
     adbc: BTreeMap<String, (Adbc, Place)>,
     /// The folder of the pipeline file.
@@ -39,7 +40,7 @@ pub(crate) struct Driven {
 }
 
 /// Reads a secret of a connection, by the key of the file and where it is kept.
-pub(crate) type ReadSecret<'a> = Box<dyn Fn(&str, &SecretSource) -> Result<String> + 'a>;
+pub(crate) type ReadSecret<'a> = Box<dyn Fn(&str, &SecretSource) -> Result<String> + Send + 'a>;
 
 /// A URL of the file's author may hold a password, and so may the values that secrets have.
 impl fmt::Debug for Connections {
@@ -74,6 +75,11 @@ impl Connections {
                 }
                 ConnectionKind::Server(kind, server) => {
                     inner.servers.insert(name, (*kind, server.clone(), place));
+                }
+                ConnectionKind::Redshift(redshift) => {
+                    let server = (ServerKind::Redshift, redshift.server.clone(), place.clone());
+                    inner.servers.insert(name.clone(), server);
+                    inner.redshift.insert(name, (redshift.clone(), place));
                 }
                 ConnectionKind::Dynamodb(dynamodb) => {
                     inner.dynamodb.insert(name, (dynamodb.clone(), place));
@@ -149,6 +155,21 @@ impl Connections {
             secret::read(&format!("{name}.{key}"), source, &self.0.dir, place)
         };
         Ok((dynamodb, Box::new(read)))
+    }
+
+    /// What a Redshift warehouse needs besides its server, and what reads its secrets.
+    ///
+    /// # Errors
+    /// Usage, if the pipeline does not name it (any more).
+    pub(crate) fn redshift<'a>(&'a self, name: &'a str) -> Result<(&'a Redshift, ReadSecret<'a>)> {
+        let (redshift, place) = self.0.redshift.get(name).ok_or_else(|| {
+            Error::usage(format!("there is no Redshift '{name}' in [connections]"))
+                .with_hint("name the connection in the pipeline file, as it was when the rows were decided, and run it")
+        })?;
+        let read = move |key: &str, source: &SecretSource| {
+            secret::read(&format!("{name}.{key}"), source, &self.0.dir, place)
+        };
+        Ok((redshift, Box::new(read)))
     }
 
     /// The server of a connection.

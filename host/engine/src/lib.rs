@@ -81,6 +81,7 @@ mod proof;
 pub mod quarantine;
 pub mod query;
 pub mod record;
+mod redshift;
 pub mod run;
 mod secret;
 pub mod segment;

@@ -12,7 +12,7 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use parquet::arrow::{ParquetRecordBatchStreamBuilder, ProjectionMask};
 use serde::{Deserialize, Serialize};
-use weir_pipeline::{Ddl, Fault, PartitionBy, PartitionPart, ScopeValue, ServerKind};
+use weir_pipeline::{Ddl, Dist, Fault, PartitionBy, PartitionPart, ScopeValue, ServerKind};
 
 use crate::adbc;
 use crate::commit::Applier;
@@ -24,6 +24,7 @@ use crate::merge::Merging;
 use crate::mysql;
 use crate::parquet_io::ObjectReader;
 use crate::postgres;
+use crate::redshift;
 use crate::segment::WrittenFile;
 use crate::store::Stores;
 use crate::types::type_text;
@@ -77,6 +78,25 @@ pub struct TableOptions {
     pub partition_by: Vec<Level>,
     /// Roles that may read it.
     pub grants: Vec<String>,
+    /// Redshift: the column whose values say which rows are together.
+    #[serde(default)]
+    pub dist_key: Option<String>,
+    /// Redshift: how rows are spread that have no such column.
+    #[serde(default)]
+    pub dist_style: Option<DistStyle>,
+    /// Redshift: the columns by which its rows are sorted.
+    #[serde(default)]
+    pub sort_key: Vec<String>,
+}
+
+/// How rows are spread over a Redshift warehouse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DistStyle {
+    /// In turn.
+    Even,
+    /// All rows on each node.
+    All,
 }
 
 /// What the partitions of one level of a table have in common.
@@ -108,6 +128,16 @@ impl TableOptions {
             indexes: ddl.indexes.clone(),
             partition_by: ddl.partition_by.iter().map(Level::of).collect(),
             grants: ddl.grants.clone(),
+            dist_key: match &ddl.dist {
+                Some(Dist::Key(column)) => Some(column.clone()),
+                Some(Dist::Style(_)) | None => None,
+            },
+            dist_style: match &ddl.dist {
+                Some(Dist::Style(weir_pipeline::DistStyle::Even)) => Some(DistStyle::Even),
+                Some(Dist::Style(weir_pipeline::DistStyle::All)) => Some(DistStyle::All),
+                Some(Dist::Key(_)) | None => None,
+            },
+            sort_key: ddl.sort_key.clone(),
         })
     }
 }
@@ -346,6 +376,7 @@ pub(crate) fn path(kind: ServerKind, text: &str) -> Result<TablePath> {
     match kind {
         ServerKind::Postgres => postgres::path(text),
         ServerKind::Mysql => mysql::path(text),
+        ServerKind::Redshift => redshift::path(text),
         ServerKind::Adbc => adbc::path(text),
     }
 }
@@ -364,6 +395,7 @@ pub(crate) fn made(
     let mut columns = match kind {
         ServerKind::Postgres => postgres::made(schema)?,
         ServerKind::Mysql => mysql::made(schema, keys)?,
+        ServerKind::Redshift => redshift::made(schema)?,
         // Only the driver knows the types; see `adbc::plan`.
         ServerKind::Adbc => return Err(Error::internal("the types of a driver are not known")),
     };
@@ -402,7 +434,12 @@ pub(crate) fn check(kind: ServerKind, schema: &Schema, ddl: &Ddl) -> Result<()> 
         .keys()
         .chain(&ddl.primary_key)
         .chain(ddl.indexes.iter().flatten())
-        .chain(ddl.partition_by.iter().map(|by| &by.column));
+        .chain(ddl.partition_by.iter().map(|by| &by.column))
+        .chain(ddl.dist.iter().filter_map(|dist| match dist {
+            Dist::Key(column) => Some(column),
+            Dist::Style(_) => None,
+        }))
+        .chain(&ddl.sort_key);
     for name in named {
         if schema.field_with_name(name).is_err() {
             let names: Vec<&str> = schema
@@ -421,13 +458,31 @@ pub(crate) fn check(kind: ServerKind, schema: &Schema, ddl: &Ddl) -> Result<()> 
     let fault = |what: String, hint: &str| Err(Fault::new(what).at(&ddl.place).hint(hint).into());
     if kind == ServerKind::Adbc {
         return fault(
-            "`ddl` belongs to PostgreSQL and MySQL".to_owned(),
+            "`ddl` belongs to PostgreSQL, MySQL and Redshift".to_owned(),
             "leave it out, or make the table yourself: Weir loads it as it is",
+        );
+    }
+    if kind != ServerKind::Redshift && (ddl.dist.is_some() || !ddl.sort_key.is_empty()) {
+        return fault(
+            "`dist_key`, `dist_style` and `sort_key` belong to Redshift".to_owned(),
+            "leave them out: other databases have `indexes`",
+        );
+    }
+    if kind == ServerKind::Redshift && !ddl.indexes.is_empty() {
+        return fault(
+            "Redshift has no indexes".to_owned(),
+            "leave `indexes` out, and write `sort_key` for the columns by which rows are found",
+        );
+    }
+    if kind == ServerKind::Redshift && !ddl.partition_by.is_empty() {
+        return fault(
+            "`partition_by` belongs to PostgreSQL".to_owned(),
+            "leave it out, and write `sort_key` for the columns by which rows are found",
         );
     }
     if kind == ServerKind::Mysql && !ddl.grants.is_empty() {
         return fault(
-            "`grants` belongs to PostgreSQL".to_owned(),
+            "`grants` belongs to PostgreSQL and Redshift".to_owned(),
             "leave it out: users of MySQL have a host as well; grant what they need at the server",
         );
     }
@@ -497,6 +552,7 @@ pub(crate) async fn compatible(
             postgres::compatible(connections, connection, table, (schema, columns), mode).await
         }
         ServerKind::Mysql => mysql::compatible(connections, connection, table, schema).await,
+        ServerKind::Redshift => redshift::compatible(connections, connection, table, schema).await,
         // Its columns were asked for with their types.
         ServerKind::Adbc => Ok(()),
     }
@@ -513,6 +569,7 @@ impl ServerCommit {
         match kind {
             ServerKind::Postgres => postgres::is_loaded(self, connections, n).await,
             ServerKind::Mysql => mysql::is_loaded(self, connections, n).await,
+            ServerKind::Redshift => redshift::is_loaded(self, connections, n).await,
             ServerKind::Adbc => adbc::is_loaded(self, connections, n).await,
         }
     }
@@ -521,6 +578,7 @@ impl ServerCommit {
         match kind {
             ServerKind::Postgres => postgres::load(self, applier, n).await,
             ServerKind::Mysql => mysql::load(self, applier, n).await,
+            ServerKind::Redshift => redshift::load(self, applier, n).await,
             ServerKind::Adbc => adbc::load(self, applier, n).await,
         }
     }

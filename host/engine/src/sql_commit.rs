@@ -10,7 +10,7 @@ use crate::connections::Connections;
 use crate::delta::Applied;
 use crate::error::{Error, Result};
 use crate::server::{Failure, LEDGER, TablePath, number, persist};
-use crate::{mysql, postgres, sqlite};
+use crate::{mysql, postgres, redshift, sqlite};
 
 /// What a decision says of SQL that a database runs.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -70,6 +70,10 @@ impl SqlCommit {
                 let run = || mysql::run(self, connections, version);
                 persist(&self.target, "the SQL", run).await
             }
+            Some(ServerKind::Redshift) => {
+                let run = || redshift::run(self, connections, version);
+                persist(&self.target, "the SQL", run).await
+            }
             Some(ServerKind::Adbc) => Err(Error::internal("no SQL is run through drivers")),
             None => {
                 let (commit, path) = (self.clone(), self.file(connections)?);
@@ -85,6 +89,7 @@ impl SqlCommit {
         match connections.kind(&self.connection) {
             Some(ServerKind::Postgres) => postgres::is_done(self, connections, n).await,
             Some(ServerKind::Mysql) => mysql::is_done(self, connections, n).await,
+            Some(ServerKind::Redshift) => redshift::is_done(self, connections, n).await,
             Some(ServerKind::Adbc) => Err(Error::internal("no SQL is run through drivers")),
             None => {
                 let (commit, path) = (self.clone(), self.file(connections)?);

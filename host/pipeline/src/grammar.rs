@@ -174,7 +174,7 @@ impl Context<'_> {
         self.connections.get(name).is_some_and(|found| {
             matches!(
                 found.kind,
-                ConnectionKind::Server(..) | ConnectionKind::Adbc(_)
+                ConnectionKind::Server(..) | ConnectionKind::Redshift(_) | ConnectionKind::Adbc(_)
             )
         })
     }

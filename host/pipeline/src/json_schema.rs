@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::grammar::{
-    connections, incremental, mask, plugin_stage, read, schema_change, stage, write,
+    connections, ddl, incremental, mask, plugin_stage, read, schema_change, stage, write,
 };
 use crate::model::FailAction;
 use crate::params::PARAM_TYPES;
@@ -138,11 +138,13 @@ fn connection_table() -> Value {
             "ca": text("A file of certificates in PEM that sign the server's"),
             "connect_timeout": duration("How long it may take to connect; 10s if absent"),
             "statement_timeout": duration("How long one statement may take"),
-            "region": text("dynamodb: the region of AWS"),
+            "region": text("dynamodb: the region of AWS; redshift: that of the bucket, if another"),
             "endpoint": text("dynamodb: another endpoint than the region's own"),
             "access_key_id": reference("secret"),
             "secret_access_key": reference("secret"),
             "session_token": reference("secret"),
+            "staging": text("redshift: the folder on S3 of the files that it loads: s3://bucket/folder"),
+            "iam_role": text("redshift: the role as which it reads them: an ARN, or default"),
             "driver": text("adbc: the driver's shared library"),
             "entry_point": text("adbc: the function that begins the driver; the usual names if absent"),
             "options": {
@@ -444,7 +446,10 @@ fn ddl_table() -> Value {
                 "items": { "oneOf": [{ "type": "string" }, list] },
             },
             "partition_by": one_or_more("postgres: a column, or year(column), month(column), day(column), and so on within each partition"),
-            "grants": one_or_more("postgres: roles that may read it"),
+            "grants": one_or_more("postgres, redshift: roles that may read it"),
+            "dist_key": text("redshift: rows with one value of the column are together"),
+            "dist_style": one_of("redshift: how rows are spread that have no dist_key", ddl::DIST_STYLES),
+            "sort_key": one_or_more("redshift: the columns by which rows are sorted"),
         }),
     )
 }

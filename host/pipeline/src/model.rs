@@ -108,8 +108,32 @@ pub enum ConnectionKind {
     Server(ServerKind, Server),
     /// The tables of an AWS account in a region; they can be read.
     Dynamodb(Dynamodb),
+    /// A Redshift warehouse; it can be written.
+    Redshift(Redshift),
     /// A database behind an ADBC driver; it can be written.
     Adbc(Adbc),
+}
+
+/// A Redshift warehouse, and how it reads the files that it loads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redshift {
+    /// Where it is.
+    pub server: Server,
+    /// The folder of the files that it loads: an URL of S3.
+    pub staging: String,
+    /// As whom it reads them.
+    pub access: S3Access,
+    /// The region of the bucket; absent: the warehouse's own.
+    pub region: Option<String>,
+}
+
+/// As whom Redshift reads S3.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum S3Access {
+    /// A role that the warehouse may take: its ARN, a chain of them with commas between, or `default`.
+    Role(String),
+    /// The owner of a key.
+    Key(AccessKey),
 }
 
 /// A database behind an ADBC driver: a shared library, which runs in the host and is trusted as the host is.
@@ -161,6 +185,8 @@ pub enum ServerKind {
     Postgres,
     /// MySQL or MariaDB.
     Mysql,
+    /// Amazon Redshift.
+    Redshift,
     /// Whatever an ADBC driver speaks to.
     Adbc,
 }
@@ -857,8 +883,30 @@ pub struct Ddl {
     pub partition_by: Vec<PartitionBy>,
     /// Roles that may read it.
     pub grants: Vec<String>,
+    /// Redshift: how its rows are spread over the warehouse; absent: as the warehouse sees fit.
+    pub dist: Option<Dist>,
+    /// Redshift: the columns by which its rows are sorted.
+    pub sort_key: Vec<String>,
     /// Where the file says so.
     pub place: Place,
+}
+
+/// How the rows of a Redshift table are spread over the warehouse.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Dist {
+    /// Rows with one value of the column are together.
+    Key(String),
+    /// All alike.
+    Style(DistStyle),
+}
+
+/// How rows are spread that are all alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DistStyle {
+    /// In turn.
+    Even,
+    /// All rows on each node.
+    All,
 }
 
 /// What becomes of a target whose columns differ from those of the rows, by the kind of difference.

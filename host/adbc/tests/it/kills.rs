@@ -78,6 +78,7 @@ fn load_version(
         delete: None,
         rows: Box::new(rows),
         via,
+        merge: None,
     };
     load(&mut connection, one).unwrap()
 }

@@ -21,6 +21,7 @@ fn load_of<'a>(create: &'a str, version: i64, batches: Batches, via: Via) -> Loa
         delete: None,
         rows: reader(batches),
         via,
+        merge: None,
     }
 }
 

@@ -103,6 +103,7 @@ impl Decision {
                 }
                 TargetCommit::Postgres(commit)
                 | TargetCommit::Mysql(commit)
+                | TargetCommit::Redshift(commit)
                 | TargetCommit::Adbc(commit) => &mut commit.staging,
                 TargetCommit::Sql(_) => continue,
             };
@@ -137,6 +138,10 @@ impl Decision {
                 }
                 TargetCommit::Mysql(commit) => {
                     let kind = ServerKind::Mysql;
+                    commit.is_loaded(kind, &applier.connections, self.n).await?
+                }
+                TargetCommit::Redshift(commit) => {
+                    let kind = ServerKind::Redshift;
                     commit.is_loaded(kind, &applier.connections, self.n).await?
                 }
                 TargetCommit::Adbc(commit) => {
@@ -236,6 +241,8 @@ pub enum TargetCommit {
     Postgres(ServerCommit),
     /// A table of a MySQL or MariaDB database.
     Mysql(ServerCommit),
+    /// A table of a Redshift warehouse.
+    Redshift(ServerCommit),
     /// A table of a database behind an ADBC driver.
     Adbc(ServerCommit),
     /// SQL that a database runs.
@@ -250,6 +257,7 @@ impl TargetCommit {
             TargetCommit::Sqlite(commit) => &commit.target,
             TargetCommit::Postgres(commit)
             | TargetCommit::Mysql(commit)
+            | TargetCommit::Redshift(commit)
             | TargetCommit::Adbc(commit) => &commit.target,
             TargetCommit::Sql(commit) => &commit.target,
         }
@@ -262,6 +270,7 @@ impl TargetCommit {
             TargetCommit::Sqlite(commit) => commit.mode,
             TargetCommit::Postgres(commit)
             | TargetCommit::Mysql(commit)
+            | TargetCommit::Redshift(commit)
             | TargetCommit::Adbc(commit) => commit.mode,
             // What was not done is done by the next run.
             TargetCommit::Sql(_) => Mode::Replace,
@@ -275,6 +284,7 @@ impl TargetCommit {
             TargetCommit::Sqlite(_)
             | TargetCommit::Postgres(_)
             | TargetCommit::Mysql(_)
+            | TargetCommit::Redshift(_)
             | TargetCommit::Adbc(_)
             | TargetCommit::Sql(_) => None,
         }
@@ -287,6 +297,7 @@ impl TargetCommit {
             TargetCommit::Sqlite(commit) => &commit.files,
             TargetCommit::Postgres(commit)
             | TargetCommit::Mysql(commit)
+            | TargetCommit::Redshift(commit)
             | TargetCommit::Adbc(commit) => &commit.files,
             TargetCommit::Sql(_) => &[],
         }
@@ -314,6 +325,7 @@ impl TargetCommit {
             }
             TargetCommit::Postgres(commit)
             | TargetCommit::Mysql(commit)
+            | TargetCommit::Redshift(commit)
             | TargetCommit::Adbc(commit) => {
                 files_are_there(&commit.staging(stores)?, &commit.files).await
             }
@@ -328,6 +340,7 @@ impl TargetCommit {
             TargetCommit::Sqlite(commit) => commit.staging(stores)?.remove_folder().await,
             TargetCommit::Postgres(commit)
             | TargetCommit::Mysql(commit)
+            | TargetCommit::Redshift(commit)
             | TargetCommit::Adbc(commit) => commit.staging(stores)?.remove_folder().await,
         }
     }
@@ -350,6 +363,11 @@ impl TargetCommit {
             TargetCommit::Mysql(commit) => {
                 commit
                     .apply(ServerKind::Mysql, applier, n, recovering)
+                    .await
+            }
+            TargetCommit::Redshift(commit) => {
+                commit
+                    .apply(ServerKind::Redshift, applier, n, recovering)
                     .await
             }
             TargetCommit::Adbc(commit) => {

@@ -17,6 +17,8 @@ pub(crate) enum Dialect {
     Mysql,
     /// SQLite.
     Sqlite,
+    /// Amazon Redshift.
+    Redshift,
 }
 
 /// Longer lists are not pushed down: a query has its limits, too.
@@ -32,6 +34,7 @@ impl Dialect {
             Dialect::Postgres => Some(crate::postgres::literal(text)),
             Dialect::Mysql => Some(crate::mysql::literal(text)),
             Dialect::Sqlite => Some(crate::sqlite::literal(text)),
+            Dialect::Redshift => Some(crate::redshift::literal(text)),
         }
     }
 
@@ -41,13 +44,15 @@ impl Dialect {
             Dialect::Postgres => format!("{operand} collate \"C\""),
             Dialect::Mysql => format!("cast({operand} as binary)"),
             Dialect::Sqlite => format!("{operand} collate binary"),
+            // Texts are compared so unless a column says otherwise.
+            Dialect::Redshift => operand.to_owned(),
         }
     }
 
     /// A day or moment as a literal of the type `kind`.
     fn moment(self, kind: &str, text: &str) -> Option<String> {
         match self {
-            Dialect::Postgres => Some(format!("{kind} '{text}'")),
+            Dialect::Postgres | Dialect::Redshift => Some(format!("{kind} '{text}'")),
             // Moments are in UTC there, and say no zone.
             Dialect::Mysql => {
                 let kind = if kind == "date" { "date" } else { "timestamp" };

@@ -251,6 +251,12 @@ impl Snapshots {
             Some(ServerKind::Mysql) => {
                 Snapshot::Mysql(mysql::Snapshot::open(connections, connection).await?)
             }
+            Some(ServerKind::Redshift) => {
+                return Err(Error::usage(format!(
+                    "tables of connection '{connection}' are not read: it is Redshift"
+                ))
+                .with_hint("unload the table to Parquet files on S3, and read those"));
+            }
             Some(ServerKind::Adbc) => {
                 return Err(Error::usage(format!(
                     "tables of connection '{connection}' are not read: it is an ADBC driver"
@@ -272,6 +278,10 @@ pub(crate) fn made(kind: ServerKind, columns: &[Column]) -> Result<SchemaRef> {
     match kind {
         ServerKind::Postgres => postgres::read_schema(columns),
         ServerKind::Mysql => mysql::read_schema(columns),
+        ServerKind::Redshift => Err(Error::usage(
+            "a table that is written to Redshift is not read back",
+        )
+        .with_hint("read the lake table that was written there")),
         ServerKind::Adbc => Err(Error::usage(
             "a table that is written through an ADBC driver is not read back",
         )

@@ -4,13 +4,15 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use datafusion::sql::sqlparser::dialect::{self, MySqlDialect, PostgreSqlDialect, SQLiteDialect};
+use datafusion::sql::sqlparser::dialect::{
+    self, MySqlDialect, PostgreSqlDialect, RedshiftSqlDialect, SQLiteDialect,
+};
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, Tokenizer, Word};
 use weir_pipeline::ParamValue;
 
 use super::Dialect;
-use crate::{mysql, postgres, sqlite};
+use crate::{mysql, postgres, redshift, sqlite};
 
 /// What is wrong with SQL before a database has seen it, and what to do.
 #[derive(Debug, PartialEq, Eq)]
@@ -101,6 +103,7 @@ fn parser(words: Dialect) -> Box<dyn dialect::Dialect> {
         Dialect::Postgres => Box::new(PostgreSqlDialect {}),
         Dialect::Mysql => Box::new(MySqlDialect {}),
         Dialect::Sqlite => Box::new(SQLiteDialect {}),
+        Dialect::Redshift => Box::new(RedshiftSqlDialect {}),
     }
 }
 
@@ -110,6 +113,7 @@ fn literal(words: Dialect, value: &ParamValue) -> String {
         Dialect::Postgres => postgres::literal(text),
         Dialect::Mysql => mysql::literal(text),
         Dialect::Sqlite => sqlite::literal(text),
+        Dialect::Redshift => redshift::literal(text),
     };
     match (words, value) {
         (_, ParamValue::String(value) | ParamValue::Path(value)) => text(value),
@@ -118,7 +122,9 @@ fn literal(words: Dialect, value: &ParamValue) -> String {
         (_, ParamValue::Bool(value)) => value.to_string(),
         // SQLite keeps days as texts.
         (Dialect::Sqlite, ParamValue::Date(day)) => text(&day.to_string()),
-        (Dialect::Postgres | Dialect::Mysql, ParamValue::Date(day)) => format!("date '{day}'"),
+        (Dialect::Postgres | Dialect::Mysql | Dialect::Redshift, ParamValue::Date(day)) => {
+            format!("date '{day}'")
+        }
     }
 }
 
@@ -226,9 +232,37 @@ impl Statement {
             }
             _ => {}
         }
-        if words != Dialect::Mysql {
-            return None;
+        match words {
+            Dialect::Mysql => self.commits_in_mysql(first, second),
+            Dialect::Redshift => self.commits_in_redshift(first, second),
+            Dialect::Postgres | Dialect::Sqlite => None,
         }
+    }
+
+    fn commits_in_redshift(&self, first: Keyword, second: Option<Keyword>) -> Option<Wrong> {
+        let commits = match (self.tokens.len(), first) {
+            (1, Keyword::TRUNCATE | Keyword::VACUUM | Keyword::REFRESH | Keyword::CALL) => true,
+            (2, Keyword::CREATE | Keyword::ALTER | Keyword::DROP) => {
+                matches!(second, Some(Keyword::DATABASE | Keyword::EXTERNAL))
+            }
+            (_, Keyword::ALTER) => self.tokens.last().is_some_and(|token| match token {
+                Token::Word(word) => word.value.eq_ignore_ascii_case("append"),
+                _ => false,
+            }),
+            _ => false,
+        };
+        commits.then(|| {
+            Wrong::new(
+                format!(
+                    "`{}` does not run within a transaction, or ends it: Redshift commits there",
+                    name(first)
+                ),
+                "write `delete from` for `truncate`; the rest is for the warehouse's owner",
+            )
+        })
+    }
+
+    fn commits_in_mysql(&self, first: Keyword, second: Option<Keyword>) -> Option<Wrong> {
         let commits = match (self.tokens.len(), first) {
             (
                 1,

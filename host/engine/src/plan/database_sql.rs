@@ -85,13 +85,16 @@ fn work(pipeline: &Pipeline, sql: &DatabaseSql) -> Result<SqlWork> {
         ConnectionKind::Sqlite { .. } => Dialect::Sqlite,
         ConnectionKind::Server(ServerKind::Postgres, _) => Dialect::Postgres,
         ConnectionKind::Server(ServerKind::Mysql, _) => Dialect::Mysql,
+        ConnectionKind::Server(ServerKind::Redshift, _) | ConnectionKind::Redshift(_) => {
+            Dialect::Redshift
+        }
         ConnectionKind::Server(ServerKind::Adbc, _) | ConnectionKind::Adbc(_) => {
             return Err(fault(
                 format!(
                     "connection '{}' is an ADBC driver, through which no SQL is run",
                     sql.connection
                 ),
-                "run it in a database of kind postgres, mysql or sqlite".to_owned(),
+                "run it in a database of kind postgres, mysql, redshift or sqlite".to_owned(),
             ));
         }
         ConnectionKind::Dynamodb(_) => return Err(Error::internal("DynamoDB runs no SQL")),
@@ -125,24 +128,27 @@ fn work(pipeline: &Pipeline, sql: &DatabaseSql) -> Result<SqlWork> {
                     "write one `select`; what else is to be done is a step with `run`".to_owned(),
                 )
             })?;
-            let only_postgres = |key: &str, hint: &str| {
-                fault(format!("`{key}` belongs to PostgreSQL"), hint.to_owned())
+            let only = |key: &str, whose: &str, hint: &str| {
+                fault(format!("`{key}` belongs to {whose}"), hint.to_owned())
             };
             if words != Dialect::Postgres && *materialized {
-                return Err(only_postgres(
+                return Err(only(
                     "materialized",
+                    "PostgreSQL",
                     "leave it out; rows that are kept are a table, which a step writes",
                 ));
             }
-            if words != Dialect::Postgres && !grants.is_empty() {
-                return Err(only_postgres(
+            if !matches!(words, Dialect::Postgres | Dialect::Redshift) && !grants.is_empty() {
+                return Err(only(
                     "grants",
+                    "PostgreSQL and Redshift",
                     "leave it out, and grant what readers need at the server",
                 ));
             }
             let view = match words {
                 Dialect::Postgres => server::path(ServerKind::Postgres, name),
                 Dialect::Mysql => server::path(ServerKind::Mysql, name),
+                Dialect::Redshift => server::path(ServerKind::Redshift, name),
                 Dialect::Sqlite if name.contains('.') => Err(Error::usage(format!(
                     "a SQLite file has no schemas, as '{name}' names one"
                 ))

@@ -25,6 +25,7 @@ use crate::merge::Merging;
 use crate::partition::{self, PartitionColumn};
 use crate::plugins::LoadedPlugin;
 use crate::quarantine;
+use crate::redshift;
 use crate::segment::{CheckRule, Quarantine};
 use crate::server::{self, TableOptions, TablePath};
 use crate::types::{
@@ -461,6 +462,7 @@ impl StepTargets<'_> {
     fn server(&self, connection: &str) -> Option<ServerKind> {
         match self.pipeline.connections.get(connection)?.kind {
             ConnectionKind::Server(kind, _) => Some(kind),
+            ConnectionKind::Redshift(_) => Some(ServerKind::Redshift),
             ConnectionKind::Adbc(_) => Some(ServerKind::Adbc),
             ConnectionKind::Sqlite { .. } | ConnectionKind::Dynamodb(_) => None,
         }
@@ -493,11 +495,15 @@ impl StepTargets<'_> {
         let connections = Connections::of(self.pipeline, self.lake);
         let columns = match kind {
             ServerKind::Adbc => {
-                adbc::takes(write.mode.into()).map_err(fault)?;
-                let planned = adbc::plan(&connections, connection, &path, &table_schema);
+                let merges = of.merge.is_some();
+                let planned = adbc::plan(&connections, connection, &path, &table_schema, merges);
                 planned.await.map_err(fault)?
             }
-            ServerKind::Postgres | ServerKind::Mysql => {
+            ServerKind::Postgres | ServerKind::Mysql | ServerKind::Redshift => {
+                if kind == ServerKind::Redshift {
+                    let stores = self.lake.root().stores();
+                    redshift::staging_opens(&connections, connection, stores).map_err(fault)?;
+                }
                 server::made(kind, &table_schema, &keys, ddl)
                     .map_err(|error| fault(error.within(&display)))?
             }
@@ -549,7 +555,10 @@ impl StepTargets<'_> {
             .get(connection)
             .ok_or_else(|| Error::internal("a connection is not there"))?;
         match &found.kind {
-            ConnectionKind::Server(..) | ConnectionKind::Dynamodb(_) | ConnectionKind::Adbc(_) => {
+            ConnectionKind::Server(..)
+            | ConnectionKind::Redshift(_)
+            | ConnectionKind::Dynamodb(_)
+            | ConnectionKind::Adbc(_) => {
                 Err(Error::internal("a server is taken for a SQLite file"))
             }
             ConnectionKind::Sqlite { path: Some(path) } => Ok(PathBuf::from(path)),

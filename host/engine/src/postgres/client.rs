@@ -108,14 +108,39 @@ impl From<tokio_postgres::Error> for Failure {
     }
 }
 
+/// The port where PostgreSQL listens unless it was told another.
+const PORT: u16 = 5432;
+
 /// Opens a connection.
 ///
 /// # Errors
 /// Usage, for what the pipeline file says; storage, if the server cannot be reached; input, if it does not
 /// let the user in.
 pub(super) async fn connect(named: &Named<'_>) -> Result<Client> {
+    // What the session's owner has set must not change what values mean.
+    let mut settings =
+        "set client_min_messages = warning; set standard_conforming_strings = on; set timezone = 'UTC'".to_owned();
+    if let Some(timeout) = named.server.statement_timeout {
+        settings.push_str(&format!(
+            "; set statement_timeout = {}",
+            timeout.as_millis()
+        ));
+    }
+    open(named, PORT, &settings).await
+}
+
+/// Opens a connection to a server that speaks PostgreSQL's protocol, which listens on `port` where the pipeline
+/// file says no other, and runs `settings`.
+///
+/// # Errors
+/// Usage, for what the pipeline file says; storage, if the server cannot be reached; input, if it does not
+/// let the user in.
+pub(crate) async fn open(named: &Named<'_>, port: u16, settings: &str) -> Result<Client> {
     let name = named.name;
     let mut config = config(named)?;
+    if config.get_ports().is_empty() {
+        config.port(port);
+    }
     let tls = match (named.server.tls, config.get_ssl_mode()) {
         (Some(tls), _) => tls,
         (None, SslMode::Disable) => Tls::Off,
@@ -143,17 +168,8 @@ pub(super) async fn connect(named: &Named<'_>) -> Result<Client> {
         tokio::spawn(connection);
         client
     };
-    // What the session's owner has set must not change what values mean.
-    let mut settings =
-        "set client_min_messages = warning; set standard_conforming_strings = on; set timezone = 'UTC'".to_owned();
-    if let Some(timeout) = named.server.statement_timeout {
-        settings.push_str(&format!(
-            "; set statement_timeout = {}",
-            timeout.as_millis()
-        ));
-    }
     client
-        .batch_execute(&settings)
+        .batch_execute(settings)
         .await
         .map_err(|error| Failure::from(error).told(&format!("connection '{name}'")))?;
     Ok(client)

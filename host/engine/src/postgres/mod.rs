@@ -25,6 +25,7 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Transaction};
 
 use client::connect;
+pub(crate) use client::open;
 use copy::{CopyWriter, Target, Writer};
 use ledger::Ledger;
 use partitions::Key;

@@ -952,6 +952,7 @@ impl StepRun {
                     match kind {
                         ServerKind::Postgres => TargetCommit::Postgres(commit),
                         ServerKind::Mysql => TargetCommit::Mysql(commit),
+                        ServerKind::Redshift => TargetCommit::Redshift(commit),
                         ServerKind::Adbc => TargetCommit::Adbc(commit),
                     }
                 }

@@ -108,6 +108,7 @@ impl Decided {
                 TargetCommit::Sqlite(commit) => Some(&commit.files),
                 TargetCommit::Postgres(commit)
                 | TargetCommit::Mysql(commit)
+                | TargetCommit::Redshift(commit)
                 | TargetCommit::Adbc(commit) => Some(&commit.files),
                 TargetCommit::Delta(_) | TargetCommit::Sql(_) => None,
             })

@@ -9,8 +9,8 @@ use crate::grammar::mask::labels;
 use crate::grammar::plugin_stage::secret_source;
 use crate::grammar::sections::{entries, named_well, non_empty};
 use crate::model::{
-    AccessKey, Adbc, AdbcOption, Address, Connection, ConnectionKind, Dynamodb, SecretSource,
-    Server, ServerKind, Tls,
+    AccessKey, Adbc, AdbcOption, Address, Connection, ConnectionKind, Dynamodb, Redshift, S3Access,
+    SecretSource, Server, ServerKind, Tls,
 };
 use crate::tree::{Node, Value};
 
@@ -36,6 +36,8 @@ pub(crate) const CONNECTION: Keys = Keys {
         "access_key_id",
         "secret_access_key",
         "session_token",
+        "staging",
+        "iam_role",
         "driver",
         "entry_point",
         "options",
@@ -46,6 +48,7 @@ pub(crate) const CONNECTION: Keys = Keys {
 pub(crate) enum Kind {
     Sqlite,
     Server(ServerKind),
+    Redshift,
     Dynamodb,
     Adbc,
 }
@@ -54,6 +57,7 @@ pub(crate) const KINDS: &[(&str, Kind)] = &[
     ("sqlite", Kind::Sqlite),
     ("postgres", Kind::Server(ServerKind::Postgres)),
     ("mysql", Kind::Server(ServerKind::Mysql)),
+    ("redshift", Kind::Redshift),
     ("dynamodb", Kind::Dynamodb),
     ("adbc", Kind::Adbc),
 ];
@@ -78,14 +82,17 @@ const SERVER_KEYS: &[&str] = &[
     "connect_timeout",
     "statement_timeout",
 ];
-/// Keys that belong to DynamoDB.
-const DYNAMODB_KEYS: &[&str] = &[
+/// Keys that belong to what is at AWS.
+const AWS_KEYS: &[&str] = &[
     "region",
-    "endpoint",
     "access_key_id",
     "secret_access_key",
     "session_token",
 ];
+/// Keys that belong to DynamoDB.
+const DYNAMODB_KEYS: &[&str] = &["endpoint"];
+/// Keys that belong to Redshift.
+const REDSHIFT_KEYS: &[&str] = &["staging", "iam_role"];
 /// Keys that belong to ADBC.
 const ADBC_KEYS: &[&str] = &["driver", "entry_point", "options"];
 /// Keys that say what an URL says too.
@@ -135,17 +142,31 @@ fn fields_of<'a>(node: &'a Node, sink: &'a Sink) -> Option<Fields<'a>> {
     let fields = Fields::open(node, &CONNECTION, sink)?;
     fields.need(
         "kind",
-        "write kind = \"sqlite\", \"postgres\", \"mysql\", \"dynamodb\" or \"adbc\"",
+        "write kind = \"sqlite\", \"postgres\", \"mysql\", \"redshift\", \"dynamodb\" or \"adbc\"",
     );
     Some(fields)
 }
 
 fn kind(fields: &Fields<'_>, sink: &Sink) -> Option<ConnectionKind> {
     let kind = fields.choice("kind", KINDS)?;
+    if !matches!(kind, Kind::Dynamodb | Kind::Redshift) {
+        fields.refuse(
+            AWS_KEYS,
+            "belongs to kind = \"dynamodb\" or \"redshift\"",
+            "leave it out",
+        );
+    }
     if kind != Kind::Dynamodb {
         fields.refuse(
             DYNAMODB_KEYS,
             "belongs to kind = \"dynamodb\"",
+            "leave it out",
+        );
+    }
+    if kind != Kind::Redshift {
+        fields.refuse(
+            REDSHIFT_KEYS,
+            "belongs to kind = \"redshift\"",
             "leave it out",
         );
     }
@@ -185,6 +206,14 @@ fn kind(fields: &Fields<'_>, sink: &Sink) -> Option<ConnectionKind> {
                 _ => non_empty(fields, "path"),
             };
             Some(ConnectionKind::Sqlite { path })
+        }
+        Kind::Redshift => {
+            fields.refuse(
+                FILE_KEYS,
+                "belongs to kind = \"sqlite\"",
+                "leave it out: a server has a `url`, or a `host`",
+            );
+            redshift(fields, sink).map(ConnectionKind::Redshift)
         }
         Kind::Server(kind) => {
             fields.refuse(
@@ -235,31 +264,99 @@ fn dynamodb(fields: &Fields<'_>, sink: &Sink) -> Option<Dynamodb> {
         None => Some(None),
         Some(_) => non_empty(fields, "endpoint").map(Some),
     };
-    let hint = "write access_key_id and secret_access_key, each = { env = \"VARIABLE\" }; without both AWS's standard chain is asked";
-    let given = |key: &str| fields.node(key).is_some();
-    let key = if given("access_key_id") || given("secret_access_key") || given("session_token") {
-        fields.need("access_key_id", hint);
-        fields.need("secret_access_key", hint);
-        let session_token = match fields.node("session_token") {
-            None => Some(None),
-            Some(_) => secret(fields, "session_token", sink).map(Some),
-        };
-        let (id, secret) = (
-            secret(fields, "access_key_id", sink),
-            secret(fields, "secret_access_key", sink),
-        );
-        Some(Some(AccessKey {
-            id: id?,
-            secret: secret?,
-            session_token: session_token?,
-        }))
-    } else {
-        Some(None)
-    };
+    let key = access_key(fields, "without both AWS's standard chain is asked", sink);
     Some(Dynamodb {
         region: region?,
         endpoint: endpoint?,
         key: key?,
+    })
+}
+
+/// A key of AWS, if one is given; `else_` says what holds without. The outer `None` is a fault.
+fn access_key(fields: &Fields<'_>, else_: &str, sink: &Sink) -> Option<Option<AccessKey>> {
+    let keys = ["access_key_id", "secret_access_key", "session_token"];
+    if keys.iter().all(|key| fields.node(key).is_none()) {
+        return Some(None);
+    }
+    let hint = format!(
+        "write access_key_id and secret_access_key, each = {{ env = \"VARIABLE\" }}; {else_}"
+    );
+    fields.need("access_key_id", &hint);
+    fields.need("secret_access_key", &hint);
+    let session_token = match fields.node("session_token") {
+        None => Some(None),
+        Some(_) => secret(fields, "session_token", sink).map(Some),
+    };
+    let (id, secret) = (
+        secret(fields, "access_key_id", sink),
+        secret(fields, "secret_access_key", sink),
+    );
+    Some(Some(AccessKey {
+        id: id?,
+        secret: secret?,
+        session_token: session_token?,
+    }))
+}
+
+fn redshift(fields: &Fields<'_>, sink: &Sink) -> Option<Redshift> {
+    fields.need(
+        "staging",
+        "write staging = \"s3://bucket/folder\": Redshift loads files that it reads there",
+    );
+    let staging = non_empty_if_there(fields, "staging");
+    let staging = match (fields.node("staging"), staging) {
+        (Some(node), Some(url)) if !url.starts_with("s3://") => {
+            fields.fault(
+                &node.place,
+                "`staging` is no URL of S3",
+                "write staging = \"s3://bucket/folder\": Redshift loads files that it reads there",
+            );
+            None
+        }
+        (_, staging) => staging,
+    };
+    let key = access_key(fields, "or iam_role alone", sink);
+    let access = match fields.node("iam_role") {
+        Some(node) => {
+            fields.refuse(
+                &["access_key_id", "secret_access_key", "session_token"],
+                "means nothing beside `iam_role`",
+                "leave one of the two out",
+            );
+            non_empty(fields, "iam_role").and_then(|role| {
+                if role != "default" && !role.starts_with("arn:") {
+                    fields.fault(
+                        &node.place,
+                        "`iam_role` is no ARN of a role",
+                        "write iam_role = \"arn:aws:iam::123456789012:role/name\", or \"default\" for the warehouse's own",
+                    );
+                    return None;
+                }
+                Some(S3Access::Role(role))
+            })
+        }
+        None => match key {
+            Some(Some(key)) => Some(S3Access::Key(key)),
+            Some(None) => {
+                fields.need(
+                    "iam_role",
+                    "write iam_role = \"arn:aws:iam::…:role/…\" or \"default\": the role as which Redshift reads `staging`",
+                );
+                None
+            }
+            None => None,
+        },
+    };
+    let region = match fields.node("region") {
+        None => Some(None),
+        Some(_) => non_empty(fields, "region").map(Some),
+    };
+    let server = server(fields, sink);
+    Some(Redshift {
+        server: server?,
+        staging: staging?,
+        access: access?,
+        region: region?,
     })
 }
 

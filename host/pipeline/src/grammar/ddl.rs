@@ -5,15 +5,28 @@ use std::collections::BTreeMap;
 use crate::fault::Sink;
 use crate::fields::{self, Fields, Keys};
 use crate::grammar::Context;
+use crate::grammar::sections::non_empty;
 use crate::grammar::write::{names, partition_by};
-use crate::model::Ddl;
+use crate::model::{Ddl, Dist, DistStyle};
 use crate::tree::{Node, Value};
 
 pub(crate) const DDL: Keys = Keys {
     name: "ddl",
     what: "`ddl`",
-    keys: &["types", "primary_key", "indexes", "partition_by", "grants"],
+    keys: &[
+        "types",
+        "primary_key",
+        "indexes",
+        "partition_by",
+        "grants",
+        "dist_style",
+        "dist_key",
+        "sort_key",
+    ],
 };
+
+pub(crate) const DIST_STYLES: &[(&str, DistStyle)] =
+    &[("even", DistStyle::Even), ("all", DistStyle::All)];
 
 /// A longer type no database has.
 const LONGEST_TYPE: usize = 100;
@@ -38,7 +51,11 @@ pub(crate) fn ddl(node: &Node, context: &Context<'_>) -> Option<Ddl> {
         None => Some(Vec::new()),
         Some(_) => partition_by(&fields),
     };
+    let dist = dist(&fields);
+    let sort_key = list("sort_key");
     Some(Ddl {
+        dist: dist?,
+        sort_key: sort_key?,
         types: types?,
         partition_by: partition_by?,
         primary_key: primary_key?,
@@ -46,6 +63,24 @@ pub(crate) fn ddl(node: &Node, context: &Context<'_>) -> Option<Ddl> {
         grants: grants?,
         place: node.place.clone(),
     })
+}
+
+/// The outer `None` is a fault.
+fn dist(fields: &Fields<'_>) -> Option<Option<Dist>> {
+    if fields.node("dist_key").is_some() {
+        fields.refuse(
+            &["dist_style"],
+            "is said by `dist_key` already",
+            "leave one of the two out",
+        );
+        return non_empty(fields, "dist_key").map(|column| Some(Dist::Key(column)));
+    }
+    match fields.node("dist_style") {
+        None => Some(None),
+        Some(_) => fields
+            .choice("dist_style", DIST_STYLES)
+            .map(|style| Some(Dist::Style(style))),
+    }
 }
 
 fn types(node: &Node, fields: &Fields<'_>, sink: &Sink) -> Option<BTreeMap<String, String>> {

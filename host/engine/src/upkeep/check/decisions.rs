@@ -124,6 +124,7 @@ async fn pending(
         }
         TargetCommit::Postgres(commit)
         | TargetCommit::Mysql(commit)
+        | TargetCommit::Redshift(commit)
         | TargetCommit::Adbc(commit) => {
             // Loaded, the staged files are removed; and only the pipeline knows the server.
             let staged = !commit.files.is_empty() && target.files_are_there(stores).await?;

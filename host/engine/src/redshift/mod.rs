@@ -1,0 +1,210 @@
+//! Amazon Redshift: rows are copied from S3 into a table of the session, and a load is one transaction.
+//!
+//! What is staged in the lake is written to S3 in types that Redshift reads as they are, with a manifest that
+//! names each file; `copy` reads it. Then, in one transaction: the lock of the ledger, the look whether the
+//! decision has been loaded, the delete of the scope's rows, the insert, the ledger's row. Redshift checks no
+//! key and lets two transactions see the same state, so the lock comes first, and stays to the end.
+//!
+//! The statements are checked against what Amazon documents, and run in the tests by a PostgreSQL that stands in
+//! for Redshift; they have not been run by a real Redshift.
+
+mod ledger;
+mod session;
+mod sql;
+mod staging;
+mod table;
+
+use arrow::datatypes::Schema;
+
+pub(crate) use sql::{is_done, run};
+pub(crate) use table::{literal, made, path};
+
+use ledger::Ledger;
+use session::Session;
+use staging::Staged;
+use table::{Rows, create, create_stage, delete, misfit, quoted_path};
+
+use crate::commit::Applier;
+use crate::connections::Connections;
+use crate::delta::Applied;
+use crate::error::{Error, ErrorKind, Result};
+use crate::lake::Location;
+use crate::server::{Failure, ServerCommit, TablePath, number, was_done};
+use crate::store::Stores;
+
+/// Whether rows of `schema` fit the table that is there, if there is one, and the folder of files can be opened:
+/// for a step that is planned.
+///
+/// # Errors
+/// Usage, if a column is missing or has a type that cannot take the rows' values; storage, if the server
+/// cannot be reached.
+pub(crate) async fn compatible(
+    connections: &Connections,
+    connection: &str,
+    table: &TablePath,
+    schema: &Schema,
+) -> Result<()> {
+    let session = Session::open(connections, connection).await?;
+    let name = format!("{connection}:{table}");
+    let there = async {
+        let placed = session.placed(table).await?;
+        session.columns(&placed).await
+    };
+    let there = there.await.map_err(|failure| failure.told(&name))?;
+    match misfit(schema, &there) {
+        Some(why) if !there.is_empty() => Err(Error::usage(format!("{name}: {why}")).with_hint(
+            "cast the column in a query, change the table, or drop it: it is made anew then",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Whether the ledger has decision `n` or a later one.
+pub(crate) async fn is_loaded(
+    commit: &ServerCommit,
+    connections: &Connections,
+    n: u64,
+) -> Result<bool> {
+    let n = number(n)?;
+    let session = Session::open(connections, &commit.connection).await?;
+    let last = async {
+        let placed = session.placed(&commit.table).await?;
+        Ledger::of(&placed.ledger(), &commit.app_id)
+            .last(&session)
+            .await
+    };
+    let last = last.await.map_err(|failure| failure.told(&commit.target))?;
+    Ok(last.is_some_and(|version| version >= n))
+}
+
+/// One attempt to load decision `n`.
+pub(crate) async fn load(
+    commit: &ServerCommit,
+    applier: &Applier,
+    n: i64,
+) -> Result<Applied, Failure> {
+    let connections = &applier.connections;
+    let session = Session::open(connections, &commit.connection).await?;
+    let placed = session.placed(&commit.table).await?;
+    let ledger_path = placed.ledger();
+    let ledger = Ledger::of(&ledger_path, &commit.app_id);
+    ledger.make(&session).await?;
+    // What has been loaded need not be copied; the transaction looks again.
+    if was_done(&commit.target, n, ledger.last(&session).await?)? {
+        return Ok(Applied::Before);
+    }
+    let staging = &connections.redshift(&commit.connection)?.0.staging;
+    let staged = match commit.files.is_empty() {
+        true => None,
+        false => Some(Staged::write(commit, &applier.stores, staging, n).await?),
+    };
+    let loaded = settle(
+        &session,
+        commit,
+        applier,
+        (&placed, &ledger),
+        staged.as_ref(),
+        n,
+    )
+    .await;
+    // Loaded, the files have served; else the next attempt writes its own.
+    if let Some(staged) = &staged
+        && let Err(error) = staged.remove().await
+    {
+        tracing::warn!(target = %commit.target, error = %error, "files in `staging` were not removed");
+    }
+    loaded
+}
+
+/// Copies the files, and does what the decision says in one transaction.
+async fn settle(
+    session: &Session,
+    commit: &ServerCommit,
+    applier: &Applier,
+    (placed, ledger): (&TablePath, &Ledger<'_>),
+    staged: Option<&Staged>,
+    n: i64,
+) -> Result<Applied, Failure> {
+    if let Some(staged) = staged {
+        session.run(&create_stage(&staged.schema)?).await?;
+        let (copy, secrets) = staged.copy(&applier.connections, &commit.connection)?;
+        let copied = session.run(&copy).await;
+        copied.map_err(|failure| uncopied(failure, &secrets))?;
+    }
+    session.run("begin").await?;
+    let version = ledger.take_turn(session).await?;
+    if was_done(&commit.target, n, version)? {
+        return Ok(Applied::Before);
+    }
+    change(session, commit, placed, staged).await?;
+    ledger.write(session, n, &commit.run).await?;
+    // Whether a commit that was not answered was made, the ledger says at the next attempt.
+    session.run("commit").await?;
+    Ok(Applied::Now(n.unsigned_abs()))
+}
+
+/// What the transaction does to the table.
+async fn change(
+    session: &Session,
+    commit: &ServerCommit,
+    placed: &TablePath,
+    staged: Option<&Staged>,
+) -> Result<(), Failure> {
+    let table = quoted_path(placed);
+    if session.columns(placed).await?.is_empty() {
+        for statement in create(&table, &commit.columns, &commit.options) {
+            session.run(&statement).await?;
+        }
+    } else if let Some(delete) = delete(&table, commit) {
+        session.run(&delete).await?;
+    }
+    let Some(staged) = staged else {
+        return Ok(());
+    };
+    let rows = Rows::of(&staged.rows, commit);
+    match &commit.merge {
+        None => session.run(&rows.add(&table)).await,
+        Some(merging) => {
+            for statement in rows.merge(&table, merging) {
+                session.run(&statement).await?;
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Why files were not copied. Redshift may quote the statement, and that holds the key.
+fn uncopied(failure: Failure, secrets: &[String]) -> Failure {
+    let without = |mut text: String| {
+        for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
+            text = text.replace(secret.as_str(), "…");
+        }
+        text
+    };
+    match failure {
+        Failure::Refused(what, _) => Failure::Refused(
+            without(what),
+            "see to it that the role or key of the connection may read `staging`, and look into stl_load_errors and sys_load_error_detail",
+        ),
+        Failure::Unfit(what, hint) => Failure::Unfit(without(what), hint),
+        // Its words are the server's too, and kept in the chain of causes.
+        Failure::Passing(_) if !secrets.is_empty() => Failure::Passing(
+            Error::new(ErrorKind::Storage, "the copy from S3 did not go through")
+                .with_hint("run the same command again once the server is well"),
+        ),
+        other => other,
+    }
+}
+
+/// That the folder of files can be opened.
+///
+/// # Errors
+/// Usage, if it cannot.
+pub(crate) fn staging_opens(
+    connections: &Connections,
+    connection: &str,
+    stores: &Stores,
+) -> Result<()> {
+    let staging = &connections.redshift(connection)?.0.staging;
+    Location::at_url(stores, staging).map(|_| ())
+}
