@@ -87,6 +87,9 @@
 //!
 //! The contract itself is `wit/0.1`; `wire` (private) carries batches across as Arrow buffers.
 
+#[cfg(test)]
+extern crate self as weir_plugin;
+
 #[doc(hidden)]
 pub mod bindings;
 mod check;
@@ -104,6 +107,7 @@ pub mod kernels;
 #[expect(unsafe_code, reason = "an allocator hands out raw memory")]
 mod memory;
 mod rejections;
+pub mod rows;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
 mod transform;
@@ -135,6 +139,7 @@ pub mod prelude {
     pub use schemars::{self, JsonSchema};
     pub use serde::Deserialize;
 
+    pub use crate::rows::{ByRow, FromRow, IntoRow, Rejection, RowTransform};
     pub use crate::{
         Check, Context, Decoder, Emitter, Error, Info, Output, Rows, Rule, Transform, Verdict,
     };
