@@ -78,12 +78,14 @@
 //!   through ([`Emitter`], [`Verdict`], [`Rows`]) and its export macro.
 //! - [`Info`], [`Rule`]: what it says of itself; [`Context`], [`Output`]: what it is told and
 //!   what it promises; [`Error`]: why it cannot go on.
+//! - [`rows`]: rows as structs, read and made by derived code, and transforms written for one row.
 //! - [`kernels`]: trimming, parsing and judging whole columns, fast in the sandbox.
 //! - [`log`], [`metric`], [`secret`]: a line in its log, an addition to a counter, a granted secret.
 //! - [`testing`]: runs a plugin natively under the contract's rules.
 //!
 //! Components use an allocator of the SDK's (`memory`, private), made for many short strings. A plugin
-//! that brings its own turns the default feature `allocator` off.
+//! that brings its own turns the default feature `allocator` off. The default feature `derive` brings the
+//! macros of [`rows`].
 //!
 //! The contract itself is `wit/0.1`; `wire` (private) carries batches across as Arrow buffers.
 

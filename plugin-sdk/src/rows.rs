@@ -175,7 +175,7 @@ pub use write::{Builder, IntoColumn, IntoItem, IntoRow, schema};
 
 // What traits name, and what derived code calls.
 #[doc(hidden)]
-pub use builders::{ListBuilder, StructBuilder};
+pub use builders::{ListBuilder, StructBuilder, ValueBuilder};
 #[doc(hidden)]
 pub use by_row::Made;
 #[doc(hidden)]

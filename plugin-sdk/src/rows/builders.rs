@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, ArrowPrimitiveType, BinaryBuilder, BooleanBuilder, ListArray, NullBufferBuilder,
-    PrimitiveBuilder, StringBuilder, StructArray,
+    ArrayRef, ArrowPrimitiveType, BinaryBuilder, BooleanBuilder, ListArray, PrimitiveArray,
+    StringBuilder, StructArray,
 };
-use arrow::buffer::{OffsetBuffer, ScalarBuffer};
+use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{
     DataType, Field, Fields, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
     UInt8Type, UInt16Type, UInt32Type, UInt64Type,
@@ -16,31 +16,85 @@ use arrow::datatypes::{
 use super::write::{IntoColumn, IntoItem, IntoRow};
 use crate::Error;
 
+/// Builds a column of values of one width. (Arrow's builders write a bit for each value as soon as
+/// there is one null, which costs more than the value.)
+pub struct ValueBuilder<T: ArrowPrimitiveType> {
+    values: Vec<T::Native>,
+    nulls: NullRows,
+}
+
+impl<T: ArrowPrimitiveType> ValueBuilder<T> {
+    pub(super) fn new(capacity: usize) -> Self {
+        Self {
+            values: Vec::with_capacity(capacity),
+            nulls: NullRows::default(),
+        }
+    }
+
+    #[inline]
+    pub(super) fn push(&mut self, value: T::Native) {
+        self.values.push(value);
+    }
+
+    #[inline]
+    pub(super) fn push_null(&mut self) {
+        self.nulls.0.push(self.values.len());
+        self.values.push(T::Native::default());
+    }
+
+    /// The column, of a type that may say more than its values do.
+    pub(super) fn finish(self, data_type: DataType) -> Result<ArrayRef, Error> {
+        let nulls = self.nulls.finish(self.values.len());
+        let array = PrimitiveArray::<T>::try_new(self.values.into(), nulls)?;
+        Ok(Arc::new(array.with_data_type(data_type)))
+    }
+}
+
+/// The rows that are null, ascending.
+#[derive(Default)]
+struct NullRows(Vec<usize>);
+
+impl NullRows {
+    fn finish(self, rows: usize) -> Option<NullBuffer> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let mut bits = vec![u8::MAX; rows.div_ceil(8)];
+        for row in self.0 {
+            if let Some(byte) = bits.get_mut(row / 8) {
+                *byte &= !(1 << (row % 8));
+            }
+        }
+        let bits = BooleanBuffer::new(Buffer::from_vec(bits), 0, rows);
+        Some(NullBuffer::new(bits))
+    }
+}
+
 macro_rules! numbers {
     ($($native:ty: $arrow:ty),* $(,)?) => {$(
         impl IntoColumn for $native {
-            type Builder = PrimitiveBuilder<$arrow>;
+            type Builder = ValueBuilder<$arrow>;
 
             fn data_type() -> DataType {
                 <$arrow>::DATA_TYPE
             }
 
             fn builder(capacity: usize) -> Self::Builder {
-                PrimitiveBuilder::with_capacity(capacity)
+                ValueBuilder::new(capacity)
             }
 
             #[inline]
             fn append(self, builder: &mut Self::Builder) {
-                builder.append_value(self);
+                builder.push(self);
             }
 
             #[inline]
             fn append_null(builder: &mut Self::Builder) {
-                builder.append_null();
+                builder.push_null();
             }
 
-            fn finish(mut builder: Self::Builder) -> Result<ArrayRef, Error> {
-                Ok(Arc::new(builder.finish()))
+            fn finish(builder: Self::Builder) -> Result<ArrayRef, Error> {
+                builder.finish(Self::data_type())
             }
         }
     )*};
@@ -133,14 +187,6 @@ items!(
     Vec<u8>
 );
 
-/// The builder of a column whose type says more than the type of its values.
-pub(super) fn typed_builder<T: ArrowPrimitiveType>(
-    data_type: DataType,
-    capacity: usize,
-) -> PrimitiveBuilder<T> {
-    PrimitiveBuilder::with_capacity(capacity).with_data_type(data_type)
-}
-
 impl<T: IntoColumn> IntoColumn for Option<T> {
     type Builder = T::Builder;
 
@@ -177,7 +223,8 @@ impl<T: IntoColumn> IntoItem for Option<T> {}
 /// Builds a column of structs.
 pub struct StructBuilder<B> {
     builders: B,
-    nulls: NullBufferBuilder,
+    rows: usize,
+    nulls: NullRows,
 }
 
 impl<T: IntoRow> IntoColumn for T {
@@ -190,26 +237,28 @@ impl<T: IntoRow> IntoColumn for T {
     fn builder(capacity: usize) -> Self::Builder {
         StructBuilder {
             builders: T::builders(capacity),
-            nulls: NullBufferBuilder::new(capacity),
+            rows: 0,
+            nulls: NullRows::default(),
         }
     }
 
     #[inline]
     fn append(self, builder: &mut Self::Builder) {
         T::append(self, &mut builder.builders);
-        builder.nulls.append_non_null();
+        builder.rows += 1;
     }
 
     fn append_null(builder: &mut Self::Builder) {
         T::append_null(&mut builder.builders);
-        builder.nulls.append_null();
+        builder.nulls.0.push(builder.rows);
+        builder.rows += 1;
     }
 
-    fn finish(mut builder: Self::Builder) -> Result<ArrayRef, Error> {
+    fn finish(builder: Self::Builder) -> Result<ArrayRef, Error> {
         let fields = Fields::from(T::fields());
         let mut arrays = Vec::with_capacity(fields.len());
         T::finish(builder.builders, &mut arrays)?;
-        let nulls = builder.nulls.finish();
+        let nulls = builder.nulls.finish(builder.rows);
         Ok(Arc::new(StructArray::try_new(fields, arrays, nulls)?))
     }
 }
@@ -222,7 +271,7 @@ pub struct ListBuilder<B> {
     count: usize,
     /// Where each list ends.
     ends: Vec<usize>,
-    nulls: NullBufferBuilder,
+    nulls: NullRows,
 }
 
 impl<T: IntoItem> IntoColumn for Vec<T> {
@@ -237,7 +286,7 @@ impl<T: IntoItem> IntoColumn for Vec<T> {
             items: T::builder(capacity),
             count: 0,
             ends: Vec::with_capacity(capacity),
-            nulls: NullBufferBuilder::new(capacity),
+            nulls: NullRows::default(),
         }
     }
 
@@ -247,15 +296,15 @@ impl<T: IntoItem> IntoColumn for Vec<T> {
             item.append(&mut builder.items);
         }
         builder.ends.push(builder.count);
-        builder.nulls.append_non_null();
     }
 
     fn append_null(builder: &mut Self::Builder) {
+        builder.nulls.0.push(builder.ends.len());
         builder.ends.push(builder.count);
-        builder.nulls.append_null();
     }
 
-    fn finish(mut builder: Self::Builder) -> Result<ArrayRef, Error> {
+    fn finish(builder: Self::Builder) -> Result<ArrayRef, Error> {
+        let nulls = builder.nulls.finish(builder.ends.len());
         let offsets = std::iter::once(0)
             .chain(builder.ends)
             .map(i32::try_from)
@@ -265,7 +314,7 @@ impl<T: IntoItem> IntoColumn for Vec<T> {
             Arc::new(item_field::<T>()),
             OffsetBuffer::new(ScalarBuffer::from(offsets)),
             T::finish(builder.items)?,
-            builder.nulls.finish(),
+            nulls,
         )?;
         Ok(Arc::new(list))
     }

@@ -2,12 +2,11 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, PrimitiveBuilder};
+use arrow::array::{Array, ArrayRef};
 use arrow::datatypes::{DataType, Decimal128Type};
 
-use super::builders::typed_builder;
+use super::builders::ValueBuilder;
 use super::columns::{Values, fit_leaf};
 use super::read::{Faults, FromColumn, FromItem, Layout, NullValue};
 use super::write::{IntoColumn, IntoItem};
@@ -161,7 +160,7 @@ impl<'a, const P: u8, const S: u8> FromColumn<'a> for Decimal<P, S> {
 impl<const P: u8, const S: u8> FromItem<'_> for Decimal<P, S> {}
 
 impl<const P: u8, const S: u8> IntoColumn for Decimal<P, S> {
-    type Builder = PrimitiveBuilder<Decimal128Type>;
+    type Builder = ValueBuilder<Decimal128Type>;
 
     fn data_type() -> DataType {
         let _exists = Self::LIMIT;
@@ -169,21 +168,21 @@ impl<const P: u8, const S: u8> IntoColumn for Decimal<P, S> {
     }
 
     fn builder(capacity: usize) -> Self::Builder {
-        typed_builder(Self::data_type(), capacity)
+        ValueBuilder::new(capacity)
     }
 
     #[inline]
     fn append(self, builder: &mut Self::Builder) {
-        builder.append_value(self.0);
+        builder.push(self.0);
     }
 
     #[inline]
     fn append_null(builder: &mut Self::Builder) {
-        builder.append_null();
+        builder.push_null();
     }
 
-    fn finish(mut builder: Self::Builder) -> Result<ArrayRef, Error> {
-        Ok(Arc::new(builder.finish()))
+    fn finish(builder: Self::Builder) -> Result<ArrayRef, Error> {
+        builder.finish(Self::data_type())
     }
 }
 

@@ -5,16 +5,15 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 use std::str::FromStr;
-use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, PrimitiveBuilder};
+use arrow::array::{Array, ArrayRef, ArrowPrimitiveType};
 use arrow::datatypes::{
     ArrowTimestampType, DataType, Date32Type, Time32MillisecondType, Time32SecondType,
     Time64MicrosecondType, Time64NanosecondType, TimeUnit, TimestampMicrosecondType,
     TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
 };
 
-use super::builders::typed_builder;
+use super::builders::ValueBuilder;
 use super::columns::{Values, fit_leaf};
 use super::read::{Faults, FromColumn, FromItem, Layout, NullValue};
 use super::write::{IntoColumn, IntoItem};
@@ -488,29 +487,29 @@ macro_rules! columns {
         impl$(<$unit: Unit>)? FromItem<'_> for $value {}
 
         impl$(<$unit: Unit>)? IntoColumn for $value {
-            type Builder = PrimitiveBuilder<$arrow>;
+            type Builder = ValueBuilder<$arrow>;
 
             fn data_type() -> DataType {
                 $data_type
             }
 
             fn builder(capacity: usize) -> Self::Builder {
-                typed_builder(Self::data_type(), capacity)
+                ValueBuilder::new(capacity)
             }
 
             #[inline]
             fn append(self, builder: &mut Self::Builder) {
                 let $written = self.0;
-                builder.append_value($write);
+                builder.push($write);
             }
 
             #[inline]
             fn append_null(builder: &mut Self::Builder) {
-                builder.append_null();
+                builder.push_null();
             }
 
-            fn finish(mut builder: Self::Builder) -> Result<ArrayRef, Error> {
-                Ok(Arc::new(builder.finish()))
+            fn finish(builder: Self::Builder) -> Result<ArrayRef, Error> {
+                builder.finish(Self::data_type())
             }
         }
 
