@@ -22,6 +22,9 @@ pub use numbers::{parse_decimal, parse_int};
 pub use rows::{rows_breaking, rows_set, rows_where, rows_where_both};
 pub use text::{Case, clean, empty_to_null, trim, upper};
 
+pub(crate) use dates::days_since_1970;
+pub(crate) use numbers::{digits, power_of_ten, read_decimal};
+
 use arrow::array::{Array, ArrowPrimitiveType, PrimitiveArray, StringArray};
 use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer};
 

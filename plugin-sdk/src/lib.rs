@@ -78,14 +78,19 @@
 //!   through ([`Emitter`], [`Verdict`], [`Rows`]) and its export macro.
 //! - [`Info`], [`Rule`]: what it says of itself; [`Context`], [`Output`]: what it is told and
 //!   what it promises; [`Error`]: why it cannot go on.
+//! - [`rows`]: rows as structs, read and made by derived code, and transforms written for one row.
 //! - [`kernels`]: trimming, parsing and judging whole columns, fast in the sandbox.
 //! - [`log`], [`metric`], [`secret`]: a line in its log, an addition to a counter, a granted secret.
 //! - [`testing`]: runs a plugin natively under the contract's rules.
 //!
 //! Components use an allocator of the SDK's (`memory`, private), made for many short strings. A plugin
-//! that brings its own turns the default feature `allocator` off.
+//! that brings its own turns the default feature `allocator` off. The default feature `derive` brings the
+//! macros of [`rows`].
 //!
 //! The contract itself is `wit/0.1`; `wire` (private) carries batches across as Arrow buffers.
+
+#[cfg(test)]
+extern crate self as weir_plugin;
 
 #[doc(hidden)]
 pub mod bindings;
@@ -104,6 +109,7 @@ pub mod kernels;
 #[expect(unsafe_code, reason = "an allocator hands out raw memory")]
 mod memory;
 mod rejections;
+pub mod rows;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
 mod transform;
@@ -135,6 +141,7 @@ pub mod prelude {
     pub use schemars::{self, JsonSchema};
     pub use serde::Deserialize;
 
+    pub use crate::rows::{ByRow, FromRow, IntoRow, Rejection, RowTransform};
     pub use crate::{
         Check, Context, Decoder, Emitter, Error, Info, Output, Rows, Rule, Transform, Verdict,
     };

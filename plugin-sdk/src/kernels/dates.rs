@@ -38,7 +38,7 @@ pub fn parse_date(values: &StringArray, format: DateFormat) -> Parsed<Date32Arra
 }
 
 /// Days from 1970-01-01 in the Gregorian calendar, or none if there is no such day.
-fn days_since_1970(year: i32, month: i32, day: i32) -> Option<i32> {
+pub(crate) fn days_since_1970(year: i32, month: i32, day: i32) -> Option<i32> {
     let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let days_in_month = match month {
         1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,

@@ -39,14 +39,26 @@ pub fn parse_decimal(
     };
     let scale = usize::from(scale);
     let Parsed { array, invalid } = parse_each::<Decimal128Type>(values, |bytes, start, end| {
-        let (negative, start) = sign(bytes, start);
-        let value = scaled(bytes, start, end, scale)?;
-        (value < limit).then_some(if negative { -value } else { value })
+        read_decimal(bytes, start, end, scale).filter(|value| (-limit < *value) & (*value < limit))
     });
     Ok(Parsed {
         array: array.with_precision_and_scale(precision, scale as i8)?,
         invalid,
     })
+}
+
+/// The decimal at `start..end`, in units of the last of `scale` digits after the point. Of any
+/// precision.
+#[inline]
+pub(crate) fn read_decimal(bytes: &[u8], start: usize, end: usize, scale: usize) -> Option<i128> {
+    let (negative, start) = sign(bytes, start);
+    let value = scaled(bytes, start, end, scale)?;
+    Some(if negative { -value } else { value })
+}
+
+/// Ten to the power of `exponent`, up to 38.
+pub(crate) const fn power_of_ten(exponent: u8) -> Option<i128> {
+    10_i128.checked_pow(exponent as u32)
 }
 
 /// The powers of ten that 128 bits hold.
@@ -142,7 +154,7 @@ fn number(bytes: &[u8], mut start: usize, end: usize) -> Option<i128> {
 
 /// The number that 1 to 8 ASCII digits spell. All of them at once, in one 64-bit word.
 #[inline]
-pub(super) fn digits(bytes: &[u8], start: usize, end: usize) -> Option<u64> {
+pub(crate) fn digits(bytes: &[u8], start: usize, end: usize) -> Option<u64> {
     const ZEROS: u64 = 0x3030_3030_3030_3030; // "00000000"
     let before = end
         .checked_sub(8)

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use weir_plugin::schemars::{self, JsonSchema};
 
-use crate::{kernels, transforms};
+use crate::{kernels, rows, transforms};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
@@ -18,8 +18,12 @@ pub(crate) enum Work {
     Tidy,
     /// The same with the SDK's kernels over whole columns.
     TidyKernels,
+    /// The same with the SDK's derives for rows.
+    TidyRows,
     /// Settles claims, row by row.
     Settle,
+    /// The same with the SDK's derives for rows.
+    SettleRows,
 }
 
 impl Work {
@@ -27,22 +31,24 @@ impl Work {
     pub(crate) fn output(self, input: &SchemaRef) -> SchemaRef {
         match self {
             Work::Identity => input.clone(),
-            Work::Tidy | Work::TidyKernels => transforms::tidied(),
-            Work::Settle => transforms::settled(),
+            Work::Tidy | Work::TidyKernels | Work::TidyRows => transforms::tidied(),
+            Work::Settle | Work::SettleRows => transforms::settled(),
         }
     }
 
     /// Does it.
     pub(crate) fn run(
         self,
-        rows: &RecordBatch,
+        batch: &RecordBatch,
         output: &SchemaRef,
     ) -> Result<RecordBatch, ArrowError> {
         match self {
-            Work::Identity => Ok(rows.clone()),
-            Work::Tidy => transforms::tidy(rows, output),
-            Work::TidyKernels => kernels::tidy(rows, output),
-            Work::Settle => transforms::settle(rows, output),
+            Work::Identity => Ok(batch.clone()),
+            Work::Tidy => transforms::tidy(batch, output),
+            Work::TidyKernels => kernels::tidy(batch, output),
+            Work::TidyRows => rows::tidy(batch, output),
+            Work::Settle => transforms::settle(batch, output),
+            Work::SettleRows => rows::settle(batch, output),
         }
     }
 }

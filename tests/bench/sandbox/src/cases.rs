@@ -66,7 +66,14 @@ pub(crate) fn all(guests: &Path, wanted: &dyn Fn(&str) -> bool) -> anyhow::Resul
         ("crossing", "identity", Work::Identity, &texts),
         ("text, row by row", "tidy", Work::Tidy, &texts),
         ("text, kernels", "tidy", Work::TidyKernels, &texts),
+        ("text, derived rows", "tidy", Work::TidyRows, &texts),
         ("numbers, row by row", "settle", Work::Settle, &numbers),
+        (
+            "numbers, derived rows",
+            "settle",
+            Work::SettleRows,
+            &numbers,
+        ),
     ];
     let with = Sandboxed::new(guests, true)?;
     let without = Sandboxed::new(guests, false)?;

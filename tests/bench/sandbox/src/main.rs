@@ -19,6 +19,8 @@ mod digest;
 #[path = "../../shared/kernels.rs"]
 mod kernels;
 mod peers;
+#[path = "../../shared/rows.rs"]
+mod rows;
 mod table;
 #[path = "../../shared/transforms.rs"]
 mod transforms;

@@ -13,6 +13,8 @@ use weir_plugin::prelude::*;
 
 #[path = "../../../shared/kernels.rs"]
 mod kernels;
+#[path = "../../../shared/rows.rs"]
+mod rows;
 #[path = "../../../shared/transforms.rs"]
 mod transforms;
 #[path = "../../../shared/work.rs"]
