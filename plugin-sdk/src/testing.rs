@@ -6,6 +6,7 @@
 //! borders, and says so if the results differ.
 
 mod borders;
+mod calls;
 pub(crate) mod record;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,8 @@ use arrow::array::UInt32Array;
 use arrow::compute::{concat_batches, take_record_batch};
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
+
+pub use self::calls::{Call, Crossing};
 
 use self::record::Recorded;
 use crate::check::{BoundCheck, FailSink};

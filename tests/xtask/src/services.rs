@@ -1,6 +1,7 @@
 //! Programs of others that the tests start: each found on the machine, or installed.
 
 use std::path::Path;
+use std::process::Command;
 
 use anyhow::{Context, bail};
 
@@ -144,6 +145,28 @@ pub(crate) fn python(workspace: &Workspace) -> anyhow::Result<()> {
                 .args(["-c", "import ensurepip, venv"]),
         )
     })
+}
+
+/// What runs the tests of the Python SDK.
+pub(crate) fn python_tests(workspace: &Workspace) -> Command {
+    let mut command = workspace.command("python3");
+    command.args(["-m", "unittest"]);
+    command
+}
+
+/// What runs the tests of the JavaScript SDK: the machine's Node.js where it is new enough, else one that npm
+/// brings.
+pub(crate) fn node_tests(workspace: &Workspace) -> Command {
+    const NEW_ENOUGH: &str =
+        "process.exit(Number(process.versions.node.split('.')[0]) < 20 ? 1 : 0)";
+    if works(workspace.command("node").args(["-e", NEW_ENOUGH])) {
+        let mut command = workspace.command("node");
+        command.arg("--test");
+        return command;
+    }
+    let mut command = workspace.command("npx");
+    command.args(["--yes", "node@20", "--test"]);
+    command
 }
 
 /// Installs a package of Debian's unless what it holds is `there`.

@@ -10,7 +10,7 @@ use crate::workspace::Workspace;
 
 pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     let nextest = works(&mut workspace.cargo(["nextest", "--version"]));
-    let mut stages = Stages::new("test", if nextest { 12 } else { 11 });
+    let mut stages = Stages::new("test", if nextest { 14 } else { 13 });
     stages.run("Add the wasm target to Rust, if it is missing", || {
         build::wasm_target(workspace)
     })?;
@@ -34,6 +34,14 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     stages.command(
         "Test the plugins natively, outside of the sandbox",
         &mut workspace.cargo_in("plugins", ["test"]),
+    )?;
+    stages.command(
+        "Test the Python SDK",
+        services::python_tests(workspace).current_dir(workspace.root().join("plugin-sdk/python")),
+    )?;
+    stages.command(
+        "Test the JavaScript SDK",
+        services::node_tests(workspace).current_dir(workspace.root().join("plugin-sdk/js")),
     )?;
     // One call, so that binaries and tests share the features of their dependencies: `--package
     // weir` alone would compile some of them twice.

@@ -1,0 +1,107 @@
+// Makes a component of a plugin: one bundle of its modules, and a JavaScript engine around it.
+
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+import { describe, worldOf } from './plugin.js';
+
+const PACKAGE = resolve(dirname(fileURLToPath(import.meta.url)), '..');
+const EXPORTS = { transform: 'transformer', check: 'checker', decoder: 'decoderPlugin' };
+
+/** The engines, each with the package that brings it. */
+export const ENGINES = { quickjs: 'componentize-qjs', starlingmonkey: '@bytecodealliance/componentize-js' };
+
+/** Why no component could be made; its words say what to do. */
+export class BuildError extends Error {}
+
+/** Builds the plugin that the module `source` exports by default, and returns where it lies. */
+export async function build(source, { output, secrets = false, engine = 'quickjs' } = {}) {
+  if (!existsSync(source)) throw new BuildError(`there is no file ${source}`);
+  if (!(engine in ENGINES)) throw new BuildError(`no engine ${engine}; there are ${Object.keys(ENGINES).join(', ')}`);
+  const path = resolve(source);
+  const { default: PluginClass } = await import(pathToFileURL(path).href);
+  if (PluginClass === undefined) throw new BuildError(`${source} exports nothing by default\nhint: export default class …`);
+  const world = worldOf(PluginClass);
+  describe(PluginClass);
+
+  const { componentize } = await tool(ENGINES[engine]);
+  const code = await bundled(path, world, secrets);
+  const witPath = join(PACKAGE, 'wit');
+  const worldName = `weir:guest/${world}${secrets ? '-with-secrets' : ''}`;
+  const { component } =
+    engine === 'quickjs'
+      ? // Without `sync` the component would need a feature that the host keeps off.
+        await inFile(code, (jsPath) => componentize({ jsSource: code, jsPath, witPath, world: worldName, sync: true }))
+      : await componentize(code, {
+          sourceName: basename(path),
+          witPath,
+          worldName,
+          disableFeatures: ['random', 'clocks', 'http', 'stdio', 'fetch-event'],
+        });
+  const target = output ?? path.replace(/\.m?js$/, '') + '.wasm';
+  await writeFile(target, component);
+  return target;
+}
+
+/** The plugin, the SDK and what else it imports as one module. */
+async function bundled(path, world, secrets) {
+  const { build: bundle } = await tool('esbuild');
+  const from = (file) => JSON.stringify(join(PACKAGE, 'src', file));
+  const entry = [
+    `import { connectHost } from ${from('guest/component.js')};`,
+    `import { exported } from ${from(`guest/${world}.js`)};`,
+    `import Plugin from ${JSON.stringify(path)};`,
+    secrets ? "import { get } from 'weir:plugin/secrets@0.1.0';" : 'const get = undefined;',
+    'connectHost(get);',
+    `export const ${EXPORTS[world]} = exported(Plugin);`,
+  ].join('\n');
+  const result = await bundle({
+    stdin: { contents: entry, resolveDir: dirname(path), sourcefile: 'component.js' },
+    bundle: true,
+    format: 'esm',
+    target: 'es2022',
+    external: ['weir:*'],
+    // One copy of the SDK, whichever the plugin's own folder would find.
+    alias: { 'weir-plugin': join(PACKAGE, 'src', 'index.js') },
+    write: false,
+    logLevel: 'error',
+  });
+  return result.outputFiles[0].text;
+}
+
+/** Calls with a file of this content, which is gone afterwards. */
+async function inFile(content, call) {
+  const folder = await mkdtemp(join(tmpdir(), 'weir-plugin-'));
+  try {
+    const path = join(folder, 'component.js');
+    await writeFile(path, content);
+    return await call(path);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+/** Imports a package that the author has installed where the plugin is built. */
+async function tool(name) {
+  const folders = createRequire(join(process.cwd(), 'package.json')).resolve.paths(name);
+  const folder = folders.map((modules) => join(modules, name)).find(existsSync);
+  if (folder === undefined) {
+    const { peerDependencies } = await manifest(PACKAGE);
+    throw new BuildError(`${name} is missing\nhint: npm install --save-dev ${name}@${peerDependencies[name]}`);
+  }
+  const { exports, main = 'index.js' } = await manifest(folder);
+  return import(pathToFileURL(join(folder, entryOf(exports?.['.'] ?? exports) ?? main)).href);
+}
+
+async function manifest(folder) {
+  return JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'));
+}
+
+/** The file of an entry of `exports`, which may differ by how it is loaded. */
+function entryOf(entry) {
+  return typeof entry === 'object' ? entryOf(entry.node ?? entry.import ?? entry.default) : entry;
+}

@@ -1,0 +1,60 @@
+// The glue between a component's exports and a plugin, for all worlds.
+
+import * as host from 'weir:plugin/host@0.1.0';
+
+import { connect } from '../host.js';
+import { FatalError } from '../errors.js';
+import { Context, bind, describe, unexpected } from '../plugin.js';
+import { Schema } from '../types.js';
+import { schemaFromWit } from '../wire.js';
+
+/** Sends what a plugin asks of its host to the host. */
+export function connectHost(getSecret) {
+  connect({
+    log: host.log,
+    metric: host.metric,
+    secret(name) {
+      if (getSecret === undefined) {
+        throw new FatalError('the plugin asks for a secret, but was built without `--secrets`');
+      }
+      return getSecret(name);
+    },
+  });
+}
+
+/** Calls the plugin; its errors become those of the contract. */
+export function answer(call) {
+  try {
+    return call();
+  } catch (error) {
+    const fault = unexpected(error);
+    throw { tag: fault.kind, val: fault.message };
+  }
+}
+
+/** The one bound plugin of a component. */
+export class Instance {
+  plugin;
+  bound;
+  input = new Schema();
+
+  constructor(PluginClass) {
+    this.PluginClass = PluginClass;
+    this.info = describe(PluginClass);
+  }
+
+  bind(config, run, input, sideInputs) {
+    this.input = schemaFromWit(input);
+    const context = new Context({
+      run: {
+        pipeline: run.pipeline,
+        step: run.step,
+        parameters: Object.fromEntries(run.parameters.map(({ name, value }) => [name, value])),
+      },
+      input: this.input,
+      sideInputs: sideInputs.map(({ name, schema }) => ({ name, schema: schemaFromWit(schema) })),
+    });
+    ({ plugin: this.plugin, bound: this.bound } = bind(this.PluginClass, config, context));
+    return this.bound;
+  }
+}

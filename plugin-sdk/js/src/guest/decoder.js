@@ -1,0 +1,26 @@
+// The exports of a component of the world `decoder`.
+
+import { emit, reject } from 'weir:plugin/decoding@0.1.0';
+
+import { Rows } from '../plugin.js';
+import { disassemble, schemaToWit } from '../wire.js';
+import { Instance, answer } from './component.js';
+
+/** What a component exports as `decoderPlugin`. */
+export function exported(PluginClass) {
+  const instance = new Instance(PluginClass);
+  const { info } = instance;
+  const rows = () =>
+    new Rows(
+      instance.bound,
+      info.rules,
+      (batch) => emit(disassemble(batch)),
+      (offset, length, rule, message) => reject(BigInt(offset), BigInt(length), rule, message),
+    );
+  return {
+    describe: () => info,
+    bind: (config, run, sideInputs) => answer(() => schemaToWit(instance.bind(config, run, [], sideInputs))),
+    decode: (bytes) => answer(() => void instance.plugin.decode(bytes, rows())),
+    finish: () => answer(() => void instance.plugin.finish(rows())),
+  };
+}

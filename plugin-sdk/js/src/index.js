@@ -1,0 +1,8 @@
+// What a JavaScript author of a Weir plugin uses; `index.d.ts` beside it says what each thing is.
+
+export { Batch, Column, fits } from './columns.js';
+export { ConfigError, DataError, FatalError, PluginError, Reject, RetryError } from './errors.js';
+export { log, metric, secret } from './host.js';
+export { Check, Context, Decoder, Output, RowCheck, RowTransform, Rule, Transform } from './plugin.js';
+export { DataType, Field, Schema, types } from './types.js';
+export { fromDate, toDate } from './values.js';

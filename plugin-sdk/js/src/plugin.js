@@ -1,0 +1,374 @@
+// What a plugin can be: a transform, a check or a decoder, over batches or row by row.
+
+import { Batch } from './columns.js';
+import { NO_CONFIG, parse, schemaText } from './config.js';
+import { DataError, FatalError, PluginError, Reject } from './errors.js';
+import { log } from './host.js';
+import { Schema } from './types.js';
+
+/** Rows of a batch that a decoder emits: as many as those that the host sends. */
+const BATCH_ROWS = 8192;
+
+/** The name of the output of a transform that has only one. */
+export const ONLY_OUTPUT = 'out';
+
+/** A reason for which a plugin may reject or fail a row. */
+export class Rule {
+  constructor(name, description) {
+    this.name = name;
+    this.description = description;
+    Object.freeze(this);
+  }
+}
+
+/** A named output of a transform and the schema of every batch emitted to it. */
+export class Output {
+  constructor(name, schema) {
+    this.name = name;
+    this.schema = schema;
+  }
+}
+
+/** What a plugin is told when it is bound. */
+export class Context {
+  constructor({ run = {}, input = new Schema(), sideInputs = [] } = {}) {
+    this.run = { pipeline: 'test', step: 'test', parameters: {}, ...run };
+    this.input = input;
+    this.sideInputs = sideInputs;
+  }
+
+  /** Throws a `DataError` that lists every name that is no column of the input. */
+  require(...names) {
+    const missing = names.filter((name) => !this.input.has(name));
+    if (missing.length) {
+      throw new DataError(
+        `the input lacks ${missing.join(', ')}; it has ${this.input.names.join(', ') || 'no columns'}; ` +
+          "name the missing columns in the stage's `grant`",
+      );
+    }
+  }
+}
+
+/** What all plugins have. */
+class Plugin {
+  /** Says what the plugin is: name, version, description, columns, rules, config (a JSON Schema). */
+  static info = {};
+
+  /** The configuration, checked and with defaults filled in, before `bind` is called. */
+  config;
+
+  /** Called once after the last batch; emits nothing, except in a `Decoder`. */
+  finish() {}
+}
+
+/** Turns batches of one schema into batches of one or more others. */
+export class Transform extends Plugin {
+  bind(_context) {
+    throw new FatalError('a transform needs a method `bind(context)` that returns its schema or outputs');
+  }
+
+  process(_batch, _out) {
+    throw new FatalError('a transform needs a method `process(batch, out)`');
+  }
+}
+
+/** A transform of one row at a time. */
+export class RowTransform extends Transform {
+  row(_row, _out) {
+    throw new FatalError('a row transform needs a method `row(row, out)`');
+  }
+
+  process(batch, out) {
+    const emitted = new RowEmitter(out.outputs);
+    batch.toRows().forEach((row, at) => {
+      emitted.begin(at);
+      try {
+        this.row(row, emitted);
+      } catch (error) {
+        if (!(error instanceof Reject)) throw unexpected(error, `, at row ${at} of the batch`);
+        emitted.withdraw();
+        out.reject([at], error.rule, error.message);
+      }
+    });
+    emitted.taken.forEach(({ rows, origin }, index) => {
+      if (rows.length) out.emit(Batch.fromRows(out.outputs[index].schema, rows), { to: index, origin });
+    });
+  }
+}
+
+/** Judges rows and changes nothing. */
+export class Check extends Plugin {
+  bind(_context) {}
+
+  process(_batch, _out) {
+    throw new FatalError('a check needs a method `process(batch, out)`');
+  }
+}
+
+/** A check of one row at a time. */
+export class RowCheck extends Check {
+  row(_row, _fail) {
+    throw new FatalError('a row check needs a method `row(row, fail)`');
+  }
+
+  process(batch, out) {
+    batch.toRows().forEach((row, at) => {
+      try {
+        this.row(row, (rule, message) => out.fail([at], rule, message));
+      } catch (error) {
+        throw unexpected(error, `, at row ${at} of the batch`);
+      }
+    });
+  }
+}
+
+/** Turns the bytes of one file into rows. */
+export class Decoder extends Plugin {
+  bind(_context) {
+    throw new FatalError('a decoder needs a method `bind(context)` that returns the schema of its rows');
+  }
+
+  decode(_chunk, _out) {
+    throw new FatalError('a decoder needs a method `decode(chunk, out)`');
+  }
+
+  finish(_out) {}
+}
+
+/** Rows named one by one, handed over in few calls: one for each rule and message. */
+class Reasons {
+  #rules;
+  #batchRows;
+  #groups = new Map();
+
+  constructor(rules, batchRows) {
+    this.#rules = rules;
+    this.#batchRows = batchRows;
+  }
+
+  add(rows, rule, message = rule.description) {
+    checkRule(this.#rules, rule);
+    for (const row of rows) {
+      if (!(Number.isInteger(row) && row >= 0 && row < this.#batchRows)) {
+        throw new FatalError(`rule \`${rule.name}\` names a row outside of a batch of ${this.#batchRows} rows`);
+      }
+    }
+    if (rows.length === 0) return;
+    const key = JSON.stringify([rule.name, message]);
+    const group = this.#groups.get(key) ?? { rule: rule.name, message, rows: [] };
+    for (const row of rows) group.rows.push(row);
+    this.#groups.set(key, group);
+  }
+
+  groups() {
+    return [...this.#groups.values()];
+  }
+}
+
+function checkRule(rules, rule) {
+  if (!rules.some((known) => known.name === rule?.name)) {
+    throw new FatalError(`the rule \`${rule?.name}\` is not among the \`rules\` of the plugin's info; add it there`);
+  }
+}
+
+/** Takes what a transform makes of the batch in process. */
+export class Emitter {
+  #batchRows;
+  #emit;
+  #reasons;
+
+  constructor(outputs, rules, batchRows, emit) {
+    this.outputs = outputs;
+    this.#batchRows = batchRows;
+    this.#emit = emit;
+    this.#reasons = new Reasons(rules, batchRows);
+  }
+
+  /** Emits a `Batch`, or columns by name, to an output. */
+  emit(batch, { to = 0, origin } = {}) {
+    const index = outputIndex(this.outputs, to);
+    const { name, schema } = this.outputs[index];
+    const breach = (words) => new FatalError(`output \`${name}\`: ${words}`);
+    let made;
+    try {
+      made = matched(schema, batch);
+    } catch (error) {
+      throw error instanceof FatalError ? breach(error.message) : error;
+    }
+    if (origin === undefined) {
+      if (made.rows !== this.#batchRows) {
+        throw breach(
+          `${made.rows} rows emitted for ${this.#batchRows} read; say with \`origin\` from which row each came`,
+        );
+      }
+    } else if (origin.length !== made.rows) {
+      throw breach(`${origin.length} origins for ${made.rows} rows`);
+    } else if (!origin.every((row) => Number.isInteger(row) && row >= 0 && row < this.#batchRows)) {
+      throw breach(`an origin outside of a batch of ${this.#batchRows} rows`);
+    }
+    this.#emit(index, made, origin === undefined ? undefined : Uint32Array.from(origin));
+  }
+
+  /** Rejects rows of the batch in process; none, if `rows` is empty. */
+  reject(rows, rule, message) {
+    this.#reasons.add(rows, rule, message);
+  }
+
+  /** What was rejected, in the order in which each pair of rule and message first came up. */
+  rejected() {
+    return this.#reasons.groups();
+  }
+}
+
+/** What an author emits, as a batch of the schema bound. */
+function matched(schema, batch) {
+  if (!(batch instanceof Batch)) return Batch.fromColumns(schema, batch);
+  if (batch.schema === schema) return batch;
+  if (batch.schema.names.join('\0') !== schema.names.join('\0')) {
+    throw new FatalError(`${batch.schema} emitted where ${schema} was bound`);
+  }
+  return new Batch(schema, batch.columns, batch.rows);
+}
+
+function outputIndex(outputs, to) {
+  const index = typeof to === 'number' ? to : outputs.findIndex((output) => output.name === to);
+  if (outputs[index] === undefined) {
+    const names = outputs.map((output) => output.name).join(', ') || 'none';
+    throw new FatalError(`there is no output ${JSON.stringify(to)}; \`bind\` returned ${names}`);
+  }
+  return index;
+}
+
+/** Takes the rows that a `RowTransform` makes of one row. */
+class RowEmitter {
+  #outputs;
+  #at = 0;
+
+  constructor(outputs) {
+    this.#outputs = outputs;
+    this.taken = outputs.map(() => ({ rows: [], origin: [] }));
+  }
+
+  /** Emits a row to an output, by its name or place. */
+  emit(row, { to = 0 } = {}) {
+    const { rows, origin } = this.taken[outputIndex(this.#outputs, to)];
+    rows.push(row);
+    origin.push(this.#at);
+  }
+
+  begin(at) {
+    this.#at = at;
+  }
+
+  withdraw() {
+    for (const { rows, origin } of this.taken) {
+      while (origin.length && origin.at(-1) === this.#at) {
+        origin.pop();
+        rows.pop();
+      }
+    }
+  }
+}
+
+/** Takes what a check says of the batch in process. */
+export class Verdict {
+  #reasons;
+
+  constructor(rules, batchRows) {
+    this.#reasons = new Reasons(rules, batchRows);
+  }
+
+  /** Says that rows break `rule`; none, if `rows` is empty. A row may break several. */
+  fail(rows, rule, message) {
+    this.#reasons.add(rows, rule, message);
+  }
+
+  failed() {
+    return this.#reasons.groups();
+  }
+}
+
+/** Takes what a decoder makes of a file. */
+export class Rows {
+  #schema;
+  #rules;
+  #emit;
+  #reject;
+
+  constructor(schema, rules, emit, reject) {
+    this.#schema = schema;
+    this.#rules = rules;
+    this.#emit = emit;
+    this.#reject = reject;
+  }
+
+  /** Emits a `Batch`, columns by name, or an array of rows; about 8,192 at a time serve best. */
+  emit(rows) {
+    if (!Array.isArray(rows)) {
+      this.#emit(matched(this.#schema, rows));
+      return;
+    }
+    for (let begin = 0; begin < rows.length; begin += BATCH_ROWS) {
+      this.#emit(Batch.fromRows(this.#schema, rows.slice(begin, begin + BATCH_ROWS)));
+    }
+  }
+
+  /** Rejects `length` bytes that begin `offset` bytes into the file: they form no row. */
+  reject(offset, length, rule, message = rule.description) {
+    checkRule(this.#rules, rule);
+    this.#reject(offset, length, rule.name, message);
+  }
+}
+
+// ---- a bound plugin: the one path on which batches reach it, in a component and in tests -----
+
+const WORLDS = [
+  ['transform', Transform],
+  ['check', Check],
+  ['decoder', Decoder],
+];
+
+/** The world of a plugin's class. */
+export function worldOf(PluginClass) {
+  const found = WORLDS.find(([, Base]) => PluginClass?.prototype instanceof Base);
+  if (found === undefined) {
+    throw new FatalError('a plugin is a class that extends Transform, RowTransform, Check, RowCheck or Decoder');
+  }
+  return found[0];
+}
+
+/** What a plugin says of itself, complete. */
+export function describe(PluginClass) {
+  const { name, version = '0.1.0', description = '', columns = [], rules = [], config = NO_CONFIG } = PluginClass.info;
+  if (!name) throw new FatalError(`${PluginClass.name} has no name; set it in \`static info\``);
+  return { name, version, description, columns, rules, configSchema: schemaText(config) };
+}
+
+/** Makes a plugin, and what its `bind` gives: outputs, nothing, or a schema. */
+export function bind(PluginClass, config, context) {
+  const plugin = new PluginClass();
+  plugin.config = parse(PluginClass.info.config ?? NO_CONFIG, config);
+  let bound = plugin.bind(context);
+  if (plugin instanceof Transform) {
+    if (bound instanceof Schema) bound = [new Output(ONLY_OUTPUT, bound)];
+    if (!Array.isArray(bound) || !bound.every((output) => output instanceof Output)) {
+      throw new FatalError('`bind` of a transform returns a Schema or an array of Output');
+    }
+  }
+  if (plugin instanceof Decoder && !(bound instanceof Schema)) {
+    throw new FatalError('`bind` of a decoder returns a Schema');
+  }
+  return { plugin, bound };
+}
+
+/**
+ * What an error that is no `PluginError` becomes. Its own words, which may hold values of the data, go
+ * to the plugin's log and no further.
+ */
+export function unexpected(error, place = '') {
+  if (error instanceof PluginError) return error;
+  const stack = error?.stack ?? '';
+  log.warn(`${error}\n${stack}`);
+  const kind = error instanceof Error ? error.name : `a thrown ${typeof error}`;
+  return new FatalError(`${kind}${place}; its words are in the plugin's log`);
+}

@@ -1,0 +1,77 @@
+/**
+ * Runs a plugin natively, under the contract's rules, without WebAssembly.
+ *
+ * It takes the plugin through its whole life on the same path as in a component: configuration checked,
+ * batches carried over as buffers, everything emitted checked. It runs every input a second time with
+ * other batch borders, and says so if the results differ.
+ */
+
+import { Batch, Context, Info, Row, Schema } from './index.js';
+
+/** A row that was rejected or failed, counted over all batches. */
+export interface Rejection {
+  row: number;
+  rule: string;
+  message: string;
+}
+
+/** What a plugin asked of its host. */
+export interface Recorded {
+  /** Level and message of each log line. */
+  logs: [string, string][];
+  /** The sum of each counter. */
+  metrics: { [name: string]: number };
+}
+
+/** A batch as it crosses the sandbox boundary. */
+export interface Crossing {
+  rows: number;
+  nodes: { length: number; nullCount: number }[];
+  buffers: Uint8Array[];
+}
+
+/** A call to the host. Rows and origins count within the batch in process. */
+export type Call =
+  | { emit: number; origin?: number[]; batch: Crossing }
+  | { reject: number[]; rule: string; message: string };
+
+/** What a transform or a check made of its input. */
+export interface Outcome extends Recorded {
+  /** Input rows. */
+  rows: number;
+  /** Every rejected or failed row, in order of batches. */
+  rejections: Rejection[];
+  /** Every call to the host, in order. */
+  calls: Call[];
+  /** The rows of an output (`out` by default) that are kept: emitted from a row that was not rejected. */
+  output(name?: string): Row[];
+  /** The rows rejected or failed under one rule. */
+  rejected(rule: string): number[];
+  /** The rows from which nothing was emitted and which were not rejected. */
+  dropped(): number[];
+}
+
+/** What a decoder made of a file. */
+export interface Decoded extends Recorded {
+  rows: Row[];
+  rejections: { offset: number; length: number; rule: string; message: string }[];
+}
+
+/** How a plugin is to be run: its class, configuration and run context. */
+export class Harness {
+  constructor(
+    PluginClass: { new (): object; info: Info },
+    config?: object,
+    options?: {
+      run?: Partial<Context['run']>;
+      sideInputs?: Context['sideInputs'];
+      secrets?: { [name: string]: string };
+    },
+  );
+  /** Binds a plugin as the planner does, and returns what its `bind` gives. */
+  bind(schema?: Schema): any;
+  /** Runs a transform or a check from `bind` to `finish` over batches of rows. */
+  run(schema: Schema, ...batches: (Batch | readonly Row[])[]): Outcome;
+  /** Runs a decoder over one file that comes in these chunks. */
+  decode(...chunks: Uint8Array[]): Decoded;
+}

@@ -1,0 +1,243 @@
+"""The glue between a component's exports and a plugin. Imported in components only.
+
+``componentize-py`` calls the methods of classes named like the exported interfaces, with the types
+of its generated module ``wit_world``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import componentize_py_types as _results
+from wit_world.imports import host as _host
+from wit_world.imports import types as _wit
+
+from . import config as _config
+from . import plugin as _plugin
+from . import types as _types
+from .columns import Batch
+from .errors import ConfigError, DataError, FatalError, PluginError, RetryError
+from .host import connect
+from .info import Context, Run, SideInput
+from .types import DataType, Schema
+from .wire import FlatField, Parts, assemble, disassemble, flatten, unflatten
+
+try:
+    from wit_world.imports import secrets as _secrets
+except ImportError:  # Built without `--secrets`.
+    _secrets = None
+
+_ERRORS = {
+    ConfigError: _wit.Error_Config,
+    DataError: _wit.Error_Data,
+    RetryError: _wit.Error_Retry,
+    FatalError: _wit.Error_Fatal,
+}
+_UNITS: dict[Any, Any] = dict(zip(_types.UNITS, _wit.TimeUnit))
+_UNITS_BACK = {unit: name for name, unit in _UNITS.items()}
+_LEVELS = {"debug": _host.Level.DEBUG, "info": _host.Level.INFO, "warn": _host.Level.WARN}
+
+
+class _Component:
+    """The host's imports."""
+
+    def log(self, level: str, message: str) -> None:
+        _host.log(_LEVELS[level], message)
+
+    def metric(self, name: str, value: float) -> None:
+        _host.metric(name, value)
+
+    def secret(self, name: str) -> str | None:
+        if _secrets is None:
+            raise FatalError("the plugin asks for a secret, but was built without `--secrets`")
+        return _secrets.get(name)
+
+
+connect(_Component())
+
+
+def _answer(call: Callable[[], Any]) -> Any:
+    """Calls the plugin; its errors become those of the contract."""
+    try:
+        return call()
+    except PluginError as error:
+        fault = error
+    except Exception as error:
+        fault = _plugin.unexpected(error)
+    kind = next(wit for known, wit in _ERRORS.items() if isinstance(fault, known) or known is FatalError)
+    raise _results.Err(kind(str(fault)))
+
+
+def _info(plugin: Any) -> _wit.Info:
+    return _wit.Info(
+        plugin.name,
+        plugin.version,
+        plugin.describe_in_words(),
+        _config.json_schema(plugin.Config),
+        list(plugin.columns),
+        [_wit.Rule(rule.name, rule.description) for rule in plugin.all_rules()],
+    )
+
+
+def _type_to_wit(data_type: DataType) -> Any:
+    name = "DataType_" + data_type.kind.capitalize()
+    match data_type.kind:
+        case "time32" | "time64":
+            return getattr(_wit, name)(_UNITS[data_type.unit])
+        case "timestamp":
+            return _wit.DataType_Timestamp(_wit.TimestampType(_UNITS[data_type.unit], data_type.zone))
+        case "decimal128":
+            return _wit.DataType_Decimal128(_wit.DecimalType(data_type.precision, data_type.scale))
+    return getattr(_wit, name)()
+
+
+def _type_from_wit(data_type: Any) -> DataType:
+    kind = type(data_type).__name__.removeprefix("DataType_").lower()
+    match kind:
+        case "time32" | "time64":
+            return DataType(kind, unit=_UNITS_BACK[data_type.value])
+        case "timestamp":
+            return DataType(kind, unit=_UNITS_BACK[data_type.value.unit], zone=data_type.value.zone)
+        case "decimal128":
+            return DataType(kind, precision=data_type.value.precision, scale=data_type.value.scale)
+    return DataType(kind)
+
+
+def _schema_to_wit(schema: Schema) -> list[Any]:
+    return [
+        _wit.Field(field.name, _type_to_wit(field.type), field.nullable, field.children)
+        for field in flatten(schema)
+    ]
+
+
+def _schema_from_wit(fields: list[Any]) -> Schema:
+    return unflatten(
+        [FlatField(field.name, _type_from_wit(field.data_type), field.nullable, field.children) for field in fields]
+    )
+
+
+def _context(run: Any, fields: list[Any], side_inputs: list[Any]) -> Context:
+    return Context(
+        Run(run.pipeline, run.step, {parameter.name: parameter.value for parameter in run.parameters}),
+        _schema_from_wit(fields),
+        [SideInput(side.name, _schema_from_wit(side.schema)) for side in side_inputs],
+    )
+
+
+def _batch_to_wit(batch: Batch) -> Any:
+    parts = disassemble(batch)
+    return _wit.Batch(parts.rows, [_wit.Node(*node) for node in parts.nodes], parts.buffers)
+
+
+def _batch_from_wit(schema: Schema, batch: Any) -> Batch:
+    nodes = [(node.length, node.null_count) for node in batch.nodes]
+    return assemble(schema, Parts(batch.rows, nodes, batch.buffers))
+
+
+class _Instance:
+    """The one bound plugin of a component."""
+
+    def __init__(self, plugin: type) -> None:
+        self.type = plugin
+        self.plugin: Any = None
+        self.bound: Any = None
+        self.input = Schema()
+
+    def bind(self, config: str, context: Context) -> Any:
+        self.plugin, self.bound = _plugin.bind(self.type, config, context)
+        self.input = context.input
+        return self.bound
+
+
+def transformer(plugin: type[_plugin.Transform]) -> type:
+    """The class ``Transformer`` of a component that exports ``plugin``."""
+    from wit_world.imports import emitting
+
+    instance = _Instance(plugin)
+    rules = plugin.all_rules()
+
+    class Transformer:
+        def describe(self) -> Any:
+            return _info(plugin)
+
+        def bind(self, config: str, run: Any, input: list[Any], side_inputs: list[Any]) -> list[Any]:
+            def call() -> list[Any]:
+                outputs = instance.bind(config, _context(run, input, side_inputs))
+                return [_wit.Output(output.name, _schema_to_wit(output.schema)) for output in outputs]
+
+            return _answer(call)
+
+        def process(self, rows: Any) -> None:
+            def emit(output: int, batch: Batch, origin: list[int] | None) -> None:
+                emitting.emit(output, _batch_to_wit(batch), origin)
+
+            def call() -> None:
+                out = _plugin.Emitter(instance.bound, rules, rows.rows, emit)
+                instance.plugin.process(_batch_from_wit(instance.input, rows), out)
+                for rejected, rule, message in out.rejected():
+                    emitting.reject(rejected, rule, message)
+
+            _answer(call)
+
+        def finish(self) -> None:
+            _answer(lambda: instance.plugin.finish())
+
+    return Transformer
+
+
+def checker(plugin: type[_plugin.Check]) -> type:
+    """The class ``Checker`` of a component that exports ``plugin``."""
+    from wit_world.imports import judging
+
+    instance = _Instance(plugin)
+    rules = plugin.all_rules()
+
+    class Checker:
+        def describe(self) -> Any:
+            return _info(plugin)
+
+        def bind(self, config: str, run: Any, input: list[Any], side_inputs: list[Any]) -> None:
+            _answer(lambda: instance.bind(config, _context(run, input, side_inputs)))
+
+        def process(self, rows: Any) -> None:
+            def call() -> None:
+                out = _plugin.Verdict(rules, rows.rows)
+                instance.plugin.process(_batch_from_wit(instance.input, rows), out)
+                for failed, rule, message in out.failed():
+                    judging.fail(failed, rule, message)
+
+            _answer(call)
+
+        def finish(self) -> None:
+            _answer(lambda: instance.plugin.finish())
+
+    return Checker
+
+
+def decoder_plugin(plugin: type[_plugin.Decoder]) -> type:
+    """The class ``DecoderPlugin`` of a component that exports ``plugin``."""
+    from wit_world.imports import decoding
+
+    instance = _Instance(plugin)
+    rules = plugin.all_rules()
+
+    def rows() -> _plugin.Rows:
+        return _plugin.Rows(
+            instance.bound, rules, lambda batch: decoding.emit(_batch_to_wit(batch)), decoding.reject
+        )
+
+    class DecoderPlugin:
+        def describe(self) -> Any:
+            return _info(plugin)
+
+        def bind(self, config: str, run: Any, side_inputs: list[Any]) -> list[Any]:
+            return _answer(lambda: _schema_to_wit(instance.bind(config, _context(run, [], side_inputs))))
+
+        def decode(self, bytes: bytes) -> None:
+            _answer(lambda: instance.plugin.decode(bytes, rows()))
+
+        def finish(self) -> None:
+            _answer(lambda: instance.plugin.finish(rows()))
+
+    return DecoderPlugin

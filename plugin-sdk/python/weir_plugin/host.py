@@ -1,0 +1,81 @@
+"""What every plugin may ask of the host: a line in its log, an addition to a counter, a secret.
+
+In a component the calls cross to the host. Natively they go to the
+:class:`~weir_plugin.testing.Harness` that runs the plugin, or, outside of one, to stderr.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Protocol
+
+from .errors import FatalError
+
+
+class Host(Protocol):
+    """Where the calls go."""
+
+    def log(self, level: str, message: str) -> None:
+        """Takes a log line; the level is ``debug``, ``info`` or ``warn``."""
+
+    def metric(self, name: str, value: float) -> None:
+        """Takes an addition to a counter."""
+
+    def secret(self, name: str) -> str | None:
+        """Looks a secret up."""
+
+
+class _Native:
+    def log(self, level: str, message: str) -> None:
+        print(f"{level}: {message}", file=sys.stderr)
+
+    def metric(self, name: str, value: float) -> None:
+        pass
+
+    def secret(self, name: str) -> str | None:
+        raise FatalError("there is no host to ask for a secret; use weir_plugin.testing.Harness")
+
+
+_host: Host = _Native()
+
+
+def connect(host: Host) -> Host:
+    """Sends all calls to ``host`` from now on; returns where they went before."""
+    global _host
+    before, _host = _host, host
+    return before
+
+
+class log:
+    """Lines in the plugin's log, which only the plugin's operator may read.
+
+    The host bounds them. Keep values of the data out of them.
+    """
+
+    @staticmethod
+    def debug(message: str) -> None:
+        """Logs what is of use to the plugin's author."""
+        _host.log("debug", message)
+
+    @staticmethod
+    def info(message: str) -> None:
+        """Logs a normal event."""
+        _host.log("info", message)
+
+    @staticmethod
+    def warn(message: str) -> None:
+        """Logs something recoverable that a person should know."""
+        _host.log("warn", message)
+
+
+def metric(name: str, value: float) -> None:
+    """Adds ``value`` to the counter ``name``, which the run record shows as a sum over all batches."""
+    _host.metric(name, value)
+
+
+def secret(name: str) -> str | None:
+    """The secret that the step grants under ``name``; ``None`` if there is no such grant.
+
+    Build the plugin with ``--secrets``. It then runs only in steps that grant it a secret.
+    """
+    return _host.secret(name)

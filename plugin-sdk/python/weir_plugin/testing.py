@@ -1,0 +1,246 @@
+"""Runs a plugin natively, under the contract's rules, without WebAssembly.
+
+A :class:`Harness` takes the plugin through its whole life on the same path as in a component:
+configuration read from JSON, batches carried over as buffers, everything emitted checked. It runs
+every input a second time with other batch borders, and says so if the results differ. ::
+
+    outcome = Harness(Claims, {"amount": "paid"}).run(schema, [{"paid": "260.00"}, {"paid": "n/a"}])
+    assert outcome.rejected("bad_amount") == [1]
+    assert outcome.output("out") == [{"paid": Decimal("260.00")}]
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import Any
+
+from . import config as _config
+from .columns import Batch
+from .errors import FatalError
+from .host import connect
+from .info import Context, Output, Run, SideInput
+from .plugin import Decoder, Emitter, Rows, Transform, Verdict, bind
+from .types import Schema
+from .wire import Parts, assemble, disassemble, flatten, unflatten
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """A row that was rejected or failed, counted over all batches."""
+
+    row: int
+    rule: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call to the host as it crosses: a batch emitted, or rows rejected."""
+
+    #: The rows rejected; of a batch the origins, if they were given. They count within the batch in process.
+    rows: list[int] | None
+    #: The batch emitted; ``None`` where rows were rejected.
+    batch: Parts | None = None
+    #: Where it was emitted to.
+    output: int = 0
+    rule: str = ""
+    message: str = ""
+
+
+@dataclass
+class Recorded:
+    """What a plugin asked of the host."""
+
+    #: Level and message of each log line.
+    logs: list[tuple[str, str]] = field(default_factory=list)
+    #: The sum of each counter.
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass
+class Outcome(Recorded):
+    """What a transform or a check made of its input."""
+
+    #: Input rows.
+    rows: int = 0
+    #: Every rejected or failed row, in order of batches.
+    rejections: list[Rejection] = field(default_factory=list)
+    #: Every call to the host, in order.
+    calls: list[Call] = field(default_factory=list)
+    _kept: dict[str, list[tuple[int, dict[str, Any]]]] = field(default_factory=dict)
+
+    def output(self, name: str = "out") -> list[dict[str, Any]]:
+        """The rows of an output that are kept: emitted from a row that was not rejected."""
+        if name not in self._kept:
+            raise KeyError(f"no output `{name}`; there are {', '.join(self._kept) or 'none'}")
+        refused = {rejection.row for rejection in self.rejections}
+        kept = sorted(self._kept[name], key=itemgetter(0))
+        return [row for origin, row in kept if origin not in refused]
+
+    def rejected(self, rule: str) -> list[int]:
+        """The rows rejected or failed under one rule."""
+        return [rejection.row for rejection in self.rejections if rejection.rule == rule]
+
+    def _settled(self) -> str:
+        """What does not depend on where batches end."""
+        rejections = sorted((item.row, item.rule, item.message) for item in self.rejections)
+        return repr(({name: self.output(name) for name in self._kept}, rejections))
+
+    def dropped(self) -> list[int]:
+        """The rows from which nothing was emitted and which were not rejected."""
+        seen = {rejection.row for rejection in self.rejections}
+        seen.update(origin for kept in self._kept.values() for origin, _ in kept)
+        return [row for row in range(self.rows) if row not in seen]
+
+
+@dataclass
+class Decoded(Recorded):
+    """What a decoder made of a file."""
+
+    #: The rows, in order.
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    #: Offset, length, rule and message of each part that formed no row.
+    rejections: list[tuple[int, int, str, str]] = field(default_factory=list)
+
+
+class Harness:
+    """How a plugin is to be run: its class, configuration and run context."""
+
+    def __init__(
+        self,
+        plugin: type,
+        config: Mapping[str, Any] | None = None,
+        *,
+        run: Run = Run(),
+        side_inputs: Sequence[SideInput] = (),
+        secrets: Mapping[str, str] | None = None,
+    ) -> None:
+        self._plugin: Any = plugin
+        self._config = json.dumps(dict(config or {}))
+        self._run = run
+        self._side_inputs = side_inputs
+        self._secrets = dict(secrets or {})
+
+    def bind(self, schema: Schema = Schema()) -> Any:
+        """Binds a plugin as the planner does, and returns what its ``bind`` gives."""
+        return self._bind(schema)[1]
+
+    def run(self, schema: Schema, *batches: Sequence[Any] | Batch) -> Outcome:
+        """Runs a transform or a check from ``bind`` to ``finish`` over batches of rows."""
+        if issubclass(self._plugin, Decoder):
+            raise FatalError("a decoder is run with `decode`")
+        made = [rows if isinstance(rows, Batch) else Batch.from_rows(schema, rows) for rows in batches]
+        outcome = self._run_once(schema, made)
+        again = self._run_once(schema, [part for batch in made for part in _parts(batch)])
+        if outcome._settled() != again._settled():
+            raise FatalError("what becomes of a row depends on where batches end")
+        return outcome
+
+    def decode(self, *chunks: bytes) -> Decoded:
+        """Runs a decoder over one file that comes in these chunks."""
+        if not issubclass(self._plugin, Decoder):
+            raise FatalError("a transform or check is run with `run`")
+        decoded = self._decode_once(chunks)
+        again = self._decode_once([bytes([byte]) for byte in b"".join(chunks)])
+        if (decoded.rows, decoded.rejections) != (again.rows, again.rejections):
+            raise FatalError("what it decodes depends on where chunks end")
+        return decoded
+
+    def _bind(self, schema: Schema) -> tuple[Any, Any]:
+        _config.json_schema(self._plugin.Config)
+        # A component hands out the schema that crossed, not the one that was given.
+        context = Context(self._run, unflatten(list(flatten(schema))), self._side_inputs)
+        before = connect(_Recorder(Recorded(), self._secrets))
+        try:
+            plugin, bound = bind(self._plugin, self._config, context)
+            if bind(self._plugin, self._config, context)[1] != bound:
+                raise FatalError("`bind` gives different answers for the same arguments")
+        finally:
+            connect(before)
+        return plugin, bound
+
+    def _run_once(self, schema: Schema, batches: Sequence[Batch]) -> Outcome:
+        plugin, bound = self._bind(schema)
+        outcome = Outcome()
+        if isinstance(plugin, Transform):
+            outcome._kept = {output.name: [] for output in bound}
+        rules = type(plugin).all_rules()
+        before = connect(_Recorder(outcome, self._secrets))
+        try:
+            for batch in batches:
+                batch = assemble(schema, disassemble(batch))
+                start = outcome.rows
+                outcome.rows += batch.rows
+                if isinstance(plugin, Transform):
+                    out = Emitter(bound, rules, batch.rows, _collect(outcome, bound, start))
+                    plugin.process(batch, out)
+                    reasons = out.rejected()
+                else:
+                    verdict = Verdict(rules, batch.rows)
+                    plugin.process(batch, verdict)
+                    reasons = verdict.failed()
+                for rows, rule, message in reasons:
+                    outcome.calls.append(Call(rows, rule=rule, message=message))
+                    outcome.rejections.extend(Rejection(start + row, rule, message) for row in rows)
+            plugin.finish()
+        finally:
+            connect(before)
+        return outcome
+
+    def _decode_once(self, chunks: Sequence[bytes]) -> Decoded:
+        plugin, schema = self._bind(Schema())
+        decoded = Decoded()
+
+        def emit(batch: Batch) -> None:
+            decoded.rows.extend(assemble(schema, disassemble(batch)).to_rows())
+
+        def reject(offset: int, length: int, rule: str, message: str) -> None:
+            decoded.rejections.append((offset, length, rule, message))
+
+        rows = Rows(schema, type(plugin).all_rules(), emit, reject)
+        before = connect(_Recorder(decoded, self._secrets))
+        try:
+            for chunk in chunks:
+                plugin.decode(chunk, rows)
+            plugin.finish(rows)
+        finally:
+            connect(before)
+        return decoded
+
+
+def _parts(batch: Batch) -> list[Batch]:
+    """The same rows in batches that end elsewhere."""
+    first = -(-batch.rows // 3)
+    return [batch.slice(0, first), batch.slice(first, batch.rows)]
+
+
+def _collect(outcome: Outcome, outputs: Sequence[Output], start: int) -> Any:
+    def emit(output: int, batch: Batch, origin: list[int] | None) -> None:
+        parts = disassemble(batch)
+        outcome.calls.append(Call(origin, parts, output))
+        rows = assemble(outputs[output].schema, parts).to_rows([])
+        origins = range(len(rows)) if origin is None else origin
+        kept = outcome._kept[outputs[output].name]
+        kept.extend((start + row, values) for row, values in zip(origins, rows))
+
+    return emit
+
+
+class _Recorder:
+    """A host that writes down what it is asked."""
+
+    def __init__(self, recorded: Recorded, secrets: Mapping[str, str]) -> None:
+        self._recorded = recorded
+        self._secrets = secrets
+
+    def log(self, level: str, message: str) -> None:
+        self._recorded.logs.append((level, message))
+
+    def metric(self, name: str, value: float) -> None:
+        self._recorded.metrics[name] = self._recorded.metrics.get(name, 0.0) + value
+
+    def secret(self, name: str) -> str | None:
+        return self._secrets.get(name)
