@@ -50,7 +50,7 @@ impl Transform for Conformance {
     };
 
     fn bind(config: Config, context: &Context) -> Result<(Self, Vec<Output>), Error> {
-        let id = context.positions(&["id"])?[0];
+        let id = context.input.index_of("id").map_err(Error::data)?;
         let word = Field::new("item", DataType::Utf8, true);
         let facts = Arc::new(Schema::new(vec![
             Field::new("id", DataType::Int64, false),
