@@ -142,7 +142,7 @@ def row(id: int | None) -> dict[str, Any]:
 
 #: Name, tag, ids of the rows of each batch.
 TRANSFORMS: list[tuple[str, str, list[list[int | None]]]] = [
-    ("one batch", "row", [[1, None, 2, -3, 5, 0, 7, None, 12, 35, -1, 2**40]]),
+    ("one batch", "row", [[1, None, 2, -3, 5, 0, 7, None, 12, 35, -1, 2_932_896, 2_932_897, 2**40]]),
     ("several batches, one of no rows", "tág", [[3, 4], [], [None], [-7, -8], [60]]),
     ("a hundred rows", "", [list(range(100))]),
 ]

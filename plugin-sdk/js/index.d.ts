@@ -205,6 +205,9 @@ export class Batch {
 /** Whether a value can stand in a column of a type, exactly. Null always fits. */
 export function fits(type: DataType, value: Value): boolean;
 
+/** The text of bytes; `undefined` if they are no UTF-8. For decoders: QuickJS has no `TextDecoder`. */
+export function decodeUtf8(bytes: Uint8Array): string | undefined;
+
 /** The Date of a count of `unit` since 1970; what is finer than a millisecond is cut off. */
 export function toDate(count: bigint | number, unit: Unit): Date;
 

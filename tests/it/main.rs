@@ -48,6 +48,7 @@ mod history;
 mod hostile;
 mod incremental;
 mod kills;
+mod lost_answers;
 mod masks;
 mod merge;
 mod modes;

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use weir_tests::{Ended, MariaDb, Scene};
 
+use crate::lost_answers::lose_each_answer;
+
 /// A scene with a server, and a pipeline of one step.
 struct Loaded {
     scene: Scene,
@@ -1091,42 +1093,15 @@ fn pass(
     }
 }
 
-/// The answer to each message of a run is lost once, COMMIT's among them, and each row is there once.
 fn whichever_answer_is_lost(write: &str) {
     let loaded = Loaded::new(write);
-    loaded.input("0", "0,NY,0");
     let proxy = Proxy::start(loaded.server.port(), usize::MAX);
-    loaded.run_at(proxy.port).expect_code(0);
-    loaded.input("1", "1,NY,1");
-    let before = proxy.seen.load(Ordering::SeqCst);
-    loaded.run_at(proxy.port).expect_code(0);
-    let packets = proxy.seen.load(Ordering::SeqCst) - before;
-    assert!(packets > 20, "{packets}");
-    // Those at the end are of the commit; of the others some, unless all are asked for.
-    let all = std::env::var_os("WEIR_CUTS").is_some();
-    let cuts: Vec<usize> = (1..=packets)
-        .filter(|cut| all || cut % 12 == 0 || cut + 8 > packets)
-        .collect();
-    let (mut through, mut stopped) = (0, 0);
-    for (done, cut) in cuts.into_iter().enumerate() {
-        loaded.input(&format!("c{cut:03}"), &format!("{},NY,1", done + 2));
-        proxy.left.store(cut, Ordering::SeqCst);
-        let ended = loaded.run_at(proxy.port);
-        match ended.code {
-            Some(0) => through += 1,
-            _ => {
-                ended.expect_code(75);
-                stopped += 1;
-            }
-        }
-        proxy.left.store(usize::MAX, Ordering::SeqCst);
-        loaded.run_at(proxy.port).expect_code(0);
-        let rows: Vec<String> = (0..done + 3).map(|id| id.to_string()).collect();
-        let found = loaded.server.sql("select id from visits order by id");
-        assert_eq!(found, rows, "packet {cut} of {packets} was cut");
-    }
-    println!("{packets} answers lost: {through} runs went on, {stopped} stopped");
-    assert!(through > 0 && stopped > 0);
+    lose_each_answer(
+        (&proxy.left, &proxy.seen),
+        |name, row| loaded.input(name, row),
+        || loaded.run_at(proxy.port),
+        || loaded.server.sql("select id from visits order by id"),
+    );
 }
 
 #[test]

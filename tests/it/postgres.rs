@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use weir_tests::{Ended, Postgres, Scene};
 
+use crate::lost_answers::lose_each_answer;
+
 /// A scene with a server, and a pipeline of one step.
 struct Loaded {
     scene: Scene,
@@ -166,12 +168,54 @@ fn rows_are_merged_by_their_key() {
     assert_eq!(loaded.rows(), ["1|NJ|7", "2|CA|1", "3|TX|1", "4|NEW|9"]);
 }
 
-/// Values as CSV texts, and as `psql` prints them.
-type Values = &'static [(&'static str, &'static str)];
+/// A type in a pipeline file, the type of the column that Weir makes, and values as CSV texts and as `psql` shows
+/// them cast to text.
+pub(crate) type Case = (
+    &'static str,
+    &'static str,
+    &'static [(&'static str, &'static str)],
+);
+
+/// A CSV file with a column for each case, a row for each value and one of nulls, and its schema; `n` counts rows.
+pub(crate) fn csv_of(cases: &[Case]) -> (String, String) {
+    let rows = cases
+        .iter()
+        .map(|(_, _, values)| values.len())
+        .max()
+        .unwrap();
+    let names: Vec<String> = (0..cases.len()).map(|index| format!("c{index}")).collect();
+    let mut text = names.join(",") + ",n\n";
+    for row in 0..=rows {
+        let value = |(_, _, values): &Case| values.get(row).map_or("", |(csv, _)| csv);
+        let fields: Vec<&str> = cases.iter().map(value).collect();
+        text += &format!("{},{row}\n", fields.join(","));
+    }
+    let columns = cases.iter().zip(&names);
+    let columns: Vec<String> = columns
+        .map(|((data_type, ..), name)| format!("{name} = \"{data_type}\""))
+        .collect();
+    (text, format!("{{ {}, n = \"int64\" }}", columns.join(", ")))
+}
+
+/// That the table `visits` was made for those cases, and has their values.
+pub(crate) fn expect_values(server: &Postgres, cases: &[Case]) {
+    for (index, (data_type, made, values)) in cases.iter().enumerate() {
+        let sql = format!(
+            "select format_type(atttypid, atttypmod) from pg_attribute
+             where attrelid = 'visits'::regclass and attname = 'c{index}'"
+        );
+        assert_eq!(server.sql(&sql), [*made], "{data_type}");
+        let sql = format!("select coalesce(c{index}::text, 'null') from visits order by n");
+        let shown = server.sql(&sql);
+        let mut expected: Vec<&str> = values.iter().map(|(_, shown)| *shown).collect();
+        expected.resize(shown.len(), "null");
+        assert_eq!(shown, expected, "{data_type}");
+    }
+}
 
 /// Every type, in a pipeline file and in the table that Weir makes.
-const TYPES: &[(&str, &str, Values)] = &[
-    ("bool", "boolean", &[("true", "t"), ("false", "f")]),
+const TYPES: &[Case] = &[
+    ("bool", "boolean", &[("true", "true"), ("false", "false")]),
     ("int8", "smallint", &[("-128", "-128"), ("127", "127")]),
     (
         "int16",
@@ -251,61 +295,13 @@ const TYPES: &[(&str, &str, Values)] = &[
 
 #[test]
 fn every_type_arrives_as_it_was() {
-    let scene = Scene::new();
-    let server = Postgres::start();
-    let rows = TYPES
-        .iter()
-        .map(|(_, _, values)| values.len())
-        .max()
-        .unwrap();
-    let name = |index: usize| format!("c{index}");
-    let mut text = (0..TYPES.len()).map(name).collect::<Vec<_>>().join(",") + ",n\n";
-    for row in 0..=rows {
-        let fields = TYPES
-            .iter()
-            .map(|(_, _, values)| values.get(row).map_or("", |(csv, _)| csv));
-        text += &(fields.collect::<Vec<_>>().join(",") + &format!(",{row}\n"));
-    }
-    scene.file("in/1.csv", text);
-    let schema: Vec<String> = TYPES
-        .iter()
-        .enumerate()
-        .map(|(index, (data_type, _, _))| format!("c{index} = \"{data_type}\""))
-        .collect();
-    let write = "table = \"visits\"";
-    let file = scene.file(
-        "pipeline.toml",
-        pipeline(write).replace(
-            SCHEMA,
-            &format!("{{ {}, n = \"int64\" }}", schema.join(", ")),
-        ),
-    );
-    let mut command = scene.run_command(&file, &[]);
-    command.env("WAREHOUSE_URL", server.url(server.port()));
-    Ended::from(command.output().unwrap()).expect_code(0);
-    for (index, (data_type, made, values)) in TYPES.iter().enumerate() {
-        let sql = format!(
-            "select format_type(atttypid, atttypmod) from pg_attribute
-             where attrelid = 'visits'::regclass and attname = 'c{index}'"
-        );
-        assert_eq!(server.sql(&sql), [*made], "{data_type}");
-        let sql = format!("select coalesce(c{index}::text, 'null') from visits order by n");
-        let mut expected: Vec<&str> = values.iter().map(|(_, shown)| *shown).collect();
-        let shown = server.sql(&sql);
-        expected.resize(shown.len(), "null");
-        assert_eq!(
-            shown
-                .iter()
-                .map(|text| match text.as_str() {
-                    "true" => "t",
-                    "false" => "f",
-                    other => other,
-                })
-                .collect::<Vec<_>>(),
-            expected,
-            "{data_type}"
-        );
-    }
+    let loaded = Loaded::new("table = \"visits\"");
+    let (text, schema) = csv_of(TYPES);
+    loaded.scene.file("in/1.csv", text);
+    let file = pipeline("table = \"visits\"").replace(SCHEMA, &schema);
+    loaded.scene.file("pipeline.toml", file);
+    loaded.run().expect_code(0);
+    expect_values(&loaded.server, TYPES);
 }
 
 #[test]
@@ -545,43 +541,16 @@ fn pass(
     }
 }
 
-/// The answer to each message of a run is lost once, COMMIT's among them, and each row is there once.
 #[test]
 fn whichever_answer_is_lost_rows_are_loaded_once() {
     let loaded = Loaded::new("table = \"visits\"\nmode = \"append\"");
-    loaded.input("0", "0,NY,0");
     let proxy = Proxy::start(loaded.server.port(), usize::MAX);
-    loaded.run_at(proxy.port).expect_code(0);
-    loaded.input("1", "1,NY,1");
-    let before = proxy.seen.load(Ordering::SeqCst);
-    loaded.run_at(proxy.port).expect_code(0);
-    let messages = proxy.seen.load(Ordering::SeqCst) - before;
-    assert!(messages > 20, "{messages}");
-    // Those at the end are of the commit; of the others some, unless all are asked for.
-    let all = std::env::var_os("WEIR_CUTS").is_some();
-    let cuts: Vec<usize> = (1..=messages)
-        .filter(|cut| all || cut % 12 == 0 || cut + 8 > messages)
-        .collect();
-    let (mut through, mut stopped) = (0, 0);
-    for (done, cut) in cuts.into_iter().enumerate() {
-        loaded.input(&format!("c{cut:03}"), &format!("{},NY,1", done + 2));
-        proxy.left.store(cut, Ordering::SeqCst);
-        let ended = loaded.run_at(proxy.port);
-        match ended.code {
-            Some(0) => through += 1,
-            _ => {
-                ended.expect_code(75).hides(&["canary"]);
-                stopped += 1;
-            }
-        }
-        proxy.left.store(usize::MAX, Ordering::SeqCst);
-        loaded.run_at(proxy.port).expect_code(0);
-        let rows: Vec<String> = (0..done + 3).map(|id| id.to_string()).collect();
-        let found = loaded.server.sql("select id from visits order by id");
-        assert_eq!(found, rows, "message {cut} of {messages} was cut");
-    }
-    println!("{messages} answers lost: {through} runs went on, {stopped} stopped");
-    assert!(through > 0 && stopped > 0);
+    lose_each_answer(
+        (&proxy.left, &proxy.seen),
+        |name, row| loaded.input(name, row),
+        || loaded.run_at(proxy.port),
+        || loaded.server.sql("select id from visits order by id"),
+    );
 }
 
 #[test]

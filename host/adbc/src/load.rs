@@ -44,7 +44,7 @@ pub struct Merge<'a> {
     /// The columns that say which row is meant.
     pub key: &'a [String],
     /// Of rows with one key the greatest in these columns stays; nulls are least, and of equal ones the one that
-    /// comes in stays. None: a key is in the rows once.
+    /// comes in stays. Empty: a key is in the rows once.
     pub order: &'a [String],
     /// Whether a row that is there stays, whatever comes in.
     pub keep: bool,
@@ -70,7 +70,7 @@ pub enum Via {
 pub enum Outcome {
     /// The rows are in the table, and the ledger says so.
     Loaded {
-        /// How many.
+        /// How many were brought; of those that are merged, some may have been older than what is there.
         rows: u64,
         /// A staging table that could not be dropped afterwards. It harms nobody.
         left: Option<String>,

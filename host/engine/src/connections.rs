@@ -151,10 +151,14 @@ impl Connections {
             Error::usage(format!("there is no DynamoDB '{name}' in [connections]"))
                 .with_hint("name the connection in the pipeline file")
         })?;
-        let read = move |key: &str, source: &SecretSource| {
+        Ok((dynamodb, self.reader(name, place)))
+    }
+
+    /// What reads the secrets of a connection.
+    fn reader<'a>(&'a self, name: &'a str, place: &'a Place) -> ReadSecret<'a> {
+        Box::new(move |key, source| {
             secret::read(&format!("{name}.{key}"), source, &self.0.dir, place)
-        };
-        Ok((dynamodb, Box::new(read)))
+        })
     }
 
     /// What a Redshift warehouse needs besides its server, and what reads its secrets.
@@ -166,10 +170,7 @@ impl Connections {
             Error::usage(format!("there is no Redshift '{name}' in [connections]"))
                 .with_hint("name the connection in the pipeline file, as it was when the rows were decided, and run it")
         })?;
-        let read = move |key: &str, source: &SecretSource| {
-            secret::read(&format!("{name}.{key}"), source, &self.0.dir, place)
-        };
-        Ok((redshift, Box::new(read)))
+        Ok((redshift, self.reader(name, place)))
     }
 
     /// The server of a connection.

@@ -44,6 +44,20 @@ pub struct Merging {
     pub keep: bool,
 }
 
+/// Whether the incoming row `s` of a merge by SQL is not older than `t`: nulls are least, and equal ones are newer.
+/// `ordered` gives a column of either as it is to be compared.
+pub(crate) fn not_older(order: &[String], ordered: &impl Fn(&str, &str) -> String) -> String {
+    let Some((first, rest)) = order.split_first() else {
+        return "true".to_owned();
+    };
+    let (s, t) = (ordered("s", first), ordered("t", first));
+    // Of null-safe comparisons each database has its own, or none.
+    format!(
+        "({s} > {t} or ({s} is not null and {t} is null) or (({s} = {t} or ({s} is null and {t} is null)) and {}))",
+        not_older(rest, ordered)
+    )
+}
+
 /// What a merge makes of one snapshot.
 #[derive(Debug, Default)]
 pub(crate) struct Merged {

@@ -12,7 +12,9 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use parquet::arrow::{ParquetRecordBatchStreamBuilder, ProjectionMask};
 use serde::{Deserialize, Serialize};
-use weir_pipeline::{Ddl, Dist, Fault, PartitionBy, PartitionPart, ScopeValue, ServerKind};
+use weir_pipeline::{
+    Ddl, Dist, DistStyle, Fault, PartitionBy, PartitionPart, ScopeValue, ServerKind,
+};
 
 use crate::adbc;
 use crate::commit::Applier;
@@ -39,6 +41,9 @@ pub(crate) const LEDGER: &str = "_weir_loads";
 /// What a decision says of one table of a server's database.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ServerCommit {
+    /// What the server is.
+    #[serde(with = "kind_name")]
+    pub kind: ServerKind,
     /// How people call the table.
     pub target: String,
     /// The connection, as the pipeline names it.
@@ -66,6 +71,39 @@ pub struct ServerCommit {
     pub files: Vec<WrittenFile>,
 }
 
+/// What decisions call a server.
+mod kind_name {
+    use serde::Serializer;
+    use serde::de::{Deserialize, Deserializer, Error};
+    use weir_pipeline::ServerKind;
+
+    const ALL: [ServerKind; 4] = [
+        ServerKind::Postgres,
+        ServerKind::Mysql,
+        ServerKind::Redshift,
+        ServerKind::Adbc,
+    ];
+
+    fn name(kind: ServerKind) -> &'static str {
+        match kind {
+            ServerKind::Postgres => "postgres",
+            ServerKind::Mysql => "mysql",
+            ServerKind::Redshift => "redshift",
+            ServerKind::Adbc => "adbc",
+        }
+    }
+
+    pub(super) fn serialize<S: Serializer>(kind: &ServerKind, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(name(*kind))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<ServerKind, D::Error> {
+        let text = String::deserialize(from)?;
+        let kind = ALL.into_iter().find(|kind| name(*kind) == text);
+        kind.ok_or_else(|| D::Error::custom(format!("'{text}' is no kind of server")))
+    }
+}
+
 /// What a table has besides its columns when it is made.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableOptions {
@@ -78,24 +116,23 @@ pub struct TableOptions {
     pub partition_by: Vec<Level>,
     /// Roles that may read it.
     pub grants: Vec<String>,
-    /// Redshift: the column whose values say which rows are together.
+    /// Redshift: how its rows are spread; absent: as the warehouse sees fit.
     #[serde(default)]
-    pub dist_key: Option<String>,
-    /// Redshift: how rows are spread that have no such column.
-    #[serde(default)]
-    pub dist_style: Option<DistStyle>,
+    pub dist: Option<Distribution>,
     /// Redshift: the columns by which its rows are sorted.
     #[serde(default)]
     pub sort_key: Vec<String>,
 }
 
 /// How rows are spread over a Redshift warehouse.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum DistStyle {
+pub enum Distribution {
+    /// Those with one value of the column are together.
+    Key(String),
     /// In turn.
     Even,
-    /// All rows on each node.
+    /// All of them on each node.
     All,
 }
 
@@ -128,15 +165,11 @@ impl TableOptions {
             indexes: ddl.indexes.clone(),
             partition_by: ddl.partition_by.iter().map(Level::of).collect(),
             grants: ddl.grants.clone(),
-            dist_key: match &ddl.dist {
-                Some(Dist::Key(column)) => Some(column.clone()),
-                Some(Dist::Style(_)) | None => None,
-            },
-            dist_style: match &ddl.dist {
-                Some(Dist::Style(weir_pipeline::DistStyle::Even)) => Some(DistStyle::Even),
-                Some(Dist::Style(weir_pipeline::DistStyle::All)) => Some(DistStyle::All),
-                Some(Dist::Key(_)) | None => None,
-            },
+            dist: ddl.dist.as_ref().map(|dist| match dist {
+                Dist::Key(column) => Distribution::Key(column.clone()),
+                Dist::Style(DistStyle::Even) => Distribution::Even,
+                Dist::Style(DistStyle::All) => Distribution::All,
+            }),
             sort_key: ddl.sort_key.clone(),
         })
     }
@@ -176,6 +209,32 @@ impl fmt::Display for TablePath {
 }
 
 impl TablePath {
+    /// `table`, or `schema.table`, if `fits` finds nothing wrong with either.
+    ///
+    /// # Errors
+    /// Usage, with what `fits` says of a name.
+    pub(crate) fn read(text: &str, fits: impl Fn(&str) -> Result<(), String>) -> Result<TablePath> {
+        let (schema, table) = match text.split_once('.') {
+            Some((schema, table)) => (Some(schema), table),
+            None => (None, text),
+        };
+        for name in schema.into_iter().chain([table]) {
+            is_name(name, &fits)?;
+        }
+        Ok(TablePath {
+            schema: schema.map(str::to_owned),
+            table: table.to_owned(),
+        })
+    }
+
+    /// The table as SQL writes it, whose names are written by `quoted`.
+    pub(crate) fn sql(&self, quoted: impl Fn(&str) -> String) -> String {
+        match &self.schema {
+            Some(schema) => format!("{}.{}", quoted(schema), quoted(&self.table)),
+            None => quoted(&self.table),
+        }
+    }
+
     /// The ledger of the loads into this table.
     pub(crate) fn ledger(&self) -> TablePath {
         TablePath {
@@ -183,6 +242,19 @@ impl TablePath {
             table: LEDGER.to_owned(),
         }
     }
+}
+
+/// That a server keeps a name as it is: it is one, and `fits` finds nothing wrong with it.
+///
+/// # Errors
+/// Usage, with what is wrong.
+pub(crate) fn is_name(name: &str, fits: impl Fn(&str) -> Result<(), String>) -> Result<()> {
+    let why = match name {
+        "" => Err("a name is empty".to_owned()),
+        name if name.contains('\0') => Err(format!("'{}' holds a NUL", name.escape_debug())),
+        name => fits(name),
+    };
+    why.map_err(|why| Error::usage(why).with_hint("choose another name"))
 }
 
 /// A column of a table.
@@ -246,13 +318,12 @@ impl ServerCommit {
     /// take the rows; storage, if the server keeps failing.
     pub(crate) async fn apply(
         &self,
-        kind: ServerKind,
         applier: &Applier,
         n: u64,
         recovering: bool,
     ) -> Result<Applied> {
         if recovering && !files_are_there(&self.staging(&applier.stores)?, &self.files).await? {
-            let is_loaded = self.is_loaded(kind, &applier.connections, n).await?;
+            let is_loaded = self.is_loaded(&applier.connections, n).await?;
             return match (is_loaded, self.mode) {
                 (true, _) => Ok(Applied::Before),
                 (false, Mode::Append | Mode::Merge | Mode::Rewrite) => {
@@ -264,7 +335,7 @@ impl ServerCommit {
             };
         }
         let n = number(n)?;
-        let load = || self.load(kind, applier, n);
+        let load = || self.load(applier, n);
         let applied = persist(&self.target, "the load", load).await?;
         // Loaded, the staged files have served.
         self.staging(&applier.stores)?.remove_folder().await?;
@@ -560,13 +631,8 @@ pub(crate) async fn compatible(
 
 impl ServerCommit {
     /// Whether the ledger has decision `n` or a later one.
-    pub(crate) async fn is_loaded(
-        &self,
-        kind: ServerKind,
-        connections: &Connections,
-        n: u64,
-    ) -> Result<bool> {
-        match kind {
+    pub(crate) async fn is_loaded(&self, connections: &Connections, n: u64) -> Result<bool> {
+        match self.kind {
             ServerKind::Postgres => postgres::is_loaded(self, connections, n).await,
             ServerKind::Mysql => mysql::is_loaded(self, connections, n).await,
             ServerKind::Redshift => redshift::is_loaded(self, connections, n).await,
@@ -574,8 +640,8 @@ impl ServerCommit {
         }
     }
 
-    async fn load(&self, kind: ServerKind, applier: &Applier, n: i64) -> Result<Applied, Failure> {
-        match kind {
+    async fn load(&self, applier: &Applier, n: i64) -> Result<Applied, Failure> {
+        match self.kind {
             ServerKind::Postgres => postgres::load(self, applier, n).await,
             ServerKind::Mysql => mysql::load(self, applier, n).await,
             ServerKind::Redshift => redshift::load(self, applier, n).await,

@@ -57,7 +57,7 @@ export default class Conformance extends Transform {
       label: `${this.config.tag} ${id}`,
       nulls: Object.values(row).filter((value) => value === null).length,
       share: id % 3n ? `${cents.slice(0, -2)}.${cents.slice(-2)}` : null,
-      day: id < 2n ** 31n ? new Date(Number(id) * 86_400_000) : null,
+      day: id <= 2_932_896n ? new Date(Number(id) * 86_400_000) : null,
       words: Array.from({ length: Number(id % 4n) }, (_, word) => (word === 1 ? null : `wört ${word}`)),
       place: id % 5n ? { even: id % 2n === 0n, text: id % 7n ? String(id) : null } : null,
     };

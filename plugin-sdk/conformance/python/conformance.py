@@ -74,7 +74,7 @@ class Conformance(Transform):
             label=f"{self.config.tag} {id}",
             nulls=sum(value is None for value in row.values()),
             share=Decimal(id * 25).scaleb(-2) if id % 3 else None,
-            day=date(1970, 1, 1) + timedelta(days=id) if id < 2**31 else None,
+            day=date(1970, 1, 1) + timedelta(days=id) if id <= 2_932_896 else None,
             words=[None if word == 1 else f"wört {word}" for word in range(id % 4)],
             place=Place(id % 2 == 0, str(id) if id % 7 else None) if id % 5 else None,
         )

@@ -12,8 +12,12 @@ import { describe, worldOf } from './plugin.js';
 const PACKAGE = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const EXPORTS = { transform: 'transformer', check: 'checker', decoder: 'decoderPlugin' };
 
-/** The engines, each with the package that brings it. */
-export const ENGINES = { quickjs: 'componentize-qjs', starlingmonkey: '@bytecodealliance/componentize-js' };
+/** The engines, each with the packages that bring it, the one that makes components first. */
+export const ENGINES = {
+  quickjs: ['componentize-qjs'],
+  // The second is one that the first forgets to ask for.
+  starlingmonkey: ['@bytecodealliance/componentize-js', '@bytecodealliance/preview2-shim'],
+};
 
 /** Why no component could be made; its words say what to do. */
 export class BuildError extends Error {}
@@ -21,14 +25,15 @@ export class BuildError extends Error {}
 /** Builds the plugin that the module `source` exports by default, and returns where it lies. */
 export async function build(source, { output, secrets = false, engine = 'quickjs' } = {}) {
   if (!existsSync(source)) throw new BuildError(`there is no file ${source}`);
-  if (!(engine in ENGINES)) throw new BuildError(`no engine ${engine}; there are ${Object.keys(ENGINES).join(', ')}`);
+  if (!Object.hasOwn(ENGINES, engine)) throw new BuildError(`no engine ${engine}; there are ${Object.keys(ENGINES).join(', ')}`);
+  if (!/\.m?js$/.test(source)) throw new BuildError(`${source} is no JavaScript\nhint: compile it to a file that ends with .js`);
   const path = resolve(source);
   const { default: PluginClass } = await import(pathToFileURL(path).href);
   if (PluginClass === undefined) throw new BuildError(`${source} exports nothing by default\nhint: export default class …`);
   const world = worldOf(PluginClass);
   describe(PluginClass);
 
-  const { componentize } = await tool(ENGINES[engine]);
+  const { componentize } = await tool(...ENGINES[engine]);
   const code = await bundled(path, world, secrets);
   const witPath = join(PACKAGE, 'wit');
   const worldName = `weir:guest/${world}${secrets ? '-with-secrets' : ''}`;
@@ -85,13 +90,16 @@ async function inFile(content, call) {
   }
 }
 
-/** Imports a package that the author has installed where the plugin is built. */
-async function tool(name) {
+/** Imports a package that the author has installed where the plugin is built; it needs the others. */
+async function tool(name, ...needed) {
   const folders = createRequire(join(process.cwd(), 'package.json')).resolve.paths(name);
-  const folder = folders.map((modules) => join(modules, name)).find(existsSync);
-  if (folder === undefined) {
+  const at = (name) => folders.map((modules) => join(modules, name)).find(existsSync);
+  const folder = at(name);
+  const missing = [name, ...needed].filter((name) => at(name) === undefined);
+  if (missing.length) {
     const { peerDependencies } = await manifest(PACKAGE);
-    throw new BuildError(`${name} is missing\nhint: npm install --save-dev ${name}@${peerDependencies[name]}`);
+    const packages = missing.map((name) => `${name}@${peerDependencies[name]}`).join(' ');
+    throw new BuildError(`${missing.join(' and ')} missing\nhint: npm install --save-dev ${packages}`);
   }
   const { exports, main = 'index.js' } = await manifest(folder);
   return import(pathToFileURL(join(folder, entryOf(exports?.['.'] ?? exports) ?? main)).href);

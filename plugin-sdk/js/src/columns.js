@@ -120,6 +120,7 @@ export class Column {
 
   /** The rows from `begin` up to `end`. */
   slice(begin, end) {
+    [begin, end] = clipped(begin, end, this.length);
     const length = end - begin;
     const present = (row) => !this.isNull(begin + row);
     const validity = this.nullCount > 0 ? packed(length, present) : EMPTY;
@@ -152,6 +153,12 @@ export class Column {
     }
     return new Column(this.type, length, nullCount, nullCount ? validity : EMPTY, buffers, children);
   }
+}
+
+/** What `slice` of an array makes of two indexes. */
+function clipped(begin, end, length) {
+  const within = (at) => Math.min(Math.max(at < 0 ? length + at : at, 0), length);
+  return [within(begin), Math.max(within(begin), within(end))];
 }
 
 function typedArray(type) {
@@ -279,7 +286,7 @@ function encodePresent(type, values, hasNothing) {
       case 'list': {
         const lists = values.map((value) => value ?? []);
         if (!lists.every(Array.isArray)) throw new Unfit();
-        return column([bytesOf(offsetsOf(lists))], [encodeChild(type.children[0], lists.flat(), undefined)]);
+        return column([bytesOf(offsetsOf(lists))], [encodeChild(type.children[0], lists.flatMap((list) => Array.from(list)), undefined)]);
       }
       case 'struct': {
         const columns = columnsOf(type.children, values);
@@ -415,6 +422,7 @@ export class Batch {
 
   /** The rows from `begin` up to `end`. */
   slice(begin, end) {
+    [begin, end] = clipped(begin, end, this.rows);
     return new Batch(
       this.schema,
       this.columns.map((column) => column.slice(begin, end)),

@@ -101,7 +101,7 @@ function checkObject(schema, value, path, faults) {
   }
   for (const key of required) if (!Object.hasOwn(value, key)) faults.push(`\`${join(key)}\` is missing`);
   for (const [key, property] of Object.entries(properties)) {
-    if (!Object.hasOwn(value, key) && 'default' in property) filled[key] = property.default;
+    if (!Object.hasOwn(value, key) && 'default' in property) filled[key] = JSON.parse(JSON.stringify(property.default));
   }
   return filled;
 }

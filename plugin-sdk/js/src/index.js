@@ -5,4 +5,5 @@ export { ConfigError, DataError, FatalError, PluginError, Reject, RetryError } f
 export { log, metric, secret } from './host.js';
 export { Check, Context, Decoder, Output, RowCheck, RowTransform, Rule, Transform } from './plugin.js';
 export { DataType, Field, Schema, types } from './types.js';
+export { decodeUtf8 } from './utf8.js';
 export { fromDate, toDate } from './values.js';

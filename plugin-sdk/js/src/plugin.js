@@ -29,6 +29,18 @@ export class Output {
   }
 }
 
+/** The rule under which row by row plugins reject what JavaScript has no value for. */
+const UNREADABLE = new Rule('unreadable_date', 'A date is a whole day that a Date can hold.');
+
+/** What tells whether a row holds a date that reads as an invalid one. */
+function holdsUnreadable(schema) {
+  const hasDate = ({ type }) => type.kind.startsWith('date') || type.children.some(hasDate);
+  const names = schema.fields.filter(hasDate).map(({ name }) => name);
+  const bad = (value) =>
+    value instanceof Date ? Number.isNaN(value.getTime()) : value instanceof Object && Object.values(value).some(bad);
+  return (row) => names.some((name) => bad(row[name]));
+}
+
 /** What a plugin is told when it is bound. */
 export class Context {
   constructor({ run = {}, input = new Schema(), sideInputs = [] } = {}) {
@@ -80,7 +92,12 @@ export class RowTransform extends Transform {
 
   process(batch, out) {
     const emitted = new RowEmitter(out.outputs);
+    const holds = holdsUnreadable(batch.schema);
     batch.toRows().forEach((row, at) => {
+      if (holds(row)) {
+        out.reject([at], UNREADABLE);
+        return;
+      }
       emitted.begin(at);
       try {
         this.row(row, emitted);
@@ -91,8 +108,25 @@ export class RowTransform extends Transform {
       }
     });
     emitted.taken.forEach(({ rows, origin }, index) => {
-      if (rows.length) out.emit(Batch.fromRows(out.outputs[index].schema, rows), { to: index, origin });
+      if (rows.length) out.emit(batchOf(out.outputs[index], rows, origin), { to: index, origin });
     });
+  }
+}
+
+/** A batch of emitted rows. The error names the row of the batch in process that they came from. */
+function batchOf(output, rows, origin) {
+  try {
+    return Batch.fromRows(output.schema, rows);
+  } catch (failure) {
+    if (!(failure instanceof FatalError)) throw failure;
+    rows.forEach((row, index) => {
+      try {
+        Batch.fromRows(output.schema, [row]);
+      } catch (error) {
+        throw new FatalError(`output \`${output.name}\`, from row ${origin[index]} of the batch: ${error.message}`);
+      }
+    });
+    throw failure;
   }
 }
 
@@ -112,7 +146,12 @@ export class RowCheck extends Check {
   }
 
   process(batch, out) {
+    const holds = holdsUnreadable(batch.schema);
     batch.toRows().forEach((row, at) => {
+      if (holds(row)) {
+        out.fail([at], UNREADABLE);
+        return;
+      }
       try {
         this.row(row, (rule, message) => out.fail([at], rule, message));
       } catch (error) {
@@ -239,6 +278,11 @@ function outputIndex(outputs, to) {
   return index;
 }
 
+/** A row as it is now: the author may go on with the same object. */
+function copied(row) {
+  return row instanceof Object ? Object.assign(Object.create(Object.getPrototypeOf(row)), row) : row;
+}
+
 /** Takes the rows that a `RowTransform` makes of one row. */
 class RowEmitter {
   #outputs;
@@ -252,7 +296,7 @@ class RowEmitter {
   /** Emits a row to an output, by its name or place. */
   emit(row, { to = 0 } = {}) {
     const { rows, origin } = this.taken[outputIndex(this.#outputs, to)];
-    rows.push(row);
+    rows.push(copied(row));
     origin.push(this.#at);
   }
 
@@ -341,7 +385,9 @@ export function worldOf(PluginClass) {
 export function describe(PluginClass) {
   const { name, version = '0.1.0', description = '', columns = [], rules = [], config = NO_CONFIG } = PluginClass.info;
   if (!name) throw new FatalError(`${PluginClass.name} has no name; set it in \`static info\``);
-  return { name, version, description, columns, rules, configSchema: schemaText(config) };
+  const byRow = [RowTransform, RowCheck].some((Base) => PluginClass.prototype instanceof Base);
+  const all = byRow ? [...rules, UNREADABLE] : rules;
+  return { name, version, description, columns, rules: all, configSchema: schemaText(config) };
 }
 
 /** Makes a plugin, and what its `bind` gives: outputs, nothing, or a schema. */

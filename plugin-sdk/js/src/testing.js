@@ -82,7 +82,7 @@ export class Harness {
   #runOnce(schema, batches) {
     const outcome = new Outcome();
     return this.#connected(outcome, () => {
-      const { plugin, bound } = this.#bound(schema);
+      const { plugin, bound } = this.#connected({ logs: [], metrics: {} }, () => this.#bound(schema));
       const { rules } = describe(this.#PluginClass);
       if (plugin instanceof Transform) for (const { name } of bound) outcome.kept[name] = [];
       for (const given of batches) {
@@ -118,7 +118,7 @@ export class Harness {
       const out = new Rows(
         bound,
         describe(this.#PluginClass).rules,
-        (batch) => decoded.rows.push(...assemble(bound, disassemble(batch)).toRows()),
+        (batch) => assemble(bound, disassemble(batch)).toRows().forEach((row) => decoded.rows.push(row)),
         (offset, length, rule, message) => decoded.rejections.push({ offset, length, rule, message }),
       );
       for (const chunk of chunks) plugin.decode(chunk, out);

@@ -55,6 +55,18 @@ export function decode(bytes) {
   return text;
 }
 
+/** The text of bytes, `undefined` if they are no UTF-8. For decoders: QuickJS has no TextDecoder. */
+export function decodeUtf8(bytes) {
+  let text;
+  try {
+    text = decode(bytes);
+  } catch {
+    return undefined;
+  }
+  const again = text.isWellFormed() ? encode(text) : [];
+  return again.length === bytes.length && again.every((byte, at) => byte === bytes[at]) ? text : undefined;
+}
+
 /** The bytes of a text of whole characters. */
 export function encode(text) {
   if (encoder !== undefined) return encoder.encode(text);

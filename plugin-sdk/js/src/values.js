@@ -80,7 +80,7 @@ export function reader(type) {
     case 'date32':
       return (days) => new Date(days * DAY);
     case 'date64':
-      return (milliseconds) => new Date(Number(milliseconds));
+      return (milliseconds) => new Date(milliseconds % BigInt(DAY) === 0n ? Number(milliseconds) : NaN);
     case 'float16':
       return fromHalf;
     default:
@@ -109,6 +109,10 @@ export function writer(type) {
     case 'float16':
       return (value) => toHalf(number(value));
     case 'float32':
+      return (value) => {
+        if (Number.isFinite(number(value)) && !Number.isFinite(Math.fround(value))) throw new Unfit();
+        return value;
+      };
     case 'float64':
       return number;
     case 'date32':

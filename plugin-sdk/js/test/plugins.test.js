@@ -22,6 +22,8 @@ import {
   Rule,
   Schema,
   Transform,
+  decodeUtf8,
+  fits,
   log,
   metric,
   secret,
@@ -207,11 +209,9 @@ class Lines extends Decoder {
   }
 
   take(lines, out) {
-    try {
-      lines.push({ line: new TextDecoder('utf-8', { fatal: true }).decode(Uint8Array.from(this.rest)) });
-    } catch {
-      out.reject(this.offset, this.rest.length, Lines.info.rules[0]);
-    }
+    const line = decodeUtf8(Uint8Array.from(this.rest));
+    if (line === undefined) out.reject(this.offset, this.rest.length, Lines.info.rules[0]);
+    else lines.push({ line });
     this.offset += this.rest.length + 1;
     this.rest = [];
   }
@@ -285,7 +285,76 @@ test('log, metric and secret', () => {
   assert.throws(() => new Harness(Asks).run(NUMBERS, rows(2)), RetryError);
 });
 
+test('an emitted row is a copy', () => {
+  class Three extends RowTransform {
+    static info = { name: 'three' };
+    bind() {
+      return new Schema({ n: t.int64 });
+    }
+    row(_row, out) {
+      const row = {};
+      for (let n = 0n; n < 3n; n++) {
+        row.n = n;
+        out.emit(row);
+      }
+    }
+  }
+  const outcome = new Harness(Three).run(new Schema({ x: t.int64 }), [{ x: 1n }]);
+  assert.deepEqual(outcome.output().map(({ n }) => n), [0n, 1n, 2n]);
+});
+
+test('a row that does not fit is named by its place in the batch', () => {
+  class Late extends RowTransform {
+    static info = { name: 'late', rules: [new Rule('first', 'The first are rejected.')] };
+    bind() {
+      return new Schema({ n: t.int32 });
+    }
+    row({ x }, out) {
+      if (x < 2n) throw new Reject(Late.info.rules[0]);
+      out.emit({ n: 'two' });
+    }
+  }
+  const rows = [{ x: 0n }, { x: 1n }, { x: 2n }];
+  assert.throws(() => new Harness(Late).run(new Schema({ x: t.int64 }), rows), /from row 2 of the batch/);
+});
+
+test('a date that JavaScript cannot hold rejects its row', () => {
+  class Same extends RowTransform {
+    static info = { name: 'same' };
+    bind({ input }) {
+      return input;
+    }
+    row(row, out) {
+      out.emit(row);
+    }
+  }
+  const schema = new Schema({ day: t.date32 });
+  const days = Column.fromTyped(t.date32, Int32Array.of(1, 2 ** 31 - 1));
+  const outcome = new Harness(Same).run(schema, Batch.fromColumns(schema, { day: days }));
+  assert.deepEqual(outcome.rejected('unreadable_date'), [1]);
+  assert.equal(outcome.output().length, 1);
+});
+
+test('slices are clipped, holes are null, floats do not become infinite', () => {
+  const schema = new Schema({ n: t.list(t.int32) });
+  const batch = Batch.fromRows(schema, [{ n: [1, , 3] }, { n: [] }]); // eslint-disable-line no-sparse-arrays
+  assert.deepEqual(batch.toRows(), [{ n: [1, null, 3] }, { n: [] }]);
+  assert.equal(batch.slice(0, 5).rows, 2);
+  assert.deepEqual(batch.slice(-1, 9).toRows(), [{ n: [] }]);
+  assert.equal(fits(t.float32, 1e300), false);
+  assert.equal(fits(t.float32, Infinity), true);
+});
+
+test('bytes are text only if they are UTF-8', () => {
+  for (const bytes of [[0xff, 0xff], [0xc3], [0xed, 0xa0, 0x80], [0xc0, 0x80]]) {
+    assert.equal(decodeUtf8(Uint8Array.from(bytes)), undefined, String(bytes));
+  }
+  assert.equal(decodeUtf8(new TextEncoder().encode('twö \u{1F600}')), 'twö \u{1F600}');
+});
+
 test('what cannot be built is said', async () => {
   await assert.rejects(build('none.js'), /there is no file none.js/);
   await assert.rejects(build('package.json', { engine: 'v8' }), /no engine v8; there are quickjs, starlingmonkey/);
+  await assert.rejects(build('package.json', { engine: 'toString' }), /no engine toString/);
+  await assert.rejects(build('package.json'), /package.json is no JavaScript/);
 });

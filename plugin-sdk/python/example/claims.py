@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Annotated
 
 from weir_plugin import Context, Reject, RowEmitter, RowTransform, Rule, Schema
 from weir_plugin import types as t
 
 AMOUNT = t.decimal128(12, 2)
+DIGITS = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
+DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 NO_ID = Rule("no_id", "A claim has an id.")
 BAD_AMOUNT = Rule("bad_amount", "An amount is a decimal with at most two digits after the point.")
@@ -65,17 +68,21 @@ class Claims(RowTransform):
 def amount(text: str | None) -> Decimal | None:
     if not text:
         return None
-    try:
-        value = Decimal(text)
-    except InvalidOperation:
-        raise Reject(BAD_AMOUNT, "the amount is no decimal") from None
+    if not DIGITS.fullmatch(text):
+        raise Reject(BAD_AMOUNT, "the amount is no decimal")
+    value = Decimal(text)
     if not AMOUNT.fits(value):
         raise Reject(BAD_AMOUNT, "the amount has too many digits")
     return value
 
 
 def day(text: str | None) -> date | None:
+    if not text:
+        return None
     try:
-        return date.fromisoformat(text) if text else None
+        # Python takes other forms of ISO 8601 too.
+        if not DAY.fullmatch(text):
+            raise ValueError
+        return date.fromisoformat(text)
     except ValueError:
         raise Reject(BAD_DATE) from None

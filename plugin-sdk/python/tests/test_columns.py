@@ -43,6 +43,12 @@ class WhatFits(unittest.TestCase):
                 with self.subTest(f"{value!r} in {data_type}"):
                     self.assertFalse(data_type.fits(value))
 
+    def test_floats_are_numbers_that_do_not_become_infinite(self) -> None:
+        for data_type, value in [(t.float32, 1e300), (t.float64, Decimal(1)), (t.float64, True)]:
+            self.assertFalse(data_type.fits(value), f"{data_type} {value!r}")
+        self.assertTrue(t.float32.fits(float("inf")))
+        self.assertFalse(t.decimal128(3, 2).fits(Decimal("1." + "0" * 450 + "1")))
+
     def test_values_that_fit(self) -> None:
         for data_type, value in [
             (t.decimal128(4, 2), Decimal("99.99")),
@@ -113,6 +119,21 @@ class Views(unittest.TestCase):
         with self.assertRaisesRegex(FatalError, "no values of fixed width"):
             Column.from_buffer(t.utf8, b"1")
 
+    def test_buffers_of_other_items_are_refused(self) -> None:
+        for data_type, values in [
+            (t.int64, array("i", [1, 2, 3, 4])),
+            (t.int64, array("d", [1.0])),
+            (t.float64, array("q", [1])),
+        ]:
+            with self.assertRaisesRegex(FatalError, "takes bytes or an array of"):
+                Column.from_buffer(data_type, values)
+
+    def test_slices_are_clipped(self) -> None:
+        batch = Batch.from_rows(Schema(Field("n", t.int32)), [{"n": 1}, {"n": 2}])
+        self.assertEqual(batch.slice(0, 5).to_rows(), [{"n": 1}, {"n": 2}])
+        self.assertEqual(batch.slice(-1, 9).to_rows(), [{"n": 2}])
+        self.assertEqual(batch.slice(2, 0).rows, 0)
+
     def test_text_and_lists_show_their_offsets(self) -> None:
         text = Column.from_list(t.utf8, ["ab", None, "é"])
         self.assertEqual((text.offsets.tolist(), text.data), ([0, 2, 2, 4], "abé".encode()))
@@ -181,6 +202,13 @@ class Schemas(unittest.TestCase):
                 Field("words", t.list_of(t.utf8), True),
             ),
         )
+
+    def test_none_may_stand_within_annotated(self) -> None:
+        @dataclass
+        class Row:
+            paid: Annotated[Decimal | None, t.decimal128(5, 2)]
+
+        self.assertTrue(list(Schema.of(Row))[0].nullable)
 
     def test_a_type_without_a_column_type_is_named(self) -> None:
         @dataclass

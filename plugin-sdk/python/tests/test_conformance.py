@@ -89,7 +89,9 @@ class Conformances(unittest.TestCase):
         import weir_plugin
 
         copies = Path(weir_plugin.__file__).parent / "wit" / "deps" / "weir-plugin"
-        for original in CONTRACT.glob("*.wit"):
+        originals = sorted(CONTRACT.iterdir())
+        self.assertEqual([file.name for file in originals], sorted(file.name for file in copies.iterdir()))
+        for original in originals:
             self.assertEqual((copies / original.name).read_bytes(), original.read_bytes(), original.name)
 
 

@@ -130,6 +130,44 @@ class Transforms(unittest.TestCase):
         with self.assertRaisesRegex(DataError, "the input lacks paid, paid_on, codes; it has claim_id"):
             Harness(claims.Claims).bind(Schema(Field("claim_id", t.utf8)))
 
+    def test_an_emitted_row_is_a_copy(self) -> None:
+        class Three(RowTransform):
+            """Makes three rows of one."""
+
+            name = "three"
+
+            def bind(self, context: Context) -> Schema:
+                return Schema(Field("n", t.int64))
+
+            def row(self, row: dict[str, Any], out: Any) -> None:
+                made = {}
+                for n in range(3):
+                    made["n"] = n
+                    out.emit(made)
+
+        outcome = Harness(Three).run(Schema(Field("x", t.int64)), [{"x": 1}])
+        self.assertEqual(outcome.output(), [{"n": 0}, {"n": 1}, {"n": 2}])
+
+    def test_a_row_that_does_not_fit_is_named_by_its_place_in_the_batch(self) -> None:
+        first = Rule("first", "The first are rejected.")
+
+        class Late(RowTransform):
+            """Gives a text for a number."""
+
+            name = "late"
+            rules = [first]
+
+            def bind(self, context: Context) -> Schema:
+                return Schema(Field("n", t.int32))
+
+            def row(self, row: dict[str, Any], out: Any) -> None:
+                if row["x"] < 2:
+                    raise Reject(first)
+                out.emit({"n": "two"})
+
+        with self.assertRaisesRegex(FatalError, "from row 2 of the batch"):
+            Harness(Late).run(Schema(Field("x", t.int64)), [{"x": 0}, {"x": 1}, {"x": 2}])
+
     def test_dates_out_of_range_are_rejected_by_the_sdk(self) -> None:
         @dataclass
         class Row:
@@ -317,6 +355,22 @@ class Decoders(unittest.TestCase):
                 out.emit(Batch.from_rows(Schema(Field("line", t.utf8, nullable=False)), []))
 
         self.assertEqual(Harness(Columns).decode(b"a\nb").rows, [{"line": "a"}, {"line": "b"}])
+
+    def test_columns_are_those_that_were_bound(self) -> None:
+        class Swapped(Decoder):
+            """Gives its columns the wrong way round."""
+
+            name = "swapped"
+
+            def bind(self, context: Context) -> Schema:
+                return Schema(Field("a", t.utf8), Field("b", t.utf8))
+
+            def decode(self, chunk: bytes, out: Any) -> None:
+                schema = Schema(Field("b", t.utf8), Field("a", t.utf8))
+                out.emit(Batch.from_rows(schema, [{"a": "in a", "b": "in b"}]))
+
+        with self.assertRaisesRegex(FatalError, "emitted where"):
+            Harness(Swapped).decode(b"x")
 
     def test_the_wrong_call_is_named(self) -> None:
         self.assertRaisesRegex(FatalError, "`decode`", Harness(Lines).run, NUMBERS, rows(1))

@@ -28,7 +28,7 @@ a rule and a message. The same code is tested natively and runs as a WebAssembly
 
         def row(self, row, out):
             try:
-                amount = Decimal(row[self.config.amount])
+                amount = Decimal(row[self.config.amount] or "")
             except InvalidOperation:
                 raise Reject(BAD_AMOUNT)
             if not AMOUNT.fits(amount):

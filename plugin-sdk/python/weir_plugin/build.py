@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from .config import json_schema
 from .plugin import Check, Decoder, RowCheck, RowTransform, Transform
 
 #: For each kind of plugin: the world, the class that componentize-py looks for, and what makes it.
@@ -35,6 +36,7 @@ def build(source: Path, output: Path | None = None, plugin: str | None = None, s
     if importlib.util.find_spec("componentize_py") is None:
         raise BuildError(f"componentize-py is missing\nhint: pip install componentize-py=={COMPONENTIZE_PY}")
     found = find_plugin(source, plugin)
+    json_schema(found.Config)  # Says here what the component could not say when it is asked.
     world, exported, maker = next(entry[1:] for entry in _WORLDS if issubclass(found, entry[0]))
     output = output or source.with_suffix(".wasm")
     with tempfile.TemporaryDirectory() as folder:
@@ -63,6 +65,11 @@ def build(source: Path, output: Path | None = None, plugin: str | None = None, s
 
 def find_plugin(source: Path, name: str | None = None) -> type[Any]:
     """The plugin class that a file defines."""
+    if not source.stem.isidentifier() or source.stem in sys.stdlib_module_names:
+        raise BuildError(
+            f"`{source.stem}` cannot be imported by that name\n"
+            "hint: call the file by letters, digits and underscores, and not like a module of Python's"
+        )
     sys.path.insert(0, str(source.parent.resolve()))
     try:
         spec = importlib.util.spec_from_file_location(source.stem, source)
@@ -83,7 +90,7 @@ def find_plugin(source: Path, name: str | None = None) -> type[Any]:
     if name is not None:
         if name not in found:
             raise BuildError(f"{source} has no plugin class `{name}`; it has {', '.join(found) or 'none'}")
-        return found[name]
+        found = {name: found[name]}
     if len(found) != 1:
         raise BuildError(
             f"{source} has {len(found)} plugin classes ({', '.join(found) or 'none'})\n"

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields as _dataclass_fields
 from dataclasses import is_dataclass
 from itertools import accumulate, chain, pairwise
+from math import isinf
 from operator import attrgetter, itemgetter
 from typing import Any
 
@@ -85,8 +86,12 @@ class Column:
 
         Dates, times and moments are counts, as :attr:`values` shows them.
         """
-        width = _width(data_type)
-        buffer = bytes(values)
+        width, given = _width(data_type), memoryview(values)
+        item = FORMATS.get(data_type.kind, "H" if data_type.kind == "float16" else "Q")
+        fits_item = (given.itemsize, given.format in "efd") == (_struct.calcsize(item), item in "fd")
+        if given.format != "B" and not fits_item:
+            raise FatalError(f"{data_type} takes bytes or an array of `{item}`, not of `{given.format}`")
+        buffer = bytes(given)
         length, rest = divmod(len(buffer), width)
         if rest:
             raise FatalError(f"{len(buffer)} bytes are no whole number of {data_type}")
@@ -156,7 +161,8 @@ class Column:
         raise FatalError(f"a column of {self.type} has no field `{name}`")
 
     def slice(self, begin: int, end: int) -> Column:
-        """The rows from ``begin`` up to ``end``, as a copy."""
+        """The rows from ``begin`` up to ``end``, as a copy; both are clipped as those of a list."""
+        begin, end = _clipped(begin, end, self.length)
         valid = self.valid()[begin:end]
         nulls = valid.count(False)
         validity = _pack(valid) if nulls else b""
@@ -204,6 +210,11 @@ class Column:
                 "read the counts with `values`, or pass a list as `unreadable`"
             )
         return values
+
+
+def _clipped(begin: int, end: int, length: int) -> tuple[int, int]:
+    first, last, _ = slice(begin, end).indices(length)
+    return first, max(first, last)
 
 
 def _width(data_type: DataType, booleans: bool = False) -> int:
@@ -354,7 +365,12 @@ def _encode_fixed(data_type: DataType, values: Sequence[Any], valid: list[bool] 
         return (_struct.pack(f"<{len(values)}e", *values),), ()
     if kind == "decimal128":
         return (b"".join([value.to_bytes(16, "little", signed=True) for value in values]),), ()
-    return (array(FORMATS[kind], values).tobytes(),), ()
+    if kind in ("float32", "float64") and not all([type(value) is float or type(value) is int for value in values]):
+        raise TypeError
+    made = array(FORMATS[kind], values)
+    if kind == "float32" and sum(map(isinf, made)) != sum(map(isinf, values)):
+        raise OverflowError
+    return (made.tobytes(),), ()
 
 
 def _encode_boolean(_: DataType, values: Sequence[Any], valid: list[bool] | None) -> _Encoded:
@@ -539,7 +555,8 @@ class Batch:
         return f"Batch({self.rows} rows of {self.schema!r})"
 
     def slice(self, begin: int, end: int) -> Batch:
-        """The rows from ``begin`` up to ``end``, as a copy."""
+        """The rows from ``begin`` up to ``end``, as a copy; both are clipped as those of a list."""
+        begin, end = _clipped(begin, end, self.rows)
         return Batch(self.schema, [column.slice(begin, end) for column in self.columns], end - begin)
 
     def to_rows(self, unreadable: list[int] | None = None) -> list[dict[str, Any]]:

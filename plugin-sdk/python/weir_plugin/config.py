@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import types
 import typing
-from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields, is_dataclass
 from typing import Any, Literal, get_args, get_origin
 
 from .errors import ConfigError, FatalError
@@ -30,7 +30,13 @@ def setting(description: str, **options: Any) -> Any:
 def json_schema(config: type) -> str:
     """The JSON Schema (2020-12) of a configuration dataclass."""
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": config.__name__}
-    return json.dumps(schema | _object_schema(config), ensure_ascii=False)
+    return json.dumps(schema | _object_schema(config), ensure_ascii=False, default=_plain)
+
+
+def _plain(default: object) -> object:
+    if is_dataclass(default) and not isinstance(default, type):
+        return asdict(default)
+    raise FatalError(f"a default of the configuration is of type {type(default).__name__}, which JSON does not have")
 
 
 def parse(config: type, text: str) -> Any:

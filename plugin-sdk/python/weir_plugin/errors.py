@@ -15,31 +15,21 @@ class PluginError(Exception):
     :class:`Reject` instead. Messages carry names, counts and places, never values of the data.
     """
 
-    kind = "fatal"
-
 
 class ConfigError(PluginError):
     """The configuration does not fit; the pipeline's author mends it."""
-
-    kind = "config"
 
 
 class DataError(PluginError):
     """The input as a whole cannot be used, such as a column that is missing."""
 
-    kind = "data"
-
 
 class RetryError(PluginError):
     """It may work if tried again later."""
 
-    kind = "retry"
-
 
 class FatalError(PluginError):
     """It will not work; the plugin's author mends it."""
-
-    kind = "fatal"
 
 
 class Reject(Exception):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import fields as dataclass_fields
 from dataclasses import is_dataclass
 from typing import Any, ClassVar
@@ -77,11 +78,22 @@ class Transform(_Plugin):
         """Called once after the last batch. Emits nothing."""
 
 
-class RowTransform(Transform):
-    """A transform of one row at a time."""
+class _ByRow:
+    """What plugins over one row at a time have in common."""
 
     #: A dataclass to read rows into; by default they are dicts.
     Row: ClassVar[type | None] = None
+
+    rules: ClassVar[list[Rule]]
+
+    @classmethod
+    def all_rules(cls) -> list[Rule]:
+        """The rules it declares, and the one for dates that Python cannot hold."""
+        return [*cls.rules, UNREADABLE]
+
+
+class RowTransform(_ByRow, Transform):
+    """A transform of one row at a time."""
 
     def row(self, row: Any, out: RowEmitter) -> None:
         """Takes a row: emits any number of rows to ``out``, or raises a :class:`Reject`."""
@@ -105,12 +117,7 @@ class RowTransform(Transform):
             raise unexpected(error, f", at row {at} of the batch") from None
         for index, (rows, origin) in enumerate(emitted.taken):
             if rows:
-                out.emit(Batch.from_rows(out.outputs[index].schema, rows), to=index, origin=origin)
-
-    @classmethod
-    def all_rules(cls) -> list[Rule]:
-        """The rules it declares, and the one for dates that Python cannot hold."""
-        return [*cls.rules, UNREADABLE]
+                out.emit(_batch_of(out.outputs[index], rows, origin), to=index, origin=origin)
 
 
 class Check(_Plugin):
@@ -127,11 +134,8 @@ class Check(_Plugin):
         """Called once after the last batch."""
 
 
-class RowCheck(Check):
+class RowCheck(_ByRow, Check):
     """A check of one row at a time."""
-
-    #: A dataclass to read rows into; by default they are dicts.
-    Row: ClassVar[type | None] = None
 
     def row(self, row: Any, fail: Callable[..., None]) -> None:
         """Takes a row; calls ``fail(RULE, message)`` for each rule that it breaks."""
@@ -151,11 +155,6 @@ class RowCheck(Check):
             raise
         except Exception as error:
             raise unexpected(error, f", at row {at} of the batch") from None
-
-    @classmethod
-    def all_rules(cls) -> list[Rule]:
-        """The rules it declares, and the one for dates that Python cannot hold."""
-        return [*cls.rules, UNREADABLE]
 
 
 class Decoder(_Plugin):
@@ -231,12 +230,7 @@ class Emitter:
         index = output_index(self.outputs, to)
         output = self.outputs[index]
         try:
-            if not isinstance(batch, Batch):
-                batch = Batch.from_columns(output.schema, batch)
-            elif batch.schema is not output.schema:
-                if batch.schema.names != output.schema.names:
-                    raise FatalError(f"{batch.schema!r} emitted where {output.schema!r} was bound")
-                batch = Batch(output.schema, batch.columns, batch.rows)
+            batch = _matched(output.schema, batch)
         except FatalError as error:
             raise FatalError(f"output `{output.name}`: {error}") from None
         if origin is None:
@@ -265,6 +259,17 @@ class Emitter:
             yield rows, rule, message
 
 
+def _matched(schema: Schema, given: Batch | Mapping[str, Column | Sequence[object]]) -> Batch:
+    """What an author emits, as a batch of the schema bound."""
+    if not isinstance(given, Batch):
+        return Batch.from_columns(schema, given)
+    if given.schema is schema:
+        return given
+    if given.schema.names != schema.names:
+        raise FatalError(f"{given.schema!r} emitted where {schema!r} was bound")
+    return Batch(schema, given.columns, given.rows)
+
+
 def output_index(outputs: Sequence[Output], to: int | str) -> int:
     """Where an output stands; a :class:`FatalError` lists the outputs if it is not there."""
     for index, output in enumerate(outputs):
@@ -290,7 +295,7 @@ class RowEmitter:
         if index is None:
             index = self._indexes[to] = output_index(self._outputs, to)
         rows, origin = self.taken[index]
-        rows.append(row)
+        rows.append(copy(row))  # The author may go on with the same one.
         origin.append(self._at)
 
     def begin(self, at: int) -> None:
@@ -341,10 +346,8 @@ class Rows:
 
     def emit(self, rows: Batch | Mapping[str, Column | Sequence[object]] | Sequence[Any]) -> None:
         """Emits a :class:`Batch`, columns by name, or a list of rows; about 8,192 at a time serve best."""
-        if isinstance(rows, Batch):
-            self._emit(rows if rows.schema is self._schema else Batch(self._schema, rows.columns, rows.rows))
-        elif isinstance(rows, Mapping):
-            self._emit(Batch.from_columns(self._schema, rows))
+        if isinstance(rows, (Batch, Mapping)):
+            self._emit(_matched(self._schema, rows))
         else:
             for begin in range(0, len(rows), BATCH_ROWS):
                 self._emit(Batch.from_rows(self._schema, rows[begin : begin + BATCH_ROWS]))
@@ -411,6 +414,19 @@ def _rows_of(
     unreadable = set(found)
     refuse(sorted(unreadable), UNREADABLE)
     return ((at, row) for at, row in enumerate(rows) if at not in unreadable)
+
+
+def _batch_of(output: Output, rows: list[Any], origin: list[int]) -> Batch:
+    """A batch of emitted rows. The error names the row of the batch in process that they came from."""
+    try:
+        return Batch.from_rows(output.schema, rows)
+    except FatalError:
+        for at, row in zip(origin, rows):
+            try:
+                Batch.from_rows(output.schema, [row])
+            except FatalError as error:
+                raise FatalError(f"output `{output.name}`, from row {at} of the batch: {error}") from None
+        raise
 
 
 def row_names(row_type: Any) -> list[str]:

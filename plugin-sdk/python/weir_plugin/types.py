@@ -223,10 +223,11 @@ def _fields_of(row: type) -> list[Field]:
 def _field_of(where: str, name: str, hint: Any) -> Field:
     hint, nullable = without_none(hint)
     if get_origin(hint) is Annotated:
+        nullable = nullable or without_none(get_args(hint)[0])[1]  # Annotated[X | None, type]
         for note in get_args(hint)[1:]:
             if isinstance(note, DataType):
                 return Field(name, note, nullable)
-        hint = get_args(hint)[0]
+        hint = without_none(get_args(hint)[0])[0]
     if hint in _BY_PYTHON_TYPE:
         return Field(name, _BY_PYTHON_TYPE[hint], nullable)
     if get_origin(hint) is list:

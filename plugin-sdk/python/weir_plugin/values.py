@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable
-from decimal import Context, Decimal
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
 from functools import cache
 
 from .types import DataType
@@ -54,8 +54,8 @@ EXPECTED = {
 _EPOCH_ORDINAL = datetime.date(1970, 1, 1).toordinal()
 _DAY_MILLISECONDS = 86_400_000
 _PER_SECOND = {"second": 1, "millisecond": 1_000, "microsecond": 1_000_000}
-#: Wide enough for 38 digits and any scale, so that nothing is ever rounded.
-_EXACT = Context(prec=400)
+#: Nothing is ever rounded, however many digits an author gives.
+_EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
 
 
 def expected(data_type: DataType) -> str:

@@ -3,12 +3,12 @@
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 
-use super::{Harness, record};
+use super::{Harness, cross, record};
 use crate::Error;
+use crate::Transform;
 use crate::bindings::transform::weir::plugin::types as wit;
 use crate::transform::{BoundTransform, EmitSink};
 use crate::wire::{Parts, assemble, disassemble};
-use crate::{Transform, testing::cross};
 
 /// A batch as it crosses the sandbox boundary. The fixtures under `plugin-sdk/conformance`, which
 /// the SDKs of all languages share, hold batches in this form.

@@ -148,10 +148,14 @@ pub(crate) fn python(workspace: &Workspace) -> anyhow::Result<()> {
 }
 
 /// What runs the tests of the Python SDK.
-pub(crate) fn python_tests(workspace: &Workspace) -> Command {
+pub(crate) fn python_tests(workspace: &Workspace) -> anyhow::Result<Command> {
+    const NEW_ENOUGH: &str = "import sys; sys.exit(sys.version_info < (3, 11))";
+    if !works(workspace.command("python3").args(["-c", NEW_ENOUGH])) {
+        bail!("python3 is older than 3.11\nhint: install a newer one, and put it first in PATH");
+    }
     let mut command = workspace.command("python3");
     command.args(["-m", "unittest"]);
-    command
+    Ok(command)
 }
 
 /// What runs the tests of the JavaScript SDK: the machine's Node.js where it is new enough, else one that npm

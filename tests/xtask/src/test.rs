@@ -37,7 +37,7 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     )?;
     stages.command(
         "Test the Python SDK",
-        services::python_tests(workspace).current_dir(workspace.root().join("plugin-sdk/python")),
+        services::python_tests(workspace)?.current_dir(workspace.root().join("plugin-sdk/python")),
     )?;
     stages.command(
         "Test the JavaScript SDK",

@@ -13,7 +13,6 @@ use futures::{StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
-use weir_pipeline::ServerKind;
 
 use crate::connections::Connections;
 use crate::delta::{Applied, DeltaCommit, Mode, files_are_there};
@@ -101,10 +100,7 @@ impl Decision {
                     }
                     &mut commit.staging
                 }
-                TargetCommit::Postgres(commit)
-                | TargetCommit::Mysql(commit)
-                | TargetCommit::Redshift(commit)
-                | TargetCommit::Adbc(commit) => &mut commit.staging,
+                TargetCommit::Server(commit) => &mut commit.staging,
                 TargetCommit::Sql(_) => continue,
             };
             if let Some(inside) = url.strip_prefix(&old) {
@@ -132,21 +128,8 @@ impl Decision {
                 TargetCommit::Sqlite(commit) => {
                     commit.placed(&applier.connections)?.is_loaded(self.n)?
                 }
-                TargetCommit::Postgres(commit) => {
-                    let kind = ServerKind::Postgres;
-                    commit.is_loaded(kind, &applier.connections, self.n).await?
-                }
-                TargetCommit::Mysql(commit) => {
-                    let kind = ServerKind::Mysql;
-                    commit.is_loaded(kind, &applier.connections, self.n).await?
-                }
-                TargetCommit::Redshift(commit) => {
-                    let kind = ServerKind::Redshift;
-                    commit.is_loaded(kind, &applier.connections, self.n).await?
-                }
-                TargetCommit::Adbc(commit) => {
-                    let kind = ServerKind::Adbc;
-                    commit.is_loaded(kind, &applier.connections, self.n).await?
+                TargetCommit::Server(commit) => {
+                    commit.is_loaded(&applier.connections, self.n).await?
                 }
                 TargetCommit::Sql(commit) => commit.is_done(&applier.connections, self.n).await?,
             };
@@ -237,16 +220,11 @@ pub enum TargetCommit {
     Delta(DeltaCommit),
     /// A table of a SQLite file.
     Sqlite(SqliteCommit),
-    /// A table of a PostgreSQL database.
-    Postgres(ServerCommit),
-    /// A table of a MySQL or MariaDB database.
-    Mysql(ServerCommit),
-    /// A table of a Redshift warehouse.
-    Redshift(ServerCommit),
-    /// A table of a database behind an ADBC driver.
-    Adbc(ServerCommit),
     /// SQL that a database runs.
     Sql(SqlCommit),
+    /// A table of a server's database; which kind of server, the commit's own `kind` says.
+    #[serde(untagged)]
+    Server(ServerCommit),
 }
 
 impl TargetCommit {
@@ -255,10 +233,7 @@ impl TargetCommit {
         match self {
             TargetCommit::Delta(commit) => &commit.table,
             TargetCommit::Sqlite(commit) => &commit.target,
-            TargetCommit::Postgres(commit)
-            | TargetCommit::Mysql(commit)
-            | TargetCommit::Redshift(commit)
-            | TargetCommit::Adbc(commit) => &commit.target,
+            TargetCommit::Server(commit) => &commit.target,
             TargetCommit::Sql(commit) => &commit.target,
         }
     }
@@ -268,10 +243,7 @@ impl TargetCommit {
         match self {
             TargetCommit::Delta(commit) => commit.mode,
             TargetCommit::Sqlite(commit) => commit.mode,
-            TargetCommit::Postgres(commit)
-            | TargetCommit::Mysql(commit)
-            | TargetCommit::Redshift(commit)
-            | TargetCommit::Adbc(commit) => commit.mode,
+            TargetCommit::Server(commit) => commit.mode,
             // What was not done is done by the next run.
             TargetCommit::Sql(_) => Mode::Replace,
         }
@@ -281,12 +253,7 @@ impl TargetCommit {
     pub(crate) fn delta(&self) -> Option<&DeltaCommit> {
         match self {
             TargetCommit::Delta(commit) => Some(commit),
-            TargetCommit::Sqlite(_)
-            | TargetCommit::Postgres(_)
-            | TargetCommit::Mysql(_)
-            | TargetCommit::Redshift(_)
-            | TargetCommit::Adbc(_)
-            | TargetCommit::Sql(_) => None,
+            TargetCommit::Sqlite(_) | TargetCommit::Server(_) | TargetCommit::Sql(_) => None,
         }
     }
 
@@ -295,10 +262,7 @@ impl TargetCommit {
         match self {
             TargetCommit::Delta(commit) => &commit.files,
             TargetCommit::Sqlite(commit) => &commit.files,
-            TargetCommit::Postgres(commit)
-            | TargetCommit::Mysql(commit)
-            | TargetCommit::Redshift(commit)
-            | TargetCommit::Adbc(commit) => &commit.files,
+            TargetCommit::Server(commit) => &commit.files,
             TargetCommit::Sql(_) => &[],
         }
     }
@@ -323,10 +287,7 @@ impl TargetCommit {
             TargetCommit::Sqlite(commit) => {
                 files_are_there(&commit.staging(stores)?, &commit.files).await
             }
-            TargetCommit::Postgres(commit)
-            | TargetCommit::Mysql(commit)
-            | TargetCommit::Redshift(commit)
-            | TargetCommit::Adbc(commit) => {
+            TargetCommit::Server(commit) => {
                 files_are_there(&commit.staging(stores)?, &commit.files).await
             }
             TargetCommit::Sql(_) => Ok(true),
@@ -338,10 +299,7 @@ impl TargetCommit {
         match self {
             TargetCommit::Delta(_) | TargetCommit::Sql(_) => Ok(()),
             TargetCommit::Sqlite(commit) => commit.staging(stores)?.remove_folder().await,
-            TargetCommit::Postgres(commit)
-            | TargetCommit::Mysql(commit)
-            | TargetCommit::Redshift(commit)
-            | TargetCommit::Adbc(commit) => commit.staging(stores)?.remove_folder().await,
+            TargetCommit::Server(commit) => commit.staging(stores)?.remove_folder().await,
         }
     }
 
@@ -355,24 +313,7 @@ impl TargetCommit {
                 commit.staging(&applier.stores)?.remove_folder().await?;
                 Ok(applied)
             }
-            TargetCommit::Postgres(commit) => {
-                commit
-                    .apply(ServerKind::Postgres, applier, n, recovering)
-                    .await
-            }
-            TargetCommit::Mysql(commit) => {
-                commit
-                    .apply(ServerKind::Mysql, applier, n, recovering)
-                    .await
-            }
-            TargetCommit::Redshift(commit) => {
-                commit
-                    .apply(ServerKind::Redshift, applier, n, recovering)
-                    .await
-            }
-            TargetCommit::Adbc(commit) => {
-                commit.apply(ServerKind::Adbc, applier, n, recovering).await
-            }
+            TargetCommit::Server(commit) => commit.apply(applier, n, recovering).await,
             TargetCommit::Sql(commit) => commit.apply(&applier.connections, n).await,
         }
     }

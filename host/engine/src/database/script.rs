@@ -407,6 +407,23 @@ mod tests {
             assert!(of(Dialect::Postgres, sql).is_ok(), "{sql}");
         }
         assert!(of(Dialect::Mysql, "create temporary table t (a int)").is_ok());
+        for sql in [
+            "truncate t",
+            "vacuum t",
+            "call p()",
+            "alter table s.t append from u",
+            "create external table t (n int)",
+            "drop database d",
+        ] {
+            assert!(of(Dialect::Redshift, sql).is_err(), "{sql}");
+        }
+        for sql in [
+            "alter table t add column n int",
+            "analyze t",
+            "drop table t",
+        ] {
+            assert!(of(Dialect::Redshift, sql).is_ok(), "{sql}");
+        }
         assert!(of(Dialect::Postgres, "copy t from stdin").is_err());
         assert!(of(Dialect::Postgres, "copy t to 'x.csv'").is_ok());
     }

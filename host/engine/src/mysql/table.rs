@@ -7,8 +7,8 @@ use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 
 use crate::error::{Error, Result};
-use crate::merge::Merging;
-use crate::server::{Column, Failure, TableOptions, TablePath};
+use crate::merge::{Merging, not_older};
+use crate::server::{Column, Failure, TableOptions, TablePath, is_name};
 use crate::types::type_text;
 
 /// A longer name MySQL refuses.
@@ -25,24 +25,12 @@ const EXACT: &str = "character set utf8mb4 collate utf8mb4_bin";
 /// # Errors
 /// Usage, for what MySQL would not keep as it is.
 pub(crate) fn path(text: &str) -> Result<TablePath> {
-    let (schema, table) = match text.split_once('.') {
-        Some((schema, table)) => (Some(schema), table),
-        None => (None, text),
-    };
-    for name in schema.into_iter().chain([table]) {
-        fits(name)?;
-    }
-    Ok(TablePath {
-        schema: schema.map(str::to_owned),
-        table: table.to_owned(),
-    })
+    TablePath::read(text, fits)
 }
 
-/// That MySQL keeps a name as it is.
-fn fits(name: &str) -> Result<()> {
-    let why = match name {
-        "" => "a name is empty".to_owned(),
-        name if name.contains('\0') => format!("'{}' holds a NUL", name.escape_debug()),
+/// What is wrong with a name that is one.
+fn fits(name: &str) -> Result<(), String> {
+    Err(match name {
         name if name.ends_with(' ') => format!("'{name}' ends with a space"),
         name if name.chars().count() > LONGEST_NAME => {
             format!("'{name}' has more than {LONGEST_NAME} characters")
@@ -51,8 +39,7 @@ fn fits(name: &str) -> Result<()> {
             format!("'{name}' holds a character that MySQL's names cannot")
         }
         _ => return Ok(()),
-    };
-    Err(Error::usage(why).with_hint("choose another name"))
+    })
 }
 
 /// A name as an identifier.
@@ -62,10 +49,7 @@ pub(super) fn quoted(name: &str) -> String {
 
 /// A table as SQL writes it.
 pub(super) fn table(path: &TablePath) -> String {
-    match &path.schema {
-        Some(schema) => format!("{}.{}", quoted(schema), quoted(&path.table)),
-        None => quoted(&path.table),
-    }
+    path.sql(quoted)
 }
 
 /// A text as a literal of exactly these bytes, whatever the mode of the session.
@@ -263,7 +247,7 @@ pub(crate) fn made(schema: &Schema, keys: &[String]) -> Result<Vec<Column>> {
         .fields()
         .iter()
         .map(|field| {
-            fits(field.name())?;
+            is_name(field.name(), fits)?;
             if [IS_THERE, ID].contains(&field.name().to_lowercase().as_str()) {
                 return Err(
                     Error::usage(format!("a column cannot be called '{}'", field.name()))
@@ -454,7 +438,7 @@ pub(super) fn merge(
         statements.push(format!(
             "update {table} t join {STAGE} s on {same} set {} where {}",
             set.join(", "),
-            not_older(there, &how.order)
+            not_older(&how.order, &|of, name| exact(there, of, name))
         ));
     }
     let all: Vec<String> = columns.iter().map(|column| quoted(&column.name)).collect();
@@ -500,18 +484,6 @@ fn exact(there: &[Target], of: &str, name: &str) -> String {
         true => format!("cast({of}.{} as binary)", quoted(name)),
         false => format!("{of}.{}", quoted(name)),
     }
-}
-
-/// Whether the incoming row `s` is not older than `t`: nulls are least, and equal ones are newer.
-fn not_older(there: &[Target], order: &[String]) -> String {
-    let Some((first, rest)) = order.split_first() else {
-        return "true".to_owned();
-    };
-    let (s, t) = (exact(there, "s", first), exact(there, "t", first));
-    format!(
-        "({s} > {t} or ({s} is not null and {t} is null) or ({s} <=> {t} and {}))",
-        not_older(there, rest)
-    )
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ use ledger::Ledger;
 use partitions::Key;
 pub(crate) use source::{Snapshot, read_schema};
 pub(crate) use sql::{is_done, run};
-pub(crate) use table::{literal, made, path};
+pub(crate) use table::{literal, made, path, quoted};
 
 use crate::commit::Applier;
 use crate::connections::Connections;

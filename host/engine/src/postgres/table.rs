@@ -7,8 +7,8 @@ use tokio_postgres::types::{Kind, Type};
 use super::copy::Target;
 use crate::delta::Mode;
 use crate::error::{Error, Result};
-use crate::merge::Merging;
-use crate::server::{Column, Failure, Level, TableOptions, TablePath};
+use crate::merge::{Merging, not_older};
+use crate::server::{Column, Failure, Level, TableOptions, TablePath, is_name};
 use crate::types::type_text;
 
 /// A longer name PostgreSQL cuts, with a notice that nobody reads.
@@ -19,42 +19,26 @@ pub(super) const LONGEST_NAME: usize = 63;
 /// # Errors
 /// Usage, for what PostgreSQL would not keep as it is.
 pub(crate) fn path(text: &str) -> Result<TablePath> {
-    let (schema, table) = match text.split_once('.') {
-        Some((schema, table)) => (Some(schema), table),
-        None => (None, text),
-    };
-    for name in schema.into_iter().chain([table]) {
-        fits(name)?;
-    }
-    Ok(TablePath {
-        schema: schema.map(str::to_owned),
-        table: table.to_owned(),
-    })
+    TablePath::read(text, fits)
 }
 
 /// A table as SQL writes it.
 pub(super) fn quoted_path(path: &TablePath) -> String {
-    match &path.schema {
-        Some(schema) => format!("{}.{}", quoted(schema), quoted(&path.table)),
-        None => quoted(&path.table),
+    path.sql(quoted)
+}
+
+/// What is wrong with a name that is one.
+fn fits(name: &str) -> Result<(), String> {
+    match name.len() > LONGEST_NAME {
+        true => Err(format!(
+            "'{name}' has more than {LONGEST_NAME} bytes, and PostgreSQL would cut it"
+        )),
+        false => Ok(()),
     }
 }
 
-/// That PostgreSQL keeps a name as it is.
-fn fits(name: &str) -> Result<()> {
-    let why = match name {
-        "" => "a name is empty".to_owned(),
-        name if name.contains('\0') => format!("'{}' holds a NUL", name.escape_debug()),
-        name if name.len() > LONGEST_NAME => {
-            format!("'{name}' has more than {LONGEST_NAME} bytes, and PostgreSQL would cut it")
-        }
-        _ => return Ok(()),
-    };
-    Err(Error::usage(why).with_hint("choose another name"))
-}
-
 /// A name as an identifier.
-pub(super) fn quoted(name: &str) -> String {
+pub(crate) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
@@ -73,7 +57,7 @@ pub(crate) fn made(schema: &Schema) -> Result<Vec<Column>> {
         .fields()
         .iter()
         .map(|field| {
-            fits(field.name())?;
+            is_name(field.name(), fits)?;
             let data_type = made_as(field.data_type()).map_err(|why| {
                 Error::usage(format!("column '{}' cannot be kept: {why}", field.name()))
                     .with_hint("cast it in a query, or leave it out")
@@ -408,18 +392,6 @@ pub(super) fn merge(table: &str, columns: &[Column], how: &Merging) -> Vec<Strin
         key("t", "s")
     ));
     statements
-}
-
-/// Whether the incoming row `s` is not older than `t`: nulls are least, and equal ones are newer.
-fn not_older(order: &[String], ordered: &impl Fn(&str, &str) -> String) -> String {
-    let Some((first, rest)) = order.split_first() else {
-        return "true".to_owned();
-    };
-    let (s, t) = (ordered("s", first), ordered("t", first));
-    format!(
-        "({s} > {t} or ({s} is not null and {t} is null) or ({s} is not distinct from {t} and {}))",
-        not_older(rest, ordered)
-    )
 }
 
 #[cfg(test)]

@@ -58,7 +58,8 @@ impl Ledger<'_> {
         self.version(session).await
     }
 
-    async fn version(&self, session: &Session) -> Result<Option<i64>, Failure> {
+    /// The decision that was done last.
+    pub(super) async fn version(&self, session: &Session) -> Result<Option<i64>, Failure> {
         let sql = format!(
             "select max(version) from {} where app_id = {}",
             self.table, self.app_id

@@ -15,25 +15,25 @@ mod staging;
 mod table;
 
 use arrow::datatypes::Schema;
+use weir_pipeline::S3Access;
 
 pub(crate) use sql::{is_done, run};
 pub(crate) use table::{literal, made, path};
 
 use ledger::Ledger;
 use session::Session;
-use staging::Staged;
+use staging::{Staged, Staging};
 use table::{Rows, create, create_stage, delete, misfit, quoted_path};
 
 use crate::commit::Applier;
 use crate::connections::Connections;
 use crate::delta::Applied;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::lake::Location;
 use crate::server::{Failure, ServerCommit, TablePath, number, was_done};
 use crate::store::Stores;
 
-/// Whether rows of `schema` fit the table that is there, if there is one, and the folder of files can be opened:
-/// for a step that is planned.
+/// Whether rows of `schema` fit the table that is there, if there is one: for a step that is planned.
 ///
 /// # Errors
 /// Usage, if a column is missing or has a type that cannot take the rows' values; storage, if the server
@@ -90,53 +90,47 @@ pub(crate) async fn load(
     let ledger = Ledger::of(&ledger_path, &commit.app_id);
     ledger.make(&session).await?;
     // What has been loaded need not be copied; the transaction looks again.
-    if was_done(&commit.target, n, ledger.last(&session).await?)? {
+    if was_done(&commit.target, n, ledger.version(&session).await?)? {
         return Ok(Applied::Before);
     }
-    let staging = &connections.redshift(&commit.connection)?.0.staging;
-    let staged = match commit.files.is_empty() {
-        true => None,
-        false => Some(Staged::write(commit, &applier.stores, staging, n).await?),
-    };
-    let loaded = settle(
-        &session,
-        commit,
-        applier,
-        (&placed, &ledger),
-        staged.as_ref(),
-        n,
-    )
-    .await;
+    let url = &connections.redshift(&commit.connection)?.0.staging;
+    let staging = Staging::of(commit, &applier.stores, url)?;
+    let place = (&placed, &ledger);
+    let loaded = settle(&session, commit, applier, &staging, place, n).await;
     // Loaded, the files have served; else the next attempt writes its own.
-    if let Some(staged) = &staged
-        && let Err(error) = staged.remove().await
+    if !commit.files.is_empty()
+        && let Err(error) = staging.remove().await
     {
         tracing::warn!(target = %commit.target, error = %error, "files in `staging` were not removed");
     }
     loaded
 }
 
-/// Copies the files, and does what the decision says in one transaction.
+/// Copies the rows, and does what the decision says in one transaction.
 async fn settle(
     session: &Session,
     commit: &ServerCommit,
     applier: &Applier,
+    staging: &Staging,
     (placed, ledger): (&TablePath, &Ledger<'_>),
-    staged: Option<&Staged>,
     n: i64,
 ) -> Result<Applied, Failure> {
-    if let Some(staged) = staged {
+    let staged = match commit.files.is_empty() {
+        true => None,
+        false => Some(staging.write(commit, &applier.stores).await?),
+    };
+    if let Some(staged) = &staged {
         session.run(&create_stage(&staged.schema)?).await?;
-        let (copy, secrets) = staged.copy(&applier.connections, &commit.connection)?;
+        let copy = staged.copy(&applier.connections, &commit.connection)?;
         let copied = session.run(&copy).await;
-        copied.map_err(|failure| uncopied(failure, &secrets))?;
+        copied.map_err(|failure| uncopied(failure, &applier.connections, &commit.connection))?;
     }
     session.run("begin").await?;
     let version = ledger.take_turn(session).await?;
     if was_done(&commit.target, n, version)? {
         return Ok(Applied::Before);
     }
-    change(session, commit, placed, staged).await?;
+    change(session, commit, placed, staged.as_ref()).await?;
     ledger.write(session, n, &commit.run).await?;
     // Whether a commit that was not answered was made, the ledger says at the next attempt.
     session.run("commit").await?;
@@ -173,26 +167,29 @@ async fn change(
     }
 }
 
-/// Why files were not copied. Redshift may quote the statement, and that holds the key.
-fn uncopied(failure: Failure, secrets: &[String]) -> Failure {
-    let without = |mut text: String| {
-        for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-            text = text.replace(secret.as_str(), "…");
-        }
-        text
+/// Why files were not copied. The statement holds the key, if there is one, and Redshift may quote the statement:
+/// then its words are not said.
+fn uncopied(failure: Failure, connections: &Connections, connection: &str) -> Failure {
+    let by_role = connections
+        .redshift(connection)
+        .is_ok_and(|(redshift, _)| matches!(redshift.access, S3Access::Role(_)));
+    let words = |what: String| {
+        match by_role {
+        true => what,
+        false => "the copy from S3 is refused, in words that are not repeated since they may quote the key".to_owned(),
+    }
     };
     match failure {
         Failure::Refused(what, _) => Failure::Refused(
-            without(what),
+            words(what),
             "see to it that the role or key of the connection may read `staging`, and look into stl_load_errors and sys_load_error_detail",
         ),
-        Failure::Unfit(what, hint) => Failure::Unfit(without(what), hint),
-        // Its words are the server's too, and kept in the chain of causes.
-        Failure::Passing(_) if !secrets.is_empty() => Failure::Passing(
-            Error::new(ErrorKind::Storage, "the copy from S3 did not go through")
+        Failure::Unfit(what, hint) => Failure::Unfit(words(what), hint),
+        Failure::Passing(error) if !by_role => Failure::Passing(
+            Error::new(error.kind(), "the copy from S3 did not go through")
                 .with_hint("run the same command again once the server is well"),
         ),
-        other => other,
+        other @ (Failure::Passing(_) | Failure::Other(_)) => other,
     }
 }
 

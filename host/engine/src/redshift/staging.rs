@@ -6,9 +6,7 @@ use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use futures::StreamExt;
-use object_store::ObjectStoreExt;
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 use weir_pipeline::S3Access;
 
@@ -17,14 +15,14 @@ use crate::connections::{Connections, ReadSecret};
 use crate::data_file::{DataFileWriter, Lasting};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::Location;
-use crate::plan::hex;
 use crate::server::ServerCommit;
 use crate::store::Stores;
 
-/// Files of one attempt to load a decision.
+/// The folder of one attempt to load a decision.
+pub(super) struct Staging(Location);
+
+/// The files of an attempt.
 pub(super) struct Staged {
-    /// The folder of all attempts to load the decision.
-    folder: Location,
     /// The manifest, which names the files.
     manifest: Location,
     /// The schema of the rows.
@@ -33,122 +31,104 @@ pub(super) struct Staged {
     pub(super) schema: SchemaRef,
 }
 
-impl Staged {
-    /// Writes the rows that `commit` adds.
+impl Staging {
+    /// A new folder below `url`. Another process may load the same decision: each attempt has its own.
+    ///
+    /// # Errors
+    /// Usage, if the store cannot be opened.
+    pub(super) fn of(commit: &ServerCommit, stores: &Stores, url: &str) -> Result<Staging> {
+        let attempt = Uuid::now_v7().to_string();
+        Ok(Staging(
+            Location::at_url(stores, url)?.child(&[&commit.run, &attempt]),
+        ))
+    }
+
+    /// Writes the rows that `commit` adds, of which there are some.
     ///
     /// # Errors
     /// Input, for a value that Redshift does not keep; storage, if a store fails.
-    pub(super) async fn write(
-        commit: &ServerCommit,
-        stores: &Stores,
-        staging: &str,
-        n: i64,
-    ) -> Result<Staged> {
-        let application = hex(&Sha256::digest(commit.app_id.as_bytes()), 24);
-        let folder = Location::at_url(stores, staging)?.child(&[&application, &n.to_string()]);
-        let attempt = folder.child(&[&Uuid::now_v7().to_string()]);
+    pub(super) async fn write(&self, commit: &ServerCommit, stores: &Stores) -> Result<Staged> {
         let mut rows = commit.rows(stores)?;
-        let mut writer: Option<(DataFileWriter, SchemaRef, SchemaRef)> = None;
-        while let Some(batch) = rows.next().await {
-            let batch = batch?;
-            let (writer, schema, _) = match &mut writer {
-                Some(writer) => writer,
-                None => {
-                    let schema = staged_schema(&batch.schema());
-                    let files = DataFileWriter::new(&attempt, "", &schema);
-                    writer.insert((files.lasting(Lasting::Passing), schema, batch.schema()))
-                }
-            };
-            let batch = staged_batch(&batch, schema)
+        let mut next = rows.next().await.transpose()?;
+        let of_rows = next.as_ref().map(RecordBatch::schema);
+        let of_rows = of_rows.ok_or_else(|| Error::internal("staged files have no rows"))?;
+        let schema = staged_schema(&of_rows);
+        let mut writer = DataFileWriter::new(&self.0, "", &schema).lasting(Lasting::Passing);
+        while let Some(batch) = next {
+            let batch = staged_batch(&batch, &schema)
                 .map_err(|error| error.within(&commit.target).into_refusal())?;
             writer.write(&batch).await?;
+            next = rows.next().await.transpose()?;
         }
-        let (writer, schema, rows) =
-            writer.ok_or_else(|| Error::internal("staged files have no rows"))?;
-        let files = writer.finish().await?;
-        let entries: Vec<_> = files
+        let entries: Vec<_> = writer
+            .finish()
+            .await?
             .iter()
             .map(|file| {
                 json!({
-                    "url": attempt.file(&file.path).url().as_str(),
+                    "url": self.0.file(&file.path).url().as_str(),
                     "mandatory": true,
                     "meta": { "content_length": file.bytes },
                 })
             })
             .collect();
-        let manifest = attempt.child(&["manifest.json"]);
-        let text = json!({ "entries": entries }).to_string();
-        let put = manifest.store().put(manifest.path(), text.into());
-        put.await.map_err(|error| {
-            Error::storage(
-                format!("'{}' cannot be written", manifest.display()),
-                error,
-            )
-            .with_hint("see to it that `staging` of the connection can be written, and run the same command again")
-        })?;
+        let manifest = self.0.child(&["manifest.json"]);
+        manifest.write_json(&json!({ "entries": entries })).await?;
         Ok(Staged {
-            folder,
             manifest,
-            rows,
+            rows: of_rows,
             schema,
         })
     }
 
-    /// The statement that loads the files into the session's table, and what of it is secret.
-    ///
-    /// # Errors
-    /// Usage, if a secret cannot be read.
-    pub(super) fn copy(
-        &self,
-        connections: &Connections,
-        connection: &str,
-    ) -> Result<(String, Vec<String>)> {
-        let (redshift, read) = connections.redshift(connection)?;
-        let (access, secrets) = access(&redshift.access, &read)?;
-        let region = match &redshift.region {
-            Some(region) => format!(" region {}", literal(region)),
-            None => String::new(),
-        };
-        let sql = format!(
-            "copy {STAGE} from {} {access}{region} format as parquet manifest",
-            literal(self.manifest.url().as_str())
-        );
-        Ok((sql, secrets))
-    }
-
-    /// Removes the files of the decision, those of attempts that failed included.
+    /// Removes the files.
     ///
     /// # Errors
     /// Storage.
     pub(super) async fn remove(&self) -> Result<()> {
-        self.folder.remove_folder().await
+        self.0.remove_folder().await
     }
 }
 
-/// As whom Redshift reads the files, in its words, and what of them is secret.
-fn access(access: &S3Access, read: &ReadSecret<'_>) -> Result<(String, Vec<String>)> {
-    match access {
-        S3Access::Role(role) if role == "default" => {
-            Ok(("iam_role default".to_owned(), Vec::new()))
-        }
-        S3Access::Role(role) => Ok((format!("iam_role {}", literal(role)), Vec::new())),
-        S3Access::Key(key) => {
-            let id = read("access_key_id", &key.id)?;
-            let secret = read("secret_access_key", &key.secret)?;
-            let mut sql = format!(
-                "access_key_id {} secret_access_key {}",
-                literal(&id),
-                literal(&secret)
-            );
-            let mut secrets = vec![id, secret];
-            if let Some(token) = &key.session_token {
-                let token = read("session_token", token)?;
-                sql.push_str(&format!(" session_token {}", literal(&token)));
-                secrets.push(token);
-            }
-            Ok((sql, secrets))
-        }
+impl Staged {
+    /// The statement that loads the files into the session's table.
+    ///
+    /// # Errors
+    /// Usage, if a secret cannot be read.
+    pub(super) fn copy(&self, connections: &Connections, connection: &str) -> Result<String> {
+        let (redshift, read) = connections.redshift(connection)?;
+        let access = access(&redshift.access, &read)?;
+        let region = match &redshift.region {
+            Some(region) => format!(" region {}", literal(region)),
+            None => String::new(),
+        };
+        Ok(format!(
+            "copy {STAGE} from {} {access}{region} format as parquet manifest",
+            literal(self.manifest.url().as_str())
+        ))
     }
+}
+
+/// As whom Redshift reads the files, in its words.
+fn access(access: &S3Access, read: &ReadSecret<'_>) -> Result<String> {
+    Ok(match access {
+        S3Access::Role(role) if role == "default" => "iam_role default".to_owned(),
+        S3Access::Role(role) => format!("iam_role {}", literal(role)),
+        S3Access::Key(key) => {
+            let secret = |name: &str, source| {
+                let value = read(name, source)?;
+                Ok::<_, Error>(format!("{name} {}", literal(&value)))
+            };
+            let mut words = vec![
+                secret("access_key_id", &key.id)?,
+                secret("secret_access_key", &key.secret)?,
+            ];
+            if let Some(token) = &key.session_token {
+                words.push(secret("session_token", token)?);
+            }
+            words.join(" ")
+        }
+    })
 }
 
 fn staged_schema(rows: &Schema) -> SchemaRef {

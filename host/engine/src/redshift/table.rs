@@ -8,8 +8,9 @@ use arrow::datatypes::{DataType, Schema, TimeUnit};
 
 use crate::delta::Mode;
 use crate::error::{Error, Result};
-use crate::merge::Merging;
-use crate::server::{Column, DistStyle, ServerCommit, TableOptions, TablePath};
+use crate::merge::{Merging, not_older};
+pub(super) use crate::postgres::quoted;
+use crate::server::{Column, Distribution, ServerCommit, TableOptions, TablePath, is_name};
 use crate::types::type_text;
 
 /// A longer name Redshift refuses, in bytes.
@@ -26,43 +27,22 @@ pub(super) const STAGE: &str = "_weir_stage";
 /// # Errors
 /// Usage, for what Redshift would not keep as it is.
 pub(crate) fn path(text: &str) -> Result<TablePath> {
-    let (schema, table) = match text.split_once('.') {
-        Some((schema, table)) => (Some(schema), table),
-        None => (None, text),
-    };
-    for name in schema.into_iter().chain([table]) {
-        fits(name)?;
+    TablePath::read(text, fits)
+}
+
+/// What is wrong with a name that is one.
+fn fits(name: &str) -> Result<(), String> {
+    match name.len() > LONGEST_NAME {
+        true => Err(format!(
+            "'{name}' has more than {LONGEST_NAME} bytes, which Redshift refuses"
+        )),
+        false => Ok(()),
     }
-    Ok(TablePath {
-        schema: schema.map(str::to_owned),
-        table: table.to_owned(),
-    })
 }
 
-/// That Redshift keeps a name as it is, but for case.
-fn fits(name: &str) -> Result<()> {
-    let why = match name {
-        "" => "a name is empty".to_owned(),
-        name if name.contains('\0') => format!("'{}' holds a NUL", name.escape_debug()),
-        name if name.len() > LONGEST_NAME => {
-            format!("'{name}' has more than {LONGEST_NAME} bytes, which Redshift refuses")
-        }
-        _ => return Ok(()),
-    };
-    Err(Error::usage(why).with_hint("choose another name"))
-}
-
-/// A name as an identifier.
-pub(super) fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-/// A table as SQL names it.
+/// A table as SQL writes it.
 pub(super) fn quoted_path(path: &TablePath) -> String {
-    match &path.schema {
-        Some(schema) => format!("{}.{}", quoted(schema), quoted(&path.table)),
-        None => quoted(&path.table),
-    }
+    path.sql(quoted)
 }
 
 /// A text as an expression, whatever is in it: a backslash would begin an escape, so it is named by its number.
@@ -86,7 +66,7 @@ pub(crate) fn made(schema: &Schema) -> Result<Vec<Column>> {
         .fields()
         .iter()
         .map(|field| {
-            fits(field.name())?;
+            is_name(field.name(), fits)?;
             let data_type = made_as(field.data_type()).map_err(|why| {
                 Error::usage(format!("column '{}' cannot be kept: {why}", field.name()))
                     .with_hint("cast it in a query, or leave it out")
@@ -248,11 +228,11 @@ pub(super) fn create(table: &str, columns: &[Column], options: &TableOptions) ->
     if !options.primary_key.is_empty() {
         parts.push(format!("primary key ({})", list(&options.primary_key)));
     }
-    let dist = match (&options.dist_key, options.dist_style) {
-        (Some(column), _) => format!(" diststyle key distkey ({})", quoted(column)),
-        (None, Some(DistStyle::Even)) => " diststyle even".to_owned(),
-        (None, Some(DistStyle::All)) => " diststyle all".to_owned(),
-        (None, None) => String::new(),
+    let dist = match &options.dist {
+        Some(Distribution::Key(column)) => format!(" diststyle key distkey ({})", quoted(column)),
+        Some(Distribution::Even) => " diststyle even".to_owned(),
+        Some(Distribution::All) => " diststyle all".to_owned(),
+        None => String::new(),
     };
     let sort = match options.sort_key.is_empty() {
         true => String::new(),
@@ -372,7 +352,7 @@ impl Rows {
                 "update {table} as t set {} from _weir_merged s where {} and {}",
                 set.join(", "),
                 same("t", "s"),
-                not_older(&how.order)
+                not_older(&how.order, &|of, name| format!("{of}.{}", quoted(name)))
             ));
         }
         let probe = keys.first().map_or("", String::as_str);
@@ -389,19 +369,6 @@ impl Rows {
         ));
         statements
     }
-}
-
-/// Whether the incoming row `s` is not older than `t`: nulls are least, and equal ones are newer.
-fn not_older(order: &[String]) -> String {
-    let Some((first, rest)) = order.split_first() else {
-        return "true".to_owned();
-    };
-    let name = quoted(first);
-    let (s, t) = (format!("s.{name}"), format!("t.{name}"));
-    format!(
-        "({s} > {t} or ({s} is not null and {t} is null) or (({s} = {t} or ({s} is null and {t} is null)) and {}))",
-        not_older(rest)
-    )
 }
 
 /// The statement that takes away what the rows replace; none if they replace nothing.

@@ -7,7 +7,7 @@ use std::time::Instant;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::logical_expr::Expr;
 use uuid::Uuid;
-use weir_pipeline::{OnFail, ReadSource, ScopeValue, ServerKind, Threshold, WriteMode};
+use weir_pipeline::{OnFail, ReadSource, ScopeValue, Threshold, WriteMode};
 
 use super::execute::{SegmentRun, register_input, tables};
 use super::incremental::NewRows;
@@ -934,28 +934,21 @@ impl StepRun {
                     table,
                     columns,
                     options,
-                } => {
-                    let commit = ServerCommit {
-                        target: write.target.display(),
-                        connection: connection.clone(),
-                        table: table.clone(),
-                        run: self.run.to_string(),
-                        app_id: self.application(&write.app_id),
-                        mode: mode(write.mode),
-                        merge: within_scope(write),
-                        columns: columns.clone(),
-                        options: options.clone(),
-                        scope: scope_texts(&write.scope),
-                        staging: self.root(write, planned).url().to_string(),
-                        files: files.clone(),
-                    };
-                    match kind {
-                        ServerKind::Postgres => TargetCommit::Postgres(commit),
-                        ServerKind::Mysql => TargetCommit::Mysql(commit),
-                        ServerKind::Redshift => TargetCommit::Redshift(commit),
-                        ServerKind::Adbc => TargetCommit::Adbc(commit),
-                    }
-                }
+                } => TargetCommit::Server(ServerCommit {
+                    kind: *kind,
+                    target: write.target.display(),
+                    connection: connection.clone(),
+                    table: table.clone(),
+                    run: self.run.to_string(),
+                    app_id: self.application(&write.app_id),
+                    mode: mode(write.mode),
+                    merge: within_scope(write),
+                    columns: columns.clone(),
+                    options: options.clone(),
+                    scope: scope_texts(&write.scope),
+                    staging: self.root(write, planned).url().to_string(),
+                    files: files.clone(),
+                }),
             });
         }
         if let Some(quarantine) = quarantine {

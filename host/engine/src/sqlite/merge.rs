@@ -2,7 +2,7 @@
 
 use super::quoted;
 use crate::error::{Error, Result};
-use crate::merge::Merging;
+use crate::merge::{Merging, not_older};
 
 /// The rows that came in, before they are merged.
 pub(super) const STAGE: &str = "temp.\"_weir_stage\"";
@@ -93,16 +93,4 @@ pub(super) fn merge(table: &str, columns: &[(String, String)], how: &Merging) ->
     ));
     statements.push(format!("drop table {STAGE}"));
     Ok(statements.join(";\n"))
-}
-
-/// Whether the incoming row `s` is not older than `t`: nulls are least, and equal ones are newer.
-fn not_older(order: &[String], ordered: &impl Fn(&str, &str) -> String) -> String {
-    let Some((first, rest)) = order.split_first() else {
-        return "true".to_owned();
-    };
-    let (s, t) = (ordered("s", first), ordered("t", first));
-    format!(
-        "({s} > {t} or ({s} is not null and {t} is null) or ({s} is {t} and {}))",
-        not_older(rest, ordered)
-    )
 }

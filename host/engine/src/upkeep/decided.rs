@@ -106,10 +106,7 @@ impl Decided {
             .flat_map(|decision| &decision.targets)
             .filter_map(|target| match target {
                 TargetCommit::Sqlite(commit) => Some(&commit.files),
-                TargetCommit::Postgres(commit)
-                | TargetCommit::Mysql(commit)
-                | TargetCommit::Redshift(commit)
-                | TargetCommit::Adbc(commit) => Some(&commit.files),
+                TargetCommit::Server(commit) => Some(&commit.files),
                 TargetCommit::Delta(_) | TargetCommit::Sql(_) => None,
             })
             .flatten()

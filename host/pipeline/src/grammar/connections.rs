@@ -173,6 +173,13 @@ fn kind(fields: &Fields<'_>, sink: &Sink) -> Option<ConnectionKind> {
     if kind != Kind::Adbc {
         fields.refuse(ADBC_KEYS, "belongs to kind = \"adbc\"", "leave it out");
     }
+    let no_file = || {
+        fields.refuse(
+            FILE_KEYS,
+            "belongs to kind = \"sqlite\"",
+            "leave it out: a server has a `url`, or a `host`",
+        );
+    };
     match kind {
         Kind::Adbc => {
             for keys in [FILE_KEYS, SERVER_KEYS] {
@@ -207,21 +214,13 @@ fn kind(fields: &Fields<'_>, sink: &Sink) -> Option<ConnectionKind> {
             };
             Some(ConnectionKind::Sqlite { path })
         }
-        Kind::Redshift => {
-            fields.refuse(
-                FILE_KEYS,
-                "belongs to kind = \"sqlite\"",
-                "leave it out: a server has a `url`, or a `host`",
-            );
-            redshift(fields, sink).map(ConnectionKind::Redshift)
-        }
         Kind::Server(kind) => {
-            fields.refuse(
-                FILE_KEYS,
-                "belongs to kind = \"sqlite\"",
-                "leave it out: a server has a `url`, or a `host`",
-            );
+            no_file();
             server(fields, sink).map(|server| ConnectionKind::Server(kind, server))
+        }
+        Kind::Redshift => {
+            no_file();
+            redshift(fields, sink).map(ConnectionKind::Redshift)
         }
     }
 }
@@ -272,14 +271,14 @@ fn dynamodb(fields: &Fields<'_>, sink: &Sink) -> Option<Dynamodb> {
     })
 }
 
-/// A key of AWS, if one is given; `else_` says what holds without. The outer `None` is a fault.
-fn access_key(fields: &Fields<'_>, else_: &str, sink: &Sink) -> Option<Option<AccessKey>> {
+/// A key of AWS, if one is given; `without` says what holds else. The outer `None` is a fault.
+fn access_key(fields: &Fields<'_>, without: &str, sink: &Sink) -> Option<Option<AccessKey>> {
     let keys = ["access_key_id", "secret_access_key", "session_token"];
     if keys.iter().all(|key| fields.node(key).is_none()) {
         return Some(None);
     }
     let hint = format!(
-        "write access_key_id and secret_access_key, each = {{ env = \"VARIABLE\" }}; {else_}"
+        "write access_key_id and secret_access_key, each = {{ env = \"VARIABLE\" }}; {without}"
     );
     fields.need("access_key_id", &hint);
     fields.need("secret_access_key", &hint);
@@ -299,18 +298,12 @@ fn access_key(fields: &Fields<'_>, else_: &str, sink: &Sink) -> Option<Option<Ac
 }
 
 fn redshift(fields: &Fields<'_>, sink: &Sink) -> Option<Redshift> {
-    fields.need(
-        "staging",
-        "write staging = \"s3://bucket/folder\": Redshift loads files that it reads there",
-    );
+    let hint = "write staging = \"s3://bucket/folder\": Redshift loads files that it reads there";
+    fields.need("staging", hint);
     let staging = non_empty_if_there(fields, "staging");
     let staging = match (fields.node("staging"), staging) {
         (Some(node), Some(url)) if !url.starts_with("s3://") => {
-            fields.fault(
-                &node.place,
-                "`staging` is no URL of S3",
-                "write staging = \"s3://bucket/folder\": Redshift loads files that it reads there",
-            );
+            fields.fault(&node.place, "`staging` is no URL of S3", hint);
             None
         }
         (_, staging) => staging,

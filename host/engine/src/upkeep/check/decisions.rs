@@ -122,10 +122,7 @@ async fn pending(
             };
             (commit.mode, applied)
         }
-        TargetCommit::Postgres(commit)
-        | TargetCommit::Mysql(commit)
-        | TargetCommit::Redshift(commit)
-        | TargetCommit::Adbc(commit) => {
+        TargetCommit::Server(commit) => {
             // Loaded, the staged files are removed; and only the pipeline knows the server.
             let staged = !commit.files.is_empty() && target.files_are_there(stores).await?;
             let text = format!(
