@@ -9,7 +9,7 @@
 //! - [`terms`]: what a stage gives a plugin and holds it to.
 //! - [`determinism`]: the same input, the same output.
 //! - [`formats`], [`checks`], [`modes`], [`merge`]: what can be read, judged and written.
-//! - [`schema_change`]: tables whose columns differ from those of the rows.
+//! - [`schema_change`], [`server_columns`]: tables whose columns differ from those of the rows.
 //! - [`hostile`]: every guest of `tests/hostile` in a pipeline.
 //! - [`backfill`]: runs for many values of a parameter, and everything read anew.
 //! - [`quarantine`]: rejected rows, and what becomes of them.
@@ -63,6 +63,7 @@ mod redshift_stand_in;
 mod reviewed;
 mod schema_change;
 mod sensitivity;
+mod server_columns;
 mod sources;
 mod stores;
 mod supply;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use weir_tests::{Ended, MariaDb, Scene};
 
 use crate::lost_answers::lose_each_answer;
+use crate::server_columns::{At, columns_meet};
 
 /// A scene with a server, and a pipeline of one step.
 struct Loaded {
@@ -123,7 +124,10 @@ fn a_table_is_made_and_replaced() {
     loaded
         .run()
         .expect_code(2)
-        .says(&["column 'version' is float64 in the rows and bigint"]);
+        .says(&[
+            "'version' is bigint(20) in the table and float64 in the rows (read from in/*.csv): a cast is needed",
+            "drop the table: it is made anew then",
+        ]);
     assert_eq!(loaded.rows(), ["4|CA|4"]);
     loaded.server.sql("drop table visits");
     loaded.run().expect_code(0);
@@ -577,9 +581,12 @@ fn tables_that_are_there_keep_their_types() {
         ("modify version decimal(9,0)", None),
         (
             "modify version text",
-            Some("int64 in the rows and text in the table"),
+            Some("'version' is text in the table and int64 in the rows"),
         ),
-        ("drop version", Some("the table has no column 'version'")),
+        (
+            "drop version",
+            Some("'version' (int64, read from in/*.csv) is new"),
+        ),
         (
             "add version bigint, engine = MyISAM",
             Some("whose engine has no transactions"),
@@ -603,6 +610,20 @@ fn tables_that_are_there_keep_their_types() {
         loaded.server.sql("select count(*) from care.all_visits"),
         ["3"]
     );
+}
+
+#[test]
+fn columns_that_differ_become_what_schema_change_says() {
+    let loaded = Loaded::new("table = \"visits\"");
+    loaded.server.sql("grant alter on weir.* to 'weir'@'%'");
+    columns_meet(&At {
+        scene: &loaded.scene,
+        pipeline: &|write| loaded.pipeline(pipeline(write)),
+        input: &|name, rows| loaded.input(name, rows),
+        run: &|| loaded.run(),
+        sql: &|sql| loaded.server.sql(sql),
+        varchar: "varchar(9)",
+    });
 }
 
 /// What a column makes of a value: the value as `mariadb` prints it, or the exit code and what is said.

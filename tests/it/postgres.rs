@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use weir_tests::{Ended, Postgres, Scene};
 
 use crate::lost_answers::lose_each_answer;
+use crate::server_columns::{At, columns_meet};
 
 /// A scene with a server, and a pipeline of one step.
 struct Loaded {
@@ -351,7 +352,10 @@ fn tables_that_are_there_keep_their_types() {
     for (change, says) in [
         ("alter version type numeric(9,0)", None),
         ("alter version type text", Some("int64 is no text")),
-        ("drop version", Some("the table has no column 'version'")),
+        (
+            "drop version",
+            Some("'version' (int64, read from in/*.csv) is new"),
+        ),
     ] {
         loaded.server.sql(&format!(
             "alter table care.visits {}",
@@ -363,6 +367,56 @@ fn tables_that_are_there_keep_their_types() {
             loaded.run().expect_code(2).says(&[says]);
         }
     }
+}
+
+#[test]
+fn columns_that_differ_become_what_schema_change_says() {
+    let loaded = Loaded::new("table = \"visits\"");
+    columns_meet(&At {
+        scene: &loaded.scene,
+        pipeline: &|write| {
+            loaded.scene.file("pipeline.toml", pipeline(write));
+        },
+        input: &|name, rows| loaded.input(name, rows),
+        run: &|| loaded.run(),
+        sql: &|sql| loaded.server.sql(sql),
+        varchar: "character varying(9)",
+    });
+    // Made anew, unless it must not be.
+    loaded.server.sql(
+        "create table visits (id bigint generated always as identity, state text, version bigint)",
+    );
+    let write = |change: &str| {
+        let write = format!("table = \"visits\"\nschema_change = {change}");
+        loaded.scene.file("pipeline.toml", pipeline(&write));
+    };
+    for (change, columns, says) in [
+        (
+            "{ changed_type = \"freeze\" }",
+            "version type int",
+            "'version' is int4 in the table and int64 in the rows (read from in/*.csv): it is made as int8",
+        ),
+        (
+            "{ missing_column = \"freeze\" }",
+            "version type bigint, add column more int default 1",
+            "'more' (int4 in the table) is missing",
+        ),
+        (
+            "\"freeze\"",
+            "state type text, drop column version",
+            "'version' (int64, read from in/*.csv) is new",
+        ),
+    ] {
+        loaded
+            .server
+            .sql(&format!("alter table visits alter column {columns}"));
+        write(change);
+        loaded.run().expect_code(2).says(&[says]);
+    }
+    write("{ new_column = \"discard\" }");
+    loaded.run().expect_code(0);
+    let columns = "select string_agg(attname, ' ' order by attnum) from pg_attribute where attrelid = 'visits'::regclass and attnum > 0";
+    assert_eq!(loaded.server.sql(columns), ["id state"]);
 }
 
 #[test]
@@ -437,6 +491,18 @@ fn a_server_that_does_not_serve_is_told_and_its_password_is_not() {
         .says(&["permission denied", "grant the user"]);
     loaded.server.sql("grant create on schema public to reader");
     run(&reader).expect_code(0);
+    // Who does not own a table adds no columns to it.
+    loaded.server.sql("alter table visits drop column version");
+    let evolving =
+        "table = \"visits\"\nmode = \"append\"\nschema_change = { new_column = \"evolve\" }";
+    loaded.scene.file("pipeline.toml", pipeline(evolving));
+    run(&reader).expect_code(1).says(&[
+        "does not own the table, and so may not add the columns that are new",
+        "alter table \"visits\" owner to",
+    ]);
+    loaded
+        .scene
+        .file("pipeline.toml", pipeline("table = \"visits\""));
     loaded
         .scene
         .file("nowhere.toml", pipeline("table = \"no_schema.visits\""));

@@ -7,6 +7,7 @@ use weir_tests::{Ended, Postgres, Scene};
 use crate::lost_answers::lose_each_answer;
 use crate::postgres::{Case, Proxy, csv_of, expect_values};
 use crate::redshift_stand_in::StandIn;
+use crate::server_columns::{At, columns_meet};
 
 /// A scene with a stand-in, its bucket, and a pipeline of one step.
 struct Loaded {
@@ -452,7 +453,7 @@ fn what_cannot_be_loaded_is_told_and_nothing_is_half_done() {
     loaded
         .run()
         .expect_code(2)
-        .says(&["column 'id' is int64 in the rows and integer in the table"]);
+        .says(&["'id' is integer in the table and int64 in the rows (read from in/*.csv): it does not hold all of them"]);
     let text = pipeline("table = \"visits\"");
     for (from, to, says) in [
         (ROLE, "", "needs `iam_role`"),
@@ -476,6 +477,22 @@ fn what_cannot_be_loaded_is_told_and_nothing_is_half_done() {
         .run()
         .expect_code(2)
         .says(&["column 'tags' cannot be kept", "Redshift tables take no"]);
+}
+
+#[test]
+fn columns_that_differ_become_what_schema_change_says() {
+    let loaded = Loaded::new("table = \"visits\"");
+    columns_meet(&At {
+        scene: &loaded.scene,
+        pipeline: &|write| loaded.pipeline(&pipeline(write)),
+        input: &|name, rows| loaded.input(name, rows),
+        run: &|| loaded.run(),
+        sql: &|sql| loaded.server.sql(sql),
+        varchar: "character varying",
+    });
+    let said = loaded.said();
+    let added = "alter table \"public\".\"visits\" add column \"state\" varchar(65535)";
+    assert!(said.iter().any(|sql| sql == added), "{said:?}");
 }
 
 #[test]

@@ -27,7 +27,7 @@ const PREPARED: &str = "
 create view svv_columns as
   select table_schema::text, table_name::text, column_name::text, ordinal_position::int,
          case data_type when 'bytea' then 'binary varying' else data_type::text end as data_type,
-         numeric_precision::int, numeric_scale::int
+         numeric_precision::int, numeric_scale::int, is_nullable::text, column_default::text
   from information_schema.columns;
 create function getdate() returns timestamp language sql as 'select localtimestamp(0)';
 ";
@@ -48,12 +48,13 @@ const FOREIGN: [&str; 11] = [
 ];
 
 /// The beginnings of what Redshift is asked.
-const KNOWN: [&str; 15] = [
+const KNOWN: [&str; 16] = [
     "set timezone to ",
     "set statement_timeout to ",
     "select ",
     "create table ",
     "create temp table ",
+    "alter table ",
     "create or replace view ",
     "drop view ",
     "grant select on ",

@@ -569,7 +569,7 @@ fn a_table_that_must_be_there() {
     frozen.plan(&scene).expect_code(2).says(&[
         "raw.orders",
         "there is no such table, and `new_table` is \"freeze\"",
-        "hint: check the name and the lake",
+        "hint: check where the table is to be, and its name",
     ]);
     // The lake of a dry run is always empty.
     frozen
@@ -746,7 +746,7 @@ fn other_differences_of_a_sqlite_table() {
         (
             text,
             "schema_change = { changed_type = \"discard\" }",
-            "values cannot be held against the types of a database's columns",
+            "values cannot be held against the types of a SQLite file's columns",
         ),
     ] {
         let only = format!(

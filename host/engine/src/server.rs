@@ -60,6 +60,9 @@ pub struct ServerCommit {
     pub merge: Option<Merging>,
     /// The columns, scope columns last, and the types with which the table is made.
     pub columns: Vec<Column>,
+    /// Whether a table that is there gets those that it has not.
+    #[serde(default)]
+    pub evolves: bool,
     /// What the table has besides when it is made.
     #[serde(default)]
     pub options: TableOptions,
@@ -264,6 +267,45 @@ pub struct Column {
     pub name: String,
     /// The type with which it is made.
     pub data_type: String,
+}
+
+/// Rows that are to go to a table, and how.
+pub(crate) struct Incoming<'a> {
+    /// Their columns, those of the scope last.
+    pub(crate) schema: &'a Schema,
+    /// The columns with which the table is made.
+    pub(crate) columns: &'a [Column],
+    /// How they meet what is there.
+    pub(crate) mode: Mode,
+    /// Whether the table takes the columns of the rows, whatever it had: it is made anew where they differ.
+    pub(crate) remakes: bool,
+    /// Whether it may get columns that it has not.
+    pub(crate) evolves: bool,
+}
+
+impl Incoming<'_> {
+    /// The rows' column of this name.
+    pub(crate) fn data_type(&self, name: &str) -> Option<&DataType> {
+        let field = self.schema.field_with_name(name).ok()?;
+        Some(field.data_type())
+    }
+}
+
+/// A column of a table that is there, as rows meet it.
+#[derive(Debug)]
+pub(crate) struct FoundColumn {
+    /// Its name, as the rows write it where they have it.
+    pub(crate) name: String,
+    /// Its type, as the server calls it.
+    pub(crate) told: String,
+    /// The type of rows that has exactly its values, if there is one that it takes.
+    pub(crate) natural: Option<DataType>,
+    /// Why it does not take the rows' column of this name as it is.
+    pub(crate) misfit: Option<String>,
+    /// Whether it may be null.
+    pub(crate) nullable: bool,
+    /// Whether the server has a value of its own for it where rows have none.
+    pub(crate) filled: bool,
 }
 
 /// What went wrong at a server.
@@ -605,27 +647,23 @@ pub(crate) fn check(kind: ServerKind, schema: &Schema, ddl: &Ddl) -> Result<()> 
     Ok(())
 }
 
-/// Whether rows of `schema` fit the table that is there, if there is one: for a step that is planned.
+/// The columns of the table, as rows meet them; none if there is no table. For a step that is planned.
 ///
 /// # Errors
-/// Usage, if a column is missing or has a type that cannot take the rows' values; storage, if the server
-/// cannot be reached.
-pub(crate) async fn compatible(
+/// Usage, if the table cannot be loaded whatever its columns are, or would not take the rows once it is made;
+/// input, if the user may not load it; storage, if the server cannot be reached.
+pub(crate) async fn found(
     kind: ServerKind,
     connections: &Connections,
     connection: &str,
     table: &TablePath,
-    (schema, columns): (&Schema, &[Column]),
-    mode: Mode,
-) -> Result<()> {
+    incoming: &Incoming<'_>,
+) -> Result<Option<Vec<FoundColumn>>> {
     match kind {
-        ServerKind::Postgres => {
-            postgres::compatible(connections, connection, table, (schema, columns), mode).await
-        }
-        ServerKind::Mysql => mysql::compatible(connections, connection, table, schema).await,
-        ServerKind::Redshift => redshift::compatible(connections, connection, table, schema).await,
-        // Its columns were asked for with their types.
-        ServerKind::Adbc => Ok(()),
+        ServerKind::Postgres => postgres::found(connections, connection, table, incoming).await,
+        ServerKind::Mysql => mysql::found(connections, connection, table, incoming).await,
+        ServerKind::Redshift => redshift::found(connections, connection, table, incoming).await,
+        ServerKind::Adbc => Err(Error::internal("a driver is asked in its own way")),
     }
 }
 

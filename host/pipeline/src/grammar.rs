@@ -24,7 +24,9 @@ use std::path::Path;
 use crate::fault::{Fault, Sink};
 use crate::fields::{self, Fields, Keys, Text};
 use crate::literals;
-use crate::model::{Check, Connection, ConnectionKind, ParamValue, Pipeline, TableName, Zone};
+use crate::model::{
+    Check, Connection, ConnectionKind, ParamValue, Pipeline, ServerKind, TableName, Zone,
+};
 use crate::plugin_set::PluginSource;
 use crate::tree::Node;
 use crate::whole;
@@ -169,14 +171,14 @@ impl Context<'_> {
             .is_some_and(|found| matches!(found.kind, ConnectionKind::Dynamodb(_)))
     }
 
-    /// Whether a connection of this file is to a server.
-    pub(crate) fn is_server(&self, name: &str) -> bool {
-        self.connections.get(name).is_some_and(|found| {
-            matches!(
-                found.kind,
-                ConnectionKind::Server(..) | ConnectionKind::Redshift(_) | ConnectionKind::Adbc(_)
-            )
-        })
+    /// What the server of a connection of this file is; none if it is no server of tables.
+    pub(crate) fn server(&self, name: &str) -> Option<ServerKind> {
+        match self.connections.get(name)?.kind {
+            ConnectionKind::Server(kind, _) => Some(kind),
+            ConnectionKind::Redshift(_) => Some(ServerKind::Redshift),
+            ConnectionKind::Adbc(_) => Some(ServerKind::Adbc),
+            ConnectionKind::Sqlite { .. } | ConnectionKind::Dynamodb(_) => None,
+        }
     }
 
     pub(crate) fn known<'k>(

@@ -83,7 +83,7 @@ fn refused(server: &mysql_async::ServerError) -> Failure {
             "check the rows before they are written, or change the column's type"
         }
         1044 | 1142 | 1143 | 1227 => {
-            "grant the user of the connection what it needs: select, insert, update and delete on the table, create, and create temporary tables to merge"
+            "grant the user of the connection what it needs: select, insert, update and delete on the table, create, alter where it is to get columns, and create temporary tables to merge"
         }
         1045 | 1130 => {
             "check user and password of the connection, and from which hosts the user may come"

@@ -34,7 +34,7 @@ use crate::commit::Applier;
 use crate::connections::Connections;
 use crate::delta::{Applied, Mode};
 use crate::error::{Error, ErrorKind, Result};
-use crate::server::{Failure, ServerCommit, TablePath, number, was_done};
+use crate::server::{Failure, FoundColumn, Incoming, ServerCommit, TablePath, number, was_done};
 use crate::types::type_text;
 
 /// Bytes of a stream that are sent at a time.
@@ -42,17 +42,17 @@ const CHUNK: usize = 1 << 18;
 /// What is wrong with a table of which a load that fails would be there in part.
 const NO_TRANSACTIONS: &str = "is a view, or a table whose engine has no transactions: a load that fails would be there in part";
 
-/// Whether rows of `schema` fit the table that is there, if there is one: for a step that is planned.
+/// The columns of the table, as rows meet them; none if there is no table. For a step that is planned.
 ///
 /// # Errors
-/// Usage, if a column is missing or has a type that cannot take the rows' values; storage, if the server
-/// cannot be reached.
-pub(crate) async fn compatible(
+/// Usage, for a table of which a load that fails would be there in part; storage, if the server cannot be
+/// reached.
+pub(crate) async fn found(
     connections: &Connections,
     connection: &str,
     table: &TablePath,
-    schema: &Schema,
-) -> Result<()> {
+    incoming: &Incoming<'_>,
+) -> Result<Option<Vec<FoundColumn>>> {
     let name = format!("{connection}:{table}");
     let told = |failure: Failure| failure.told(&name);
     let mut conn = connect(&connections.get(connection)?).await?;
@@ -64,13 +64,29 @@ pub(crate) async fn compatible(
         ));
     }
     if there.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
-    writers(schema, &there).map(|_| ()).map_err(|why| {
-        Error::usage(format!("{name}: {why}")).with_hint(
-            "cast the column in a query, change the table, or drop it: it is made anew then",
-        )
-    })
+    // Names are not told apart by case.
+    let named = |target: &Target| {
+        let fields = incoming.schema.fields().iter();
+        let mut fields = fields.filter(|field| {
+            table::find(&there, field.name()).is_some_and(|found| found.name == target.name)
+        });
+        fields.next().map(|field| field.name())
+    };
+    let found = |target: &Target| {
+        let name = named(target).unwrap_or(&target.name);
+        let data_type = incoming.data_type(name);
+        FoundColumn {
+            name: name.clone(),
+            told: target.column_type.clone(),
+            natural: target.natural(),
+            misfit: data_type.and_then(|data_type| Writer::new(data_type, target).err()),
+            nullable: target.nullable,
+            filled: target.filled,
+        }
+    };
+    Ok(Some(there.iter().map(found).collect()))
 }
 
 /// How each column of `schema` is written to the table's.
@@ -171,18 +187,19 @@ impl Load<'_> {
         ledger::take_turn(conn, &format!("{database}.{}", self.commit.table.table)).await
     }
 
-    /// Makes the table if it is not there; gives its columns.
+    /// Makes the table if it is not there, or adds the columns that it is to get; gives its columns.
     async fn make_table(&self, conn: &mut Conn) -> Result<Vec<Target>, Failure> {
-        let there = table::columns(conn, &self.commit.table).await?;
-        if !there.is_empty() {
+        let commit = self.commit;
+        let there = table::columns(conn, &commit.table).await?;
+        let statement = match there.is_empty() {
+            true => Some(table::create(&self.table, &commit.columns, &commit.options)),
+            false if commit.evolves => table::add_columns(&self.table, &there, &commit.columns),
+            false => None,
+        };
+        let Some(statement) = statement else {
             return Ok(there);
-        }
-        conn.query_drop(table::create(
-            &self.table,
-            &self.commit.columns,
-            &self.commit.options,
-        ))
-        .await?;
+        };
+        conn.query_drop(statement).await?;
         table::columns(conn, &self.commit.table).await
     }
 

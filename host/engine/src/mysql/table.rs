@@ -97,11 +97,38 @@ pub(super) struct Target {
     pub(super) nullable: bool,
     /// Whether the server makes its values itself.
     pub(super) generated: bool,
+    /// Whether the server has a value of its own where rows have none.
+    pub(super) filled: bool,
 }
 
 impl Target {
     pub(super) fn is_unsigned(&self) -> bool {
         self.column_type.to_lowercase().contains("unsigned")
+    }
+
+    /// The type of rows that has exactly its values; none where no type has.
+    pub(super) fn natural(&self) -> Option<DataType> {
+        if self.is_unsigned() || self.generated {
+            return None;
+        }
+        Some(match self.data_type.as_str() {
+            "tinyint" => DataType::Int8,
+            "smallint" => DataType::Int16,
+            "int" => DataType::Int32,
+            "bigint" => DataType::Int64,
+            "float" if !self.column_type.contains('(') => DataType::Float32,
+            "double" if !self.column_type.contains('(') => DataType::Float64,
+            "decimal" => {
+                let precision = u8::try_from(self.precision).ok()?;
+                let scale = i8::try_from(self.scale).ok()?;
+                (precision <= 38).then_some(DataType::Decimal128(precision, scale))?
+            }
+            "longtext" => DataType::Utf8,
+            "longblob" => DataType::Binary,
+            "date" => DataType::Date32,
+            "datetime" if self.fraction == 6 => DataType::Timestamp(TimeUnit::Microsecond, None),
+            _ => return None,
+        })
     }
 
     /// The values of an enum.
@@ -177,6 +204,7 @@ pub(super) fn made_target(column: &Column) -> Target {
         charset: is_text.then(|| "utf8mb4".to_owned()),
         nullable: true,
         generated: false,
+        filled: false,
     }
 }
 
@@ -193,17 +221,23 @@ pub(super) async fn columns(conn: &mut Conn, path: &TablePath) -> Result<Vec<Tar
         Option<String>,
         String,
         String,
+        bool,
     );
     let rows: Vec<Row> = conn
         .exec(
             "select column_name, lower(data_type), column_type, character_maximum_length,
-                    cast(numeric_precision as signed), cast(numeric_scale as signed), datetime_precision, character_set_name, is_nullable, upper(extra)
+                    cast(numeric_precision as signed), cast(numeric_scale as signed), datetime_precision, character_set_name, is_nullable, upper(extra),
+                    coalesce(column_default, 'NULL') <> 'NULL' or extra like '%auto_increment%'
              from information_schema.columns
              where table_schema = coalesce(?, database()) and table_name = ?
              order by ordinal_position",
             (&path.schema, &path.table),
         )
         .await?;
+    let is_generated = |extra: &str| {
+        let words = ["VIRTUAL", "STORED", "PERSISTENT"];
+        words.iter().any(|word| extra.contains(word))
+    };
     let target = |row: Row| Target {
         name: row.0,
         data_type: row.1,
@@ -215,9 +249,8 @@ pub(super) async fn columns(conn: &mut Conn, path: &TablePath) -> Result<Vec<Tar
         charset: row.7,
         nullable: row.8 == "YES",
         // A default that is an expression is called generated as well.
-        generated: ["VIRTUAL", "STORED", "PERSISTENT"]
-            .iter()
-            .any(|word| row.9.contains(word)),
+        generated: is_generated(&row.9),
+        filled: row.10 || is_generated(&row.9),
     };
     Ok(rows.into_iter().map(target).collect())
 }
@@ -321,11 +354,8 @@ pub(super) fn create(table: &str, columns: &[Column], options: &TableOptions) ->
         names.join(", ")
     };
     let definition = |column: &Column| {
-        let null = match options.primary_key.contains(&column.name) {
-            true => "not null",
-            false => "null",
-        };
-        format!("{} {} {null}", quoted(&column.name), column.data_type)
+        let is_key = options.primary_key.contains(&column.name);
+        definition(column, is_key)
     };
     let mut parts: Vec<String> = columns.iter().map(definition).collect();
     if !options.primary_key.is_empty() {
@@ -338,6 +368,22 @@ pub(super) fn create(table: &str, columns: &[Column], options: &TableOptions) ->
         "create table if not exists {table} ({}) engine = InnoDB",
         parts.join(", ")
     )
+}
+
+/// A column's definition.
+fn definition(column: &Column, is_key: bool) -> String {
+    let null = if is_key { "not null" } else { "null" };
+    format!("{} {} {null}", quoted(&column.name), column.data_type)
+}
+
+/// The statement that adds those of the columns which a table lacks; none if it has them all.
+pub(super) fn add_columns(table: &str, there: &[Target], columns: &[Column]) -> Option<String> {
+    let parts: Vec<String> = columns
+        .iter()
+        .filter(|column| find(there, &column.name).is_none())
+        .map(|column| format!("add column {}", definition(column, false)))
+        .collect();
+    (!parts.is_empty()).then(|| format!("alter table {table} {}", parts.join(", ")))
 }
 
 /// What the stage has besides the rows' columns: a number for each row, and whether its key is in the table.
@@ -513,6 +559,7 @@ mod tests {
             charset: None,
             nullable: true,
             generated: false,
+            filled: false,
         };
         let members: Vec<String> = target.members().into_iter().collect();
         assert_eq!(members, ["", "a,b", "it's", "so so"]);

@@ -239,7 +239,10 @@ impl Planner<'_> {
                         let made = database::made(*kind, columns)?;
                         let schema = match write.mode {
                             WriteMode::Replace => made,
-                            _ => snapshots.schema(&name).await?.unwrap_or(made),
+                            _ => match snapshots.schema(&name).await? {
+                                Some(there) => both(&there, &made),
+                                None => made,
+                            },
                         };
                         known.insert(name, schema);
                     }
@@ -256,7 +259,10 @@ impl Planner<'_> {
                         let made = sqlite::read_schema(&write.table_schema)?;
                         let schema = match write.mode {
                             WriteMode::Replace => made,
-                            _ => snapshots.schema(&name).await?.unwrap_or(made),
+                            _ => match snapshots.schema(&name).await? {
+                                Some(there) => both(&there, &made),
+                                None => made,
+                            },
                         };
                         known.insert(name, schema);
                     }

@@ -7,6 +7,7 @@ use weir_pipeline::{ColumnChange, SchemaChange, TableChange};
 
 use crate::difference::{DifferenceKind, Outcome, SchemaDifference};
 use crate::lake::RUN_COLUMN;
+use crate::server::FoundColumn;
 use crate::types::type_text;
 use crate::widening;
 
@@ -23,10 +24,21 @@ pub(super) struct Meeting<'a> {
     pub(super) partitions: &'a [Arc<Field>],
     /// The table that is there.
     pub(super) table: Option<&'a Schema>,
-    /// Whether it is a lake's, which cannot gain every type.
-    pub(super) in_lake: bool,
+    /// Who keeps the table.
+    pub(super) keeper: Keeper,
     /// Where a column of the rows comes from.
     pub(super) origin: &'a dyn Fn(&str) -> String,
+}
+
+/// Who keeps a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keeper {
+    /// A lake, whose tables cannot gain every type.
+    Lake,
+    /// A SQLite file.
+    File,
+    /// A server.
+    Server,
 }
 
 /// What becomes of the columns.
@@ -140,7 +152,7 @@ impl Meeting<'_> {
             return Err(Refused {
                 reasons: vec!["there is no such table, and `new_table` is \"freeze\"".to_owned()],
                 hint: Some(
-                    "check the name and the lake; or write schema_change = { new_table = \"evolve\" } to have the table made"
+                    "check where the table is to be, and its name; or write schema_change = { new_table = \"evolve\" } to have it made"
                         .to_owned(),
                 ),
             });
@@ -233,6 +245,7 @@ impl Meeting<'_> {
     ) -> Result<(ColumnFate, Option<SchemaDifference>), (String, Option<String>)> {
         let (name, here) = (field.name(), field.data_type());
         let (rows, told_there) = (type_text(here), told_type(there));
+        let why = there.metadata().get(WHY);
         let there = there.data_type();
         if here == there {
             return Ok((plain(field), None));
@@ -251,8 +264,9 @@ impl Meeting<'_> {
             misfits,
         };
         let differs = || {
+            let why = why.map_or(String::new(), |why| format!(": {why}"));
             format!(
-                "'{name}' is {told_there} in the table and {rows} in the rows ({})",
+                "'{name}' is {told_there} in the table and {rows} in the rows ({}){why}",
                 (self.origin)(name)
             )
         };
@@ -267,10 +281,10 @@ impl Meeting<'_> {
             }
             ColumnChange::Evolve => Err((
                 format!("{}, and its type cannot change while the table has other rows", differs()),
-                Some(
-                    "files that are there would have to be read anew as the new type: replace the whole table (mode = \"replace\"; `--full-refresh` for a step that appends or merges files), or write another table"
-                        .to_owned(),
-                ),
+                Some(match self.keeper {
+                    Keeper::Lake | Keeper::File => "files that are there would have to be read anew as the new type: replace the whole table (mode = \"replace\"; `--full-refresh` for a step that appends or merges files), or write another table",
+                    Keeper::Server => "cast the column in a query, give it the type at the server (alter table), or drop the table: it is made anew then",
+                }.to_owned()),
             )),
             ColumnChange::Freeze => Err((differs(), None)),
             ColumnChange::Quarantine | ColumnChange::Discard
@@ -289,7 +303,7 @@ impl Meeting<'_> {
     }
 
     fn cannot_gain(&self, table: &Schema, data_type: &DataType) -> bool {
-        self.in_lake && gains_naive(table, data_type)
+        self.keeper == Keeper::Lake && gains_naive(table, data_type)
     }
 
     /// A column that only the table has.
@@ -350,6 +364,30 @@ const TOLD: &str = "weir.told";
 pub(super) fn foreign(name: &str, told: &str, data_type: Option<DataType>) -> Field {
     let told = [(TOLD.to_owned(), told.to_owned())];
     Field::new(name, data_type.unwrap_or(DataType::Null), true).with_metadata(told.into())
+}
+
+/// Metadata of a field: why its column does not take the rows' values as they are.
+const WHY: &str = "weir.why";
+
+/// A column of a server's table, as rows meet it. `here` is what the rows have of that name; `by_value`: values
+/// that it does not hold are told apart from those that it does, rather than the load told of the first.
+pub(super) fn on_server(column: &FoundColumn, here: Option<&DataType>, by_value: bool) -> Field {
+    let natural = column.natural.as_ref();
+    let data_type = match (here, &column.misfit) {
+        (None, _) => natural,
+        (Some(here), None) => {
+            let narrower = natural.filter(|natural| {
+                !widening::holds(natural, here) && widening::may_fit(here, natural)
+            });
+            narrower.filter(|_| by_value).or(Some(here))
+        }
+        // What has the same type and does not fit, fits in no other.
+        (Some(here), Some(_)) => natural.filter(|natural| *natural != here),
+    };
+    let field = foreign(&column.name, &column.told, data_type.cloned());
+    let mut metadata = field.metadata().clone();
+    metadata.extend(column.misfit.clone().map(|why| (WHY.to_owned(), why)));
+    field.with_metadata(metadata).with_nullable(column.nullable)
 }
 
 fn told_type(field: &Field) -> String {
@@ -423,7 +461,7 @@ mod tests {
             rows: &rows,
             partitions: &[],
             table: Some(&table),
-            in_lake: true,
+            keeper: Keeper::Lake,
             origin: &|_| "here".to_owned(),
         };
         let fitted = meeting.fit().map_err(|refused| refused.reasons)?;

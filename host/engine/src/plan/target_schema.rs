@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use weir_pipeline::{
-    FailAction, Fault, OnFail, PartitionBy, ReadSource, Step, TableName, Write, WriteMode,
+    ColumnChange, FailAction, Fault, OnFail, PartitionBy, ReadSource, Step, TableName, Write,
+    WriteMode,
 };
 
-use super::schema_fit::{ColumnFate, Fitted, Meeting, Misfits, Refused, foreign};
+use super::schema_fit::{
+    ColumnFate, Fitted, Keeper, Meeting, Misfits, Refused, foreign, on_server,
+};
 use super::stages::at_index;
 use super::targets::{StepTargets, is_incremental};
 use super::{PlannedSegment, PlannedStage, PlannedWork, SegmentSource};
@@ -19,6 +22,7 @@ use crate::error::Result;
 use crate::lake::{Location, RUN_COLUMN};
 use crate::merge::Merging;
 use crate::segment::{CheckRule, StageFate};
+use crate::server::FoundColumn;
 use crate::sqlite;
 use crate::types::{sqlite_type, type_text};
 
@@ -45,6 +49,23 @@ pub(super) struct KeptColumns {
     pub(super) differences: Vec<SchemaDifference>,
     /// Rules that rows are held against, and what becomes of those that break them.
     pub(super) rules: Vec<(FailAction, CheckRule)>,
+}
+
+impl KeptColumns {
+    /// All columns as they are: the target has been asked in its own way.
+    pub(super) fn all(written: &Written<'_>) -> KeptColumns {
+        let fields = written.rows.fields().iter().chain(&written.partitions);
+        let all = Arc::new(Schema::new(fields.cloned().collect::<Vec<_>>()));
+        KeptColumns {
+            file_schema: Arc::new(written.rows.clone()),
+            columns: written.columns.to_vec(),
+            lossy: Vec::new(),
+            written: Arc::clone(&all),
+            table_schema: all,
+            differences: Vec::new(),
+            rules: Vec::new(),
+        }
+    }
 }
 
 /// What is written, before its target is looked at.
@@ -109,7 +130,8 @@ impl StepTargets<'_> {
         {
             partitioned_alike(written, table)?;
         }
-        self.fit(written, table.map(|table| table.schema.as_ref()), true)
+        let table = table.map(|table| table.schema.as_ref());
+        self.fit(written, table, (Keeper::Lake, replaces))
     }
 
     /// How rows meet a table of a SQLite file.
@@ -139,14 +161,44 @@ impl StepTargets<'_> {
             });
             Schema::new(fields.collect::<Vec<_>>())
         });
-        self.fit(written, there.as_ref(), false)
+        let replaces = self.replaces(written.step, written.write.mode);
+        self.fit(written, there.as_ref(), (Keeper::File, replaces))
+    }
+
+    /// How rows meet a table of a server; `remakes` says that it is made anew where its columns differ.
+    pub(super) fn at_server(
+        &self,
+        written: &Written<'_>,
+        there: Option<&[FoundColumn]>,
+        remakes: bool,
+    ) -> Result<KeptColumns> {
+        let here = |name: &str| {
+            let rows = written.rows.fields().iter();
+            let mut all = rows.chain(&written.partitions);
+            all.find(|field| field.name() == name)
+                .map(|field| field.data_type())
+        };
+        let by_value = match written.write.schema_change.changed_type {
+            ColumnChange::Quarantine | ColumnChange::Discard => true,
+            ColumnChange::Evolve | ColumnChange::Freeze => false,
+        };
+        let there = there.map(|columns| {
+            let fields = columns.iter().filter_map(|column| {
+                let here = here(&column.name);
+                // What the server fills by itself rows need not have.
+                let meets = here.is_some() || remakes || !column.filled;
+                meets.then(|| on_server(column, here, by_value))
+            });
+            Schema::new(fields.collect::<Vec<_>>())
+        });
+        self.fit(written, there.as_ref(), (Keeper::Server, remakes))
     }
 
     fn fit(
         &self,
         written: &Written<'_>,
         table: Option<&Schema>,
-        in_lake: bool,
+        (keeper, replaces): (Keeper, bool),
     ) -> Result<KeptColumns> {
         let Written { step, write, .. } = written;
         let mut change = write.schema_change.clone();
@@ -157,16 +209,16 @@ impl StepTargets<'_> {
         let origin = |column: &str| origin(step, written.segment, written.output, column);
         let meeting = Meeting {
             change: &change,
-            replaces: self.replaces(step, write.mode),
+            replaces,
             rows: written.rows,
             partitions: &written.partitions,
             table,
-            in_lake,
+            keeper,
             origin: &origin,
         };
         let fitted = meeting
             .fit()
-            .map_err(|refused| told(written, in_lake, refused))?;
+            .map_err(|refused| told(written, keeper, refused))?;
         if !meeting.replaces {
             known_keys(written, &fitted)?;
         }
@@ -175,11 +227,15 @@ impl StepTargets<'_> {
 }
 
 /// What to say where rows cannot go to a table.
-fn told(written: &Written<'_>, in_lake: bool, refused: Refused) -> Fault {
+fn told(written: &Written<'_>, keeper: Keeper, refused: Refused) -> Fault {
     let Refused { reasons, hint } = refused;
-    let target = match in_lake {
-        true => format!("{} has other columns than the step writes", written.target),
-        false => {
+    let target = match keeper {
+        Keeper::Lake => format!("{} has other columns than the step writes", written.target),
+        Keeper::Server => format!(
+            "{} has other columns or types than the step writes",
+            written.target
+        ),
+        Keeper::File => {
             let table = written.target.rsplit(':').next().unwrap_or_default();
             format!(
                 "table '{table}' has other columns or types than the step writes, in {}",

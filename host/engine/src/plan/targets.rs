@@ -13,7 +13,7 @@ use weir_pipeline::{
 };
 
 use super::stages::{at_index, named_output};
-use super::target_schema::{Existing, Judged, Written, stages_of};
+use super::target_schema::{Existing, Judged, KeptColumns, Written, stages_of};
 use super::{Labels, PlannedSegment, PlannedStep, SegmentSource, fingerprint, hex, incremental};
 use crate::adbc;
 use crate::connections::Connections;
@@ -27,7 +27,7 @@ use crate::plugins::LoadedPlugin;
 use crate::quarantine;
 use crate::redshift;
 use crate::segment::{CheckRule, Quarantine};
-use crate::server::{self, TableOptions, TablePath};
+use crate::server::{self, Incoming, TableOptions, TablePath};
 use crate::types::{
     lake_schema, lake_type, names_differ, scope_text, scope_type, sqlite_type, type_text,
 };
@@ -149,7 +149,6 @@ pub struct QuarantinePlan {
 
 /// The columns of a write.
 struct Columns {
-    output: usize,
     file_schema: SchemaRef,
     columns: Vec<usize>,
     pinned: Vec<(usize, String, ArrayRef)>,
@@ -361,23 +360,22 @@ impl StepTargets<'_> {
             Target::Database { connection, table } => {
                 let kept = Schema::new(kept);
                 if let Some(kind) = self.server(connection) {
+                    let rows = Columns {
+                        file_schema: Arc::new(kept),
+                        columns,
+                        pinned,
+                        by,
+                        merge,
+                        required,
+                    };
                     return self
                         .on_server(
-                            step,
-                            write,
+                            (step, write),
+                            (segment, output),
                             (kind, connection, table),
-                            Columns {
-                                output,
-                                file_schema: Arc::new(kept),
-                                columns,
-                                pinned,
-                                by,
-                                merge,
-                                required,
-                            },
+                            rows,
                         )
-                        .await
-                        .map(|planned| (planned, Vec::new()));
+                        .await;
                 }
                 let path = self.sqlite_path(connection)?;
                 if ["_weir_", "sqlite_"]
@@ -471,11 +469,11 @@ impl StepTargets<'_> {
     /// A write to a table of a server's database.
     async fn on_server(
         &self,
-        step: &Step,
-        write: &Write,
+        (step, write): (&Step, &Write),
+        (segment, output): (&PlannedSegment, usize),
         (kind, connection, table): (ServerKind, &str, &str),
         of: Columns,
-    ) -> Result<PlannedWrite> {
+    ) -> Result<(PlannedWrite, Vec<(FailAction, CheckRule)>)> {
         let fault = |error: Error| super::at(error, &write.place);
         let path = server::path(kind, table).map_err(fault)?;
         if path.table.starts_with("_weir_") {
@@ -485,42 +483,59 @@ impl StepTargets<'_> {
                 .into());
         }
         let display = format!("{connection}:{path}");
-        let table_schema = with_partitions(&of.file_schema, &write.partition, &of.by);
-        names_differ(&table_schema).map_err(fault)?;
+        let rows_schema = with_partitions(&of.file_schema, &write.partition, &of.by);
+        names_differ(&rows_schema).map_err(fault)?;
         let ddl = write.ddl.as_ref();
         if let Some(ddl) = ddl {
-            server::check(kind, &table_schema, ddl)?;
+            server::check(kind, &rows_schema, ddl)?;
         }
-        let keys = server::keys(&write.partition, of.merge.as_ref(), ddl);
+        let written = Written {
+            step,
+            write,
+            segment,
+            output,
+            rows: &of.file_schema,
+            columns: &of.columns,
+            partitions: partition_fields(&write.partition, &of.by),
+            merge: of.merge.as_ref(),
+            target: &display,
+        };
         let connections = Connections::of(self.pipeline, self.lake);
-        let columns = match kind {
+        let evolves = write.schema_change.new_column == ColumnChange::Evolve;
+        let keys = server::keys(&write.partition, of.merge.as_ref(), ddl);
+        let made = |schema: &SchemaRef| {
+            server::made(kind, schema, &keys, ddl).map_err(|error| fault(error.within(&display)))
+        };
+        let (found, columns) = match kind {
             ServerKind::Adbc => {
                 let merges = of.merge.is_some();
-                let planned = adbc::plan(&connections, connection, &path, &table_schema, merges);
-                planned.await.map_err(fault)?
+                let planned = adbc::plan(&connections, connection, &path, &rows_schema, merges);
+                (KeptColumns::all(&written), planned.await.map_err(fault)?)
             }
             ServerKind::Postgres | ServerKind::Mysql | ServerKind::Redshift => {
                 if kind == ServerKind::Redshift {
                     let stores = self.lake.root().stores();
                     redshift::staging_opens(&connections, connection, stores).map_err(fault)?;
                 }
-                server::made(kind, &table_schema, &keys, ddl)
-                    .map_err(|error| fault(error.within(&display)))?
+                // Only there a table can be made anew within the load.
+                let remakes = kind == ServerKind::Postgres && self.replaces(step, write.mode);
+                let incoming = Incoming {
+                    schema: &rows_schema,
+                    columns: &made(&rows_schema)?,
+                    mode: write.mode.into(),
+                    remakes,
+                    evolves,
+                };
+                let there = server::found(kind, &connections, connection, &path, &incoming);
+                let there = there.await.map_err(fault)?;
+                let found = self.at_server(&written, there.as_deref(), remakes)?;
+                let columns = made(&found.written)?;
+                (found, columns)
             }
         };
-        server::compatible(
-            kind,
-            &connections,
-            connection,
-            &path,
-            (&table_schema, &columns),
-            write.mode.into(),
-        )
-        .await
-        .map_err(fault)?;
-        Ok(PlannedWrite {
-            output: of.output,
-            app_id: self.app_id(step, &display, of.output, &write.partition),
+        let planned = PlannedWrite {
+            output,
+            app_id: self.app_id(step, &display, output, &write.partition),
             target: PlannedTarget::Server {
                 kind,
                 connection: connection.to_owned(),
@@ -532,20 +547,21 @@ impl StepTargets<'_> {
             scope: write.partition.clone(),
             root: self.lake.weir().child(&["staging", &self.pipeline.name]),
             folder: String::new(),
-            file_schema: of.file_schema,
-            columns: of.columns,
+            file_schema: found.file_schema,
+            columns: found.columns,
+            lossy: found.lossy,
             pinned: of.pinned,
             by: of.by,
             merge: of.merge,
             required: of.required,
-            rows_schema: Arc::clone(&table_schema),
-            written_schema: Arc::clone(&table_schema),
-            table_schema,
-            lossy: Vec::new(),
-            differences: Vec::new(),
-            evolves: false,
+            rows_schema,
+            table_schema: Arc::clone(&found.written),
+            written_schema: found.written,
+            differences: found.differences,
+            evolves,
             labels: Labels::new(),
-        })
+        };
+        Ok((planned, found.rules))
     }
 
     fn sqlite_path(&self, connection: &str) -> Result<PathBuf> {

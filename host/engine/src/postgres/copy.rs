@@ -43,6 +43,8 @@ pub(super) struct Target {
     pub(super) modifier: i32,
     /// Whether it takes no null.
     pub(super) not_null: bool,
+    /// Whether the server has a value of its own where rows have none.
+    pub(super) filled: bool,
 }
 
 impl Target {
@@ -59,6 +61,32 @@ impl Target {
             (&Type::BPCHAR, modifier) if modifier >= 4 => format!("character({})", modifier - 4),
             (data_type, _) => data_type.name().to_owned(),
         }
+    }
+
+    /// The type of rows that has exactly its values; none where no type has.
+    pub(super) fn natural(&self) -> Option<DataType> {
+        Some(match (&self.data_type, self.modifier) {
+            (&Type::BOOL, _) => DataType::Boolean,
+            (&Type::INT2, _) => DataType::Int16,
+            (&Type::INT4, _) => DataType::Int32,
+            (&Type::INT8, _) => DataType::Int64,
+            (&Type::FLOAT4, _) => DataType::Float32,
+            (&Type::FLOAT8, _) => DataType::Float64,
+            (&Type::NUMERIC, modifier) if modifier >= 4 => {
+                let (precision, scale) = numeric_bounds(modifier);
+                let precision = u8::try_from(precision).ok().filter(|most| *most <= 38)?;
+                let scale = i8::try_from(scale).ok().filter(|scale| *scale >= 0)?;
+                DataType::Decimal128(precision, scale)
+            }
+            (&Type::TEXT, _) | (&Type::VARCHAR, -1) => DataType::Utf8,
+            (&Type::BYTEA, _) => DataType::Binary,
+            (&Type::DATE, _) => DataType::Date32,
+            (&Type::TIMESTAMP, -1) => DataType::Timestamp(TimeUnit::Microsecond, None),
+            (&Type::TIMESTAMPTZ, -1) => {
+                DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+            }
+            _ => return None,
+        })
     }
 }
 
@@ -599,6 +627,7 @@ mod tests {
             data_type,
             modifier,
             not_null: false,
+            filled: false,
         };
         let number = |precision, scale| DataType::Decimal128(precision, scale);
         let two = ((10 << 16) | 2) + 4;

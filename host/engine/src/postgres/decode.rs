@@ -634,6 +634,7 @@ mod tests {
             data_type,
             modifier,
             not_null: false,
+            filled: false,
         }
     }
 

@@ -37,51 +37,84 @@ use crate::commit::Applier;
 use crate::connections::Connections;
 use crate::delta::{Applied, Mode};
 use crate::error::{Error, ErrorKind, Result};
-use crate::server::{Column, Failure, ServerCommit, TablePath, number, was_done};
+use crate::server::{
+    Column, Failure, FoundColumn, Incoming, ServerCommit, TablePath, number, was_done,
+};
 use crate::types::type_text;
 
 /// Bytes of a stream that are sent at a time.
 const CHUNK: usize = 1 << 18;
 
-/// Whether rows of `schema` fit the table that is there, if there is one: for a step that is planned.
+/// The columns of the table, as rows meet them; none if there is no table. For a step that is planned.
 ///
 /// # Errors
-/// Usage, if a column is missing or has a type that cannot take the rows' values; storage, if the server
-/// cannot be reached.
-pub(crate) async fn compatible(
+/// Usage, if the table would not take the rows once it is made; input, if the user may not load it; storage, if
+/// the server cannot be reached.
+pub(crate) async fn found(
     connections: &Connections,
     connection: &str,
     table: &TablePath,
-    (schema, columns): (&Schema, &[Column]),
-    mode: Mode,
-) -> Result<()> {
+    incoming: &Incoming<'_>,
+) -> Result<Option<Vec<FoundColumn>>> {
+    let name = format!("{connection}:{table}");
+    let told = |failure: Failure| failure.told(&name);
     let mut client = connect(&connections.get(connection)?).await?;
-    let there = table::columns(&client, table).await;
-    let there = there.map_err(|failure| failure.told(&format!("{connection}:{table}")))?;
-    let lacks = table::lacks(&client, table, !there.is_empty(), mode).await;
-    if let Some((what, hint)) =
-        lacks.map_err(|failure| failure.told(&format!("{connection}:{table}")))?
-    {
-        return Err(Error::input(format!("{connection}:{table}: {what}")).with_hint(hint));
+    let there = table::columns(&client, table).await.map_err(told)?;
+    let (is_there, remakes) = (!there.is_empty(), incoming.remakes);
+    let gains = is_there && incoming.evolves && !remakes && !has_all(&there, incoming.columns);
+    let lacks = table::lacks(&client, table, is_there, incoming.mode, gains).await;
+    if let Some((what, hint)) = lacks.map_err(told)? {
+        return Err(Error::input(format!("{name}: {what}")).with_hint(hint));
     }
-    // A whole replacement makes the table anew where its columns differ.
-    let there = match there.is_empty() || mode == Mode::Replace {
-        false => there,
-        true if made(schema)? == columns => return Ok(()),
-        // Types that the file says: what they are, the server knows.
-        true => {
-            let shape = async {
-                let transaction = client.transaction().await?;
-                shape_of(&transaction, columns).await
-            };
-            let shape = shape.await;
-            shape.map_err(|failure| failure.told(&format!("{connection}:{table}")))?
+    let mut made = Vec::new();
+    if !is_there || remakes {
+        made = match table::made(incoming.schema)? == incoming.columns {
+            true => incoming.columns.iter().map(table::target).collect(),
+            // Types that the file says: what they are, the server knows.
+            false => {
+                let shape = async {
+                    let transaction = client.transaction().await?;
+                    shape_of(&transaction, incoming.columns).await
+                };
+                shape.await.map_err(told)?
+            }
+        };
+        writers(incoming.schema, &made).map_err(|why| {
+            Error::usage(format!("{name}: {why}"))
+                .with_hint("cast the column in a query, or give it another type in `ddl`")
+        })?;
+    }
+    if !is_there {
+        return Ok(None);
+    }
+    let found = |target: &Target| {
+        let same = |made: &&Target| made.name == target.name;
+        let misfit = match incoming.data_type(&target.name) {
+            None => None,
+            Some(_) if remakes => match made.iter().find(same) {
+                Some(made) if made.type_name() != target.type_name() => {
+                    Some(format!("it is made as {}", made.type_name()))
+                }
+                _ => None,
+            },
+            Some(data_type) => Writer::new(data_type, target).err(),
+        };
+        FoundColumn {
+            name: target.name.clone(),
+            told: target.type_name(),
+            natural: target.natural(),
+            misfit,
+            nullable: !target.not_null,
+            filled: target.filled,
         }
     };
-    writers(schema, &there).map(|_| ()).map_err(|why| {
-        Error::usage(format!("{connection}:{table}: {why}"))
-            .with_hint("cast the column in a query, change the table, or replace it whole with mode = \"replace\"")
-    })
+    Ok(Some(there.iter().map(found).collect()))
+}
+
+/// Whether the table has columns of all these names.
+fn has_all(there: &[Target], columns: &[Column]) -> bool {
+    let has = |column: &Column| there.iter().any(|target| target.name == column.name);
+    columns.iter().all(has)
 }
 
 /// The columns of a table that is made with `columns`, as the server sees them: of a temporary one, which ends
@@ -155,6 +188,7 @@ pub(crate) async fn load(
         true => BTreeSet::new(),
         false => partitions::needed(commit, &applier.stores).await?,
     };
+    load.add_columns(&client).await?;
     load.make_partitions(&mut client, &partitions).await?;
     let transaction = client.transaction().await?;
     // Two runs of one step take turns.
@@ -182,6 +216,22 @@ impl Load<'_> {
             commit,
             table: table::quoted_path(&commit.table),
         }
+    }
+
+    /// Adds the columns that a table which is there lacks, before the load: readers wait for the moment that it
+    /// takes, not until the rows are loaded.
+    async fn add_columns(&self, client: &Client) -> Result<(), Failure> {
+        let commit = self.commit;
+        if !commit.evolves || commit.mode == Mode::Replace {
+            return Ok(());
+        }
+        let there = table::columns(client, &commit.table).await?;
+        if there.is_empty() || has_all(&there, &commit.columns) {
+            return Ok(());
+        }
+        let statement = table::add_columns(&self.table, &commit.columns);
+        client.batch_execute(&statement).await?;
+        Ok(())
     }
 
     /// Makes the partitions that rows need, and the table if it is missing, before the load: to attach one

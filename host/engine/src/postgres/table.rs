@@ -125,7 +125,17 @@ pub(super) fn target(column: &Column) -> Target {
         data_type,
         modifier,
         not_null: false,
+        filled: false,
     }
+}
+
+/// The statement that adds those of the columns which a table lacks.
+pub(super) fn add_columns(table: &str, columns: &[Column]) -> String {
+    let parts: Vec<String> = columns
+        .iter()
+        .map(|column| format!("add column if not exists {}", definition(column)))
+        .collect();
+    format!("alter table {table} {}", parts.join(", "))
 }
 
 /// The statements that make a table.
@@ -229,13 +239,32 @@ fn made_as(data_type: &DataType) -> Result<String, String> {
     })
 }
 
-/// What the user of the connection may not do that a load needs, and who can help.
+/// What the user of the connection may not do that a load needs, and who can help. `gains`: columns are added to
+/// the table.
 pub(super) async fn lacks(
     client: &Client,
     table: &TablePath,
     is_there: bool,
     mode: Mode,
+    gains: bool,
 ) -> Result<Option<(String, String)>, Failure> {
+    if gains {
+        let row = client
+            .query_one(
+                "select pg_has_role(relowner, 'usage') from pg_class where oid = to_regclass($1)",
+                &[&quoted_path(table)],
+            )
+            .await?;
+        if !row.try_get::<_, bool>(0)? {
+            return Ok(Some((
+                "the user of the connection does not own the table, and so may not add the columns that are new".to_owned(),
+                format!(
+                    "add them yourself, or make the user its owner: alter table {} owner to …",
+                    quoted_path(table)
+                ),
+            )));
+        }
+    }
     if !is_there {
         let row = client
             .query_one(
@@ -306,7 +335,7 @@ pub(super) async fn columns(client: &Client, table: &TablePath) -> Result<Vec<Ta
     let rows = client
         .query(
             "select a.attname::text, case when t.typbasetype <> 0 then t.typtypmod else a.atttypmod end, coalesce(nullif(t.typbasetype, 0), t.oid) as base,
-                    b.typtype::text, b.typname::text, a.attnotnull
+                    b.typtype::text, b.typname::text, a.attnotnull, a.atthasdef or a.attidentity <> '' or t.typdefault is not null
              from pg_attribute a
              join pg_type t on t.oid = a.atttypid
              join pg_type b on b.oid = coalesce(nullif(t.typbasetype, 0), t.oid)
@@ -330,6 +359,7 @@ pub(super) async fn columns(client: &Client, table: &TablePath) -> Result<Vec<Ta
             data_type,
             modifier: row.try_get(1)?,
             not_null: row.try_get(5)?,
+            filled: row.try_get(6)?,
         });
     }
     Ok(columns)

@@ -14,7 +14,6 @@ mod sql;
 mod staging;
 mod table;
 
-use arrow::datatypes::Schema;
 use weir_pipeline::S3Access;
 
 pub(crate) use sql::{is_done, run};
@@ -23,40 +22,56 @@ pub(crate) use table::{literal, made, path};
 use ledger::Ledger;
 use session::Session;
 use staging::{Staged, Staging};
-use table::{Rows, create, create_stage, delete, misfit, quoted_path};
+use table::{Rows, There, add_columns, create, create_stage, delete, quoted_path};
 
 use crate::commit::Applier;
 use crate::connections::Connections;
 use crate::delta::Applied;
 use crate::error::{Error, Result};
 use crate::lake::Location;
-use crate::server::{Failure, ServerCommit, TablePath, number, was_done};
+use crate::server::{Failure, FoundColumn, Incoming, ServerCommit, TablePath, number, was_done};
 use crate::store::Stores;
 
-/// Whether rows of `schema` fit the table that is there, if there is one: for a step that is planned.
+/// The columns of the table, as rows meet them; none if there is no table. For a step that is planned.
 ///
 /// # Errors
-/// Usage, if a column is missing or has a type that cannot take the rows' values; storage, if the server
-/// cannot be reached.
-pub(crate) async fn compatible(
+/// Storage, if the server cannot be reached; input, if it does not let the user in.
+pub(crate) async fn found(
     connections: &Connections,
     connection: &str,
     table: &TablePath,
-    schema: &Schema,
-) -> Result<()> {
+    incoming: &Incoming<'_>,
+) -> Result<Option<Vec<FoundColumn>>> {
     let session = Session::open(connections, connection).await?;
-    let name = format!("{connection}:{table}");
     let there = async {
         let placed = session.placed(table).await?;
         session.columns(&placed).await
     };
-    let there = there.await.map_err(|failure| failure.told(&name))?;
-    match misfit(schema, &there) {
-        Some(why) if !there.is_empty() => Err(Error::usage(format!("{name}: {why}")).with_hint(
-            "cast the column in a query, change the table, or drop it: it is made anew then",
-        )),
-        _ => Ok(()),
-    }
+    let there = there.await;
+    let there = there.map_err(|failure| failure.told(&format!("{connection}:{table}")))?;
+    // Names are not told apart by case.
+    let named = |column: &There| {
+        let fields = incoming.schema.fields().iter();
+        let mut fields = fields.filter(|field| {
+            table::find(&there, field.name()).is_some_and(|found| found.name == column.name)
+        });
+        fields.next().map(|field| field.name())
+    };
+    let found = |column: &There| {
+        let name = named(column).unwrap_or(&column.name);
+        let taken = incoming
+            .data_type(name)
+            .is_none_or(|data_type| table::takes(column, data_type));
+        FoundColumn {
+            name: name.clone(),
+            told: column.data_type.clone(),
+            natural: column.natural(),
+            misfit: (!taken).then(|| "it does not hold all of them".to_owned()),
+            nullable: column.nullable,
+            filled: column.filled,
+        }
+    };
+    Ok((!there.is_empty()).then(|| there.iter().map(found).collect()))
 }
 
 /// Whether the ledger has decision `n` or a later one.
@@ -92,6 +107,15 @@ pub(crate) async fn load(
     // What has been loaded need not be copied; the transaction looks again.
     if was_done(&commit.target, n, ledger.version(&session).await?)? {
         return Ok(Applied::Before);
+    }
+    if commit.evolves {
+        // Before the transaction, to whose end others would wait.
+        let there = session.columns(&placed).await?;
+        if !there.is_empty() {
+            for statement in add_columns(&quoted_path(&placed), &there, &commit.columns) {
+                session.run(&statement).await?;
+            }
+        }
     }
     let url = &connections.redshift(&commit.connection)?.0.staging;
     let staging = Staging::of(commit, &applier.stores, url)?;

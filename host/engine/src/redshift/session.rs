@@ -80,7 +80,7 @@ impl Session {
         let schema = literal(path.schema.as_deref().unwrap_or_default());
         let rows = self
             .rows(&format!(
-                "select column_name, data_type, numeric_precision, numeric_scale from svv_columns where lower(table_schema) = lower({schema}) and lower(table_name) = lower({}) order by ordinal_position",
+                "select column_name, data_type, numeric_precision, numeric_scale, is_nullable, column_default from svv_columns where lower(table_schema) = lower({schema}) and lower(table_name) = lower({}) order by ordinal_position",
                 literal(&path.table)
             ))
             .await?;
@@ -93,10 +93,13 @@ impl Session {
             };
             let mut number = || values.next().flatten().and_then(|text| text.parse().ok());
             let digits = number().zip(number());
+            let (nullable, default) = (values.next().flatten(), values.next().flatten());
             columns.push(There {
                 name,
                 data_type,
                 digits,
+                nullable: nullable.is_none_or(|word| !word.eq_ignore_ascii_case("no")),
+                filled: default.is_some(),
             });
         }
         Ok(columns)

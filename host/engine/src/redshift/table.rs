@@ -151,6 +151,37 @@ pub(super) struct There {
     pub(super) data_type: String,
     /// Digits in all, and after the point, of a number.
     pub(super) digits: Option<(i64, i64)>,
+    /// Whether it may be null.
+    pub(super) nullable: bool,
+    /// Whether the server has a value of its own where rows have none.
+    pub(super) filled: bool,
+}
+
+impl There {
+    /// The type of rows that has exactly its values; none where no type has.
+    pub(super) fn natural(&self) -> Option<DataType> {
+        Some(match self.data_type.as_str() {
+            "boolean" => DataType::Boolean,
+            "smallint" => DataType::Int16,
+            "integer" => DataType::Int32,
+            "bigint" => DataType::Int64,
+            "real" => DataType::Float32,
+            "double precision" => DataType::Float64,
+            "numeric" => {
+                let (precision, scale) = self.digits?;
+                let precision = u8::try_from(precision).ok().filter(|most| *most <= 38)?;
+                DataType::Decimal128(precision, i8::try_from(scale).ok()?)
+            }
+            "character varying" => DataType::Utf8,
+            "binary varying" | "varbyte" => DataType::Binary,
+            "date" => DataType::Date32,
+            "timestamp without time zone" => DataType::Timestamp(TimeUnit::Microsecond, None),
+            "timestamp with time zone" => {
+                DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+            }
+            _ => return None,
+        })
+    }
 }
 
 /// The column of that name; case does not tell names apart.
@@ -163,26 +194,24 @@ pub(super) fn find<'a>(there: &'a [There], name: &str) -> Option<&'a There> {
     })
 }
 
-/// Why rows of `schema` do not fit the table that is there.
-pub(super) fn misfit(schema: &Schema, there: &[There]) -> Option<String> {
-    for field in schema.fields() {
-        let Some(column) = find(there, field.name()) else {
-            return Some(format!("the table has no column '{}'", field.name()));
-        };
-        if !takes(column, field.data_type()) {
-            return Some(format!(
-                "column '{}' is {} in the rows and {} in the table, which does not hold all of them",
-                field.name(),
-                type_text(field.data_type()),
+/// The statements that add those of the columns which a table lacks: Redshift adds one at a time.
+pub(super) fn add_columns(table: &str, there: &[There], columns: &[Column]) -> Vec<String> {
+    let lacking = columns
+        .iter()
+        .filter(|column| find(there, &column.name).is_none());
+    lacking
+        .map(|column| {
+            format!(
+                "alter table {table} add column {} {}",
+                quoted(&column.name),
                 column.data_type
-            ));
-        }
-    }
-    None
+            )
+        })
+        .collect()
 }
 
 /// Whether a column holds all values of a type as they are. How long texts may be, the load finds out.
-fn takes(column: &There, data_type: &DataType) -> bool {
+pub(super) fn takes(column: &There, data_type: &DataType) -> bool {
     let is = column.data_type.as_str();
     // Digits before and after the point that a number has.
     let numeric = |before: i64, after: i64| {
@@ -424,6 +453,8 @@ mod tests {
             name: "c".to_owned(),
             data_type: data_type.to_owned(),
             digits,
+            nullable: true,
+            filled: false,
         };
         let decimal = DataType::Decimal128;
         for (there, digits, rows, taken) in [

@@ -944,6 +944,7 @@ impl StepRun {
                     mode: mode(write.mode),
                     merge: within_scope(write),
                     columns: columns.clone(),
+                    evolves: write.evolves,
                     options: options.clone(),
                     scope: scope_texts(&write.scope),
                     staging: self.root(write, planned).url().to_string(),

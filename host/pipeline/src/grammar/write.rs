@@ -6,7 +6,8 @@ use crate::grammar::Context;
 use crate::grammar::ddl::ddl;
 use crate::grammar::schema_change::{self, Wanted};
 use crate::model::{
-    Merge, PartitionBy, PartitionPart, ScopeValue, Target, WhenMatched, Write, WriteMode,
+    Merge, PartitionBy, PartitionPart, ScopeValue, ServerKind, Target, WhenMatched, Write,
+    WriteMode,
 };
 use crate::tree::{Node, Value};
 
@@ -76,9 +77,8 @@ pub(crate) fn write(node: &Node, step: &Wanted, context: &Context<'_>) -> Option
     let mode = mode(&fields);
     let connection = fields.text("connection").map(|text| context.database(text));
     let in_database = connection.is_some();
-    let on_server = connection
-        .as_ref()
-        .is_some_and(|name| context.is_server(name));
+    let server = connection.as_ref().and_then(|name| context.server(name));
+    let on_server = server.is_some();
     let table_hint = if connection.is_some() {
         "write table = \"…\""
     } else {
@@ -112,11 +112,11 @@ pub(crate) fn write(node: &Node, step: &Wanted, context: &Context<'_>) -> Option
         }
     };
     let merge = merge(&fields, mode);
-    if on_server {
+    if server == Some(ServerKind::Adbc) {
         fields.refuse(
             &["schema_change"],
-            "belongs to lake tables and SQLite",
-            "leave it out: a table of a server that lacks a column, or cannot take its values, stops the plan",
+            "does not belong to tables that an ADBC driver loads",
+            "leave it out: a table that lacks a column, or cannot take its values, stops the plan",
         );
     }
     let made = match fields.node("ddl") {
@@ -133,11 +133,11 @@ pub(crate) fn write(node: &Node, step: &Wanted, context: &Context<'_>) -> Option
     if in_database {
         let hint = "leave it out: partitions that rows are in are of lake tables";
         fields.refuse(&["partition_by"], "belongs to lake tables", hint);
-        if wanted.as_ref().is_some_and(Wanted::judges_values) {
+        if !on_server && wanted.as_ref().is_some_and(Wanted::judges_values) {
             let own = fields.node("schema_change");
             fields.fault(
                 own.map_or(fields.place(), |node| &node.place),
-                "values cannot be held against the types of a database's columns",
+                "values cannot be held against the types of a SQLite file's columns",
                 "write schema_change = { changed_type = \"freeze\" } for this target; or cast the column in a query",
             );
         }
