@@ -86,13 +86,22 @@ fn spans(values: &StringArray) -> impl Iterator<Item = (usize, usize)> {
 }
 
 /// A column's validity, copied only once a row that was valid is cleared.
-struct Validity<'a> {
+pub(crate) struct Validity<'a> {
     before: Option<&'a NullBuffer>,
     rows: usize,
     bits: Option<Vec<u8>>,
 }
 
 impl<'a> Validity<'a> {
+    /// The validity of a column in which so many rows have a value.
+    pub(crate) fn of_rows(rows: usize) -> Self {
+        Self {
+            before: None,
+            rows,
+            bits: None,
+        }
+    }
+
     fn of(values: &'a StringArray) -> Self {
         Self {
             before: values.nulls(),
@@ -101,7 +110,7 @@ impl<'a> Validity<'a> {
         }
     }
 
-    fn clear(&mut self, row: usize) {
+    pub(crate) fn clear(&mut self, row: usize) {
         if self.bits.is_none() && self.before.is_some_and(|nulls| nulls.is_null(row)) {
             return;
         }
@@ -114,7 +123,7 @@ impl<'a> Validity<'a> {
         }
     }
 
-    fn finish(self) -> Option<NullBuffer> {
+    pub(crate) fn finish(self) -> Option<NullBuffer> {
         match self.bits {
             Some(bits) => Some(NullBuffer::new(BooleanBuffer::new(
                 Buffer::from_vec(bits),

@@ -109,14 +109,19 @@
 //!
 //! Rows that are written may also have `Cow<'a, str>`, for text that is changed in few rows only.
 //!
-//! A null under a field that is no `Option` makes the row unreadable: [`ByRow`] rejects it under
+//! A null under a field that is no `Option` makes the row unreadable, and so does a decimal of more
+//! digits than its type says, which nothing has looked for before: [`ByRow`] rejects the row under
 //! [`MISSING_VALUE`]. Whether the schema says that a column may be null does not matter, since most
 //! sources say so of all columns.
+//!
+//! `COLUMNS` leaves out the columns of flattened structs: a plugin that needs them lists them in
+//! `INFO.columns` too.
 //!
 //! # Attributes
 //! | attribute | on | |
 //! |---|---|---|
 //! | `#[row(rename_all = "camelCase")]` | the struct | the names of columns are those of fields in another case: `lowercase`, `UPPERCASE`, `PascalCase`, `camelCase`, `snake_case`, `SCREAMING_SNAKE_CASE`, `kebab-case`, `SCREAMING-KEBAB-CASE` |
+//! | `#[row(crate = "weir::sdk")]` | the struct | where the crate `weir_plugin` is, for a crate that passes it on under another path |
 //! | `#[row(rename = "PAID_AMT")]` | a field | the column's name |
 //! | `#[row(default)]` | a field | where the column is missing or null, the field is `Default::default()` |
 //! | `#[row(flatten)]` | a field that is a struct with the derive | its fields are columns beside the others |
@@ -131,7 +136,7 @@
 //!     count: usize,
 //! }
 //! ```
-//! A plugin whose rows can lack a value, and which has no rule for that:
+//! A plugin whose rows can lack a value or have too long a decimal, and which has no rule for that:
 //! ```compile_fail,E0080
 //! # use weir_plugin::prelude::*;
 //! # #[derive(FromRow, IntoRow)]
@@ -160,11 +165,12 @@ mod read;
 #[cfg(feature = "derive")] // The lints that tests may break know `cfg(test)` alone.
 mod tests;
 mod times;
+mod values;
 mod write;
 
 pub use by_row::{ByRow, IntoRows, MISSING_VALUE, Rejection, RowTransform};
 pub use decimal::{Decimal, NoDecimal};
-pub use read::{FromColumn, FromItem, FromRow, Layout, NullValue, Reader};
+pub use read::{FromColumn, FromItem, FromRow, Layout, Reader, Unreadable};
 pub use times::{
     Date, LocalTimestamp, Microsecond, Millisecond, Nanosecond, NoTime, Second, Time, Timestamp,
     Unit,
@@ -175,10 +181,12 @@ pub use write::{Builder, IntoColumn, IntoItem, IntoRow, schema};
 
 // What traits name, and what derived code calls.
 #[doc(hidden)]
-pub use builders::{ListBuilder, StructBuilder, ValueBuilder};
+pub use builders::{ListBuilder, StructBuilder};
 #[doc(hidden)]
 pub use by_row::Made;
 #[doc(hidden)]
-pub use columns::{ListColumn, StructColumn, Values};
+pub use columns::{ListColumn, StructColumn};
 #[doc(hidden)]
-pub use read::{Faults, Finder, Places, or_default, required};
+pub use read::{Faults, Finder, Fitted, Places, or_default, required};
+#[doc(hidden)]
+pub use values::{ValueBuilder, Values};

@@ -90,7 +90,8 @@ impl Harness {
     /// Binds a transform as the planner does, and returns its outputs.
     ///
     /// # Errors
-    /// What the plugin returns, and [`Error::Fatal`] for a type that cannot cross.
+    /// What the plugin returns, and [`Error::Fatal`] for a type that cannot cross and for names that
+    /// are empty or not distinct.
     pub fn bind<T: Transform>(&self) -> Result<Vec<Output>, Error> {
         let _granted = record::start(&self.secrets);
         let plugin = BoundTransform::<T>::bind(&self.config, &self.context(&[])?)?;

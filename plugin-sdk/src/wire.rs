@@ -4,6 +4,7 @@
 //! format, depth first. Inward, buffers move into Arrow without a copy; outward, they are lent.
 //! Only a slice that begins within a byte, or offsets that do not begin at zero, are copied.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayData, ArrayDataBuilder, make_array};
@@ -24,13 +25,28 @@ pub(crate) struct Parts {
 /// The fields of a schema in preorder.
 ///
 /// # Errors
-/// [`Error::Fatal`] that names the column whose type cannot cross.
+/// [`Error::Fatal`] that names the column whose type cannot cross, or whose name another one beside
+/// it has; and for one without a name. The host would refuse them too.
 pub(crate) fn schema_to_wit(schema: &Schema) -> Result<Vec<wit::Field>, Error> {
     let mut fields = Vec::with_capacity(schema.fields().len());
-    for field in schema.fields() {
-        field_to_wit(field, &mut fields)?;
-    }
+    fields_to_wit(schema.fields(), &mut fields)?;
     Ok(fields)
+}
+
+/// Fields side by side: columns, or what is within one.
+fn fields_to_wit(beside: &[Arc<Field>], fields: &mut Vec<wit::Field>) -> Result<(), Error> {
+    let mut names = BTreeSet::new();
+    for field in beside {
+        let name = field.name().as_str();
+        if name.is_empty() {
+            return Err(Error::fatal("a column has an empty name"));
+        }
+        if !names.insert(name) {
+            return Err(Error::fatal(format!("two columns are named `{name}`")));
+        }
+        field_to_wit(field, fields)?;
+    }
+    Ok(())
 }
 
 fn field_to_wit(field: &Field, fields: &mut Vec<wit::Field>) -> Result<(), Error> {
@@ -45,9 +61,7 @@ fn field_to_wit(field: &Field, fields: &mut Vec<wit::Field>) -> Result<(), Error
         nullable: field.is_nullable(),
         children: length(children.len())?,
     });
-    children
-        .iter()
-        .try_for_each(|child| field_to_wit(child, fields))
+    fields_to_wit(children, fields)
 }
 
 fn type_to_wit(field: &Field) -> Result<wit::DataType, Error> {
@@ -506,6 +520,34 @@ mod tests {
                 .starts_with("column `wide` has type LargeUtf8"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn names_beside_each_other_are_distinct_and_not_empty() {
+        let field = |name: &str| Field::new(name, DataType::Int8, true);
+        let within = |fields: Vec<Field>| Field::new_struct("s", fields, true);
+        let list = |item: Field| Field::new_list("l", item, true);
+        for (columns, fault) in [
+            (vec![field("id"), field("id")], "two columns are named `id`"),
+            (
+                vec![within(vec![field("b"), field("a"), field("b")])],
+                "two columns are named `b`",
+            ),
+            (vec![field("id"), field("")], "a column has an empty name"),
+            (
+                vec![list(within(vec![field("")]))],
+                "a column has an empty name",
+            ),
+        ] {
+            let error = schema_to_wit(&Schema::new(columns)).unwrap_err();
+            assert_eq!(error, Error::fatal(fault));
+        }
+        let apart = vec![
+            field("a"),
+            within(vec![field("a"), field("s")]),
+            list(field("l")),
+        ];
+        assert_eq!(schema_to_wit(&Schema::new(apart)).unwrap().len(), 6);
     }
 
     #[test]

@@ -12,7 +12,9 @@ pub(crate) fn expand(row: &Row) -> TokenStream {
         visibility,
         lifetime,
         fields,
+        ..
     } = row;
+    let sdk = row.sdk(Span::call_site());
     let batch = lifetime
         .clone()
         .unwrap_or_else(|| Lifetime::new("'row", Span::call_site()));
@@ -22,41 +24,46 @@ pub(crate) fn expand(row: &Row) -> TokenStream {
         Source::Column(column) => Some(column),
         Source::ColumnOrDefault(_) | Source::Flattened => None,
     });
-    let types = fields.iter().map(|field| column_type(field, &batch));
-    let refuses = fields.iter().map(|field| refuses_null(field, &batch));
-    let finds = fields.iter().map(find);
-    let opens = fields.iter().map(open);
-    let reads = fields.iter().map(|field| read(field, &batch));
+    let parts: Vec<_> = fields
+        .iter()
+        .map(|field| Parts::of(field, row, &batch))
+        .collect();
+    let types = parts.iter().map(|parts| &parts.column);
+    let refuses = parts.iter().map(|parts| &parts.refuses);
+    let finds = parts.iter().map(|parts| &parts.find);
+    let opens = parts.iter().map(|parts| &parts.open);
+    let reads = parts.iter().map(|parts| &parts.read);
     quote! {
         const _: () = {
             #[doc(hidden)]
+            #[allow(non_snake_case)]
             #[derive(::core::clone::Clone)]
             #visibility struct __FromRowColumns<#batch> {
                 #(#names: #types,)*
             }
 
             #[automatically_derived]
-            impl<#batch> ::weir_plugin::rows::FromRow<#batch> for #ident #parameters {
+            impl<#batch> #sdk::rows::FromRow<#batch> for #ident #parameters {
                 type Columns = __FromRowColumns<#batch>;
 
                 const COLUMNS: &'static [&'static str] = &[#(#columns),*];
 
-                const REFUSES_NULL: bool = #(#refuses)||*;
+                const REFUSES: bool = #(#refuses)||*;
 
                 fn find(
-                    fields: &::weir_plugin::arrow::datatypes::Fields,
-                    faults: &mut ::weir_plugin::rows::Faults,
-                ) -> ::weir_plugin::rows::Layout {
-                    let mut finder = ::weir_plugin::rows::Finder::new(fields, faults);
+                    fields: &#sdk::arrow::datatypes::Fields,
+                    faults: &mut #sdk::rows::Faults,
+                ) -> #sdk::rows::Fitted {
+                    let mut finder = #sdk::rows::Finder::new(fields, faults);
                     #(#finds)*
                     finder.finish()
                 }
 
                 fn columns(
-                    arrays: &#batch [::weir_plugin::arrow::array::ArrayRef],
-                    layout: &::weir_plugin::rows::Layout,
+                    arrays: &#batch [#sdk::arrow::array::ArrayRef],
+                    fitted: &#sdk::rows::Fitted,
                 ) -> ::core::option::Option<Self::Columns> {
-                    let mut places = layout.places(arrays);
+                    let mut places = fitted.places(arrays);
                     ::core::option::Option::Some(__FromRowColumns {
                         #(#names: #opens,)*
                     })
@@ -66,7 +73,7 @@ pub(crate) fn expand(row: &Row) -> TokenStream {
                 fn row(
                     columns: &Self::Columns,
                     row: usize,
-                ) -> ::core::result::Result<Self, ::weir_plugin::rows::NullValue> {
+                ) -> ::core::result::Result<Self, #sdk::rows::Unreadable> {
                     ::core::result::Result::Ok(Self {
                         #(#names: #reads,)*
                     })
@@ -76,77 +83,53 @@ pub(crate) fn expand(row: &Row) -> TokenStream {
     }
 }
 
-/// What is kept of the field's column for the time of a batch.
-fn column_type(field: &RowField, batch: &Lifetime) -> TokenStream {
-    let (ty, span) = (&field.ty, field.span());
-    match field.source {
-        Source::Column(_) => quote_spanned! {span=>
-            <#ty as ::weir_plugin::rows::FromColumn<#batch>>::Column
-        },
-        Source::ColumnOrDefault(_) => quote_spanned! {span=>
-            ::core::option::Option<<#ty as ::weir_plugin::rows::FromColumn<#batch>>::Column>
-        },
-        Source::Flattened => quote_spanned! {span=>
-            <#ty as ::weir_plugin::rows::FromRow<#batch>>::Columns
-        },
-    }
+/// The code about one field.
+struct Parts {
+    /// The type of what is kept of the field's column for the time of a batch.
+    column: TokenStream,
+    /// Whether there are values of the column that make a row unreadable.
+    refuses: TokenStream,
+    /// Looks for the column in a schema.
+    find: TokenStream,
+    /// Takes the column from a batch.
+    open: TokenStream,
+    /// Reads the value of one row.
+    read: TokenStream,
 }
 
-fn refuses_null(field: &RowField, batch: &Lifetime) -> TokenStream {
-    let (ty, span) = (&field.ty, field.span());
-    match field.source {
-        Source::Column(_) => quote_spanned! {span=>
-            <#ty as ::weir_plugin::rows::FromColumn<#batch>>::REFUSES_NULL
-        },
-        Source::ColumnOrDefault(_) => quote_spanned! {span=>
-            <#ty as ::weir_plugin::rows::FromColumn<#batch>>::REFUSES_NULL_WITHIN
-        },
-        Source::Flattened => quote_spanned! {span=>
-            <#ty as ::weir_plugin::rows::FromRow<#batch>>::REFUSES_NULL
-        },
-    }
-}
-
-/// Looks for the field's column in a schema.
-fn find(field: &RowField) -> TokenStream {
-    let (ty, span) = (&field.ty, field.span());
-    match &field.source {
-        Source::Column(column) => quote_spanned! {span=> finder.column::<#ty>(#column); },
-        Source::ColumnOrDefault(column) => {
-            quote_spanned! {span=> finder.column_or_default::<#ty>(#column); }
+impl Parts {
+    fn of(field: &RowField, row: &Row, batch: &Lifetime) -> Parts {
+        let RowField { ident, ty, source } = field;
+        let span = field.span();
+        let sdk = row.sdk(span);
+        let as_column = quote_spanned!(span=> <#ty as #sdk::rows::FromColumn<#batch>>);
+        let as_row = quote_spanned!(span=> <#ty as #sdk::rows::FromRow<#batch>>);
+        match source {
+            Source::Column(name) => Parts {
+                column: quote_spanned!(span=> #as_column::Column),
+                refuses: quote_spanned!(span=> #as_column::REFUSES),
+                find: quote_spanned!(span=> finder.column::<#ty>(#name);),
+                open: quote_spanned!(span=> places.column::<#ty>()?),
+                read: quote_spanned! {span=>
+                    #sdk::rows::required(#as_column::get(&columns.#ident, row), #name)?
+                },
+            },
+            Source::ColumnOrDefault(name) => Parts {
+                column: quote_spanned!(span=> ::core::option::Option<#as_column::Column>),
+                refuses: quote_spanned!(span=> #as_column::REFUSES_WITHIN),
+                find: quote_spanned!(span=> finder.column_or_default::<#ty>(#name);),
+                open: quote_spanned!(span=> places.column_or_default::<#ty>()?),
+                read: quote_spanned! {span=>
+                    #sdk::rows::or_default::<#ty>(columns.#ident.as_ref(), row, #name)?
+                },
+            },
+            Source::Flattened => Parts {
+                column: quote_spanned!(span=> #as_row::Columns),
+                refuses: quote_spanned!(span=> #as_row::REFUSES),
+                find: quote_spanned!(span=> finder.flattened::<#ty>();),
+                open: quote_spanned!(span=> places.flattened::<#ty>()?),
+                read: quote_spanned!(span=> #as_row::row(&columns.#ident, row)?),
+            },
         }
-        Source::Flattened => quote_spanned! {span=> finder.flattened::<#ty>(); },
-    }
-}
-
-/// Takes the field's column from a batch.
-fn open(field: &RowField) -> TokenStream {
-    let (ty, span) = (&field.ty, field.span());
-    match field.source {
-        Source::Column(_) => quote_spanned! {span=> places.column::<#ty>()? },
-        Source::ColumnOrDefault(_) => {
-            quote_spanned! {span=> places.column_or_default::<#ty>()? }
-        }
-        Source::Flattened => quote_spanned! {span=> places.flattened::<#ty>()? },
-    }
-}
-
-/// Reads the field's value of one row.
-fn read(field: &RowField, batch: &Lifetime) -> TokenStream {
-    let RowField { ident, ty, source } = field;
-    let span = field.span();
-    match source {
-        Source::Column(column) => quote_spanned! {span=>
-            ::weir_plugin::rows::required(
-                <#ty as ::weir_plugin::rows::FromColumn<#batch>>::get(&columns.#ident, row),
-                #column,
-            )?
-        },
-        Source::ColumnOrDefault(column) => quote_spanned! {span=>
-            ::weir_plugin::rows::or_default::<#ty>(columns.#ident.as_ref(), row, #column)?
-        },
-        Source::Flattened => quote_spanned! {span=>
-            <#ty as ::weir_plugin::rows::FromRow<#batch>>::row(&columns.#ident, row)?
-        },
     }
 }

@@ -11,81 +11,31 @@ pub(crate) fn expand(row: &Row) -> TokenStream {
         visibility,
         lifetime,
         fields,
+        ..
     } = row;
+    let sdk = row.sdk(Span::call_site());
     let parameters = lifetime.as_ref().map(|lifetime| quote!(<#lifetime>));
     let names: Vec<_> = fields.iter().map(|field| &field.ident).collect();
-    let types = fields.iter().map(|field| {
-        let Parts {
-            ty,
-            of,
-            builder,
-            span,
-            ..
-        } = Parts::of(field);
-        quote_spanned!(span=> <#ty as #of>::#builder)
-    });
-    let schemas = fields.iter().map(|field| {
-        let (ty, span) = (&field.ty, field.span());
-        match &field.source {
-            Source::Column(column) | Source::ColumnOrDefault(column) => quote_spanned! {span=>
-                fields.push(::weir_plugin::arrow::datatypes::Field::new(
-                    #column,
-                    <#ty as ::weir_plugin::rows::IntoColumn>::data_type(),
-                    <#ty as ::weir_plugin::rows::IntoColumn>::NULLABLE,
-                ));
-            },
-            Source::Flattened => quote_spanned! {span=>
-                fields.extend(<#ty as ::weir_plugin::rows::IntoRow>::fields());
-            },
-        }
-    });
-    let begins = fields.iter().map(|field| {
-        let Parts {
-            ty,
-            of,
-            begin,
-            span,
-            ..
-        } = Parts::of(field);
-        quote_spanned!(span=> <#ty as #of>::#begin(capacity))
-    });
-    let appends = fields.iter().map(|field| {
-        let Parts {
-            name, ty, of, span, ..
-        } = Parts::of(field);
-        quote_spanned!(span=> <#ty as #of>::append(self.#name, &mut builders.#name);)
-    });
-    let nulls = fields.iter().map(|field| {
-        let Parts {
-            name, ty, of, span, ..
-        } = Parts::of(field);
-        quote_spanned!(span=> <#ty as #of>::append_null(&mut builders.#name);)
-    });
-    let ends = fields.iter().map(|field| {
-        let Parts {
-            name, ty, of, span, ..
-        } = Parts::of(field);
-        match field.source {
-            Source::Flattened => {
-                quote_spanned!(span=> <#ty as #of>::finish(builders.#name, arrays)?;)
-            }
-            Source::Column(_) | Source::ColumnOrDefault(_) => {
-                quote_spanned!(span=> arrays.push(<#ty as #of>::finish(builders.#name)?);)
-            }
-        }
-    });
+    let parts: Vec<_> = fields.iter().map(|field| Parts::of(field, row)).collect();
+    let types = parts.iter().map(|parts| &parts.builder);
+    let schemas = parts.iter().map(|parts| &parts.schema);
+    let begins = parts.iter().map(|parts| &parts.begin);
+    let appends = parts.iter().map(|parts| &parts.append);
+    let nulls = parts.iter().map(|parts| &parts.null);
+    let ends = parts.iter().map(|parts| &parts.end);
     quote! {
         const _: () = {
             #[doc(hidden)]
+            #[allow(non_snake_case)]
             #visibility struct __IntoRowBuilders #parameters {
                 #(#names: #types,)*
             }
 
             #[automatically_derived]
-            impl #parameters ::weir_plugin::rows::IntoRow for #ident #parameters {
+            impl #parameters #sdk::rows::IntoRow for #ident #parameters {
                 type Builders = __IntoRowBuilders #parameters;
 
-                fn fields() -> ::std::vec::Vec<::weir_plugin::arrow::datatypes::Field> {
+                fn fields() -> ::std::vec::Vec<#sdk::arrow::datatypes::Field> {
                     let mut fields = ::std::vec::Vec::new();
                     #(#schemas)*
                     fields
@@ -108,8 +58,8 @@ pub(crate) fn expand(row: &Row) -> TokenStream {
 
                 fn finish(
                     builders: Self::Builders,
-                    arrays: &mut ::std::vec::Vec<::weir_plugin::arrow::array::ArrayRef>,
-                ) -> ::core::result::Result<(), ::weir_plugin::Error> {
+                    arrays: &mut ::std::vec::Vec<#sdk::arrow::array::ArrayRef>,
+                ) -> ::core::result::Result<(), #sdk::Error> {
                     #(#ends)*
                     ::core::result::Result::Ok(())
                 }
@@ -118,38 +68,54 @@ pub(crate) fn expand(row: &Row) -> TokenStream {
     }
 }
 
-/// What a column's code and a flattened field's differ in.
-struct Parts<'a> {
-    name: &'a syn::Ident,
-    ty: &'a syn::Type,
-    span: Span,
-    of: TokenStream,
+/// The code about one field.
+struct Parts {
+    /// The type of what the field's column is built with.
     builder: TokenStream,
+    /// Adds the column to a schema.
+    schema: TokenStream,
+    /// Begins the column.
     begin: TokenStream,
+    /// Appends the value of one row.
+    append: TokenStream,
+    /// Appends a null.
+    null: TokenStream,
+    /// Adds the finished column to the others.
+    end: TokenStream,
 }
 
-impl Parts<'_> {
-    fn of(field: &RowField) -> Parts<'_> {
+impl Parts {
+    fn of(field: &RowField, row: &Row) -> Parts {
         let RowField { ident, ty, source } = field;
-        let (of, builder, begin) = match source {
-            Source::Column(_) | Source::ColumnOrDefault(_) => (
-                quote!(::weir_plugin::rows::IntoColumn),
-                quote!(Builder),
-                quote!(builder),
-            ),
-            Source::Flattened => (
-                quote!(::weir_plugin::rows::IntoRow),
-                quote!(Builders),
-                quote!(builders),
-            ),
-        };
-        Parts {
-            name: ident,
-            ty,
-            span: field.span(),
-            of,
-            builder,
-            begin,
+        let span = field.span();
+        let sdk = row.sdk(span);
+        let as_column = quote_spanned!(span=> <#ty as #sdk::rows::IntoColumn>);
+        let as_row = quote_spanned!(span=> <#ty as #sdk::rows::IntoRow>);
+        match source {
+            Source::Column(name) | Source::ColumnOrDefault(name) => Parts {
+                builder: quote_spanned!(span=> #as_column::Builder),
+                schema: quote_spanned! {span=>
+                    fields.push(#sdk::arrow::datatypes::Field::new(
+                        #name,
+                        #as_column::data_type(),
+                        #as_column::NULLABLE,
+                    ));
+                },
+                begin: quote_spanned!(span=> #as_column::builder(capacity)),
+                append: quote_spanned!(span=> #as_column::append(self.#ident, &mut builders.#ident);),
+                null: quote_spanned!(span=> #as_column::append_null(&mut builders.#ident);),
+                end: quote_spanned! {span=>
+                    arrays.push(#as_column::finish(builders.#ident)?);
+                },
+            },
+            Source::Flattened => Parts {
+                builder: quote_spanned!(span=> #as_row::Builders),
+                schema: quote_spanned!(span=> fields.extend(#as_row::fields());),
+                begin: quote_spanned!(span=> #as_row::builders(capacity)),
+                append: quote_spanned!(span=> #as_row::append(self.#ident, &mut builders.#ident);),
+                null: quote_spanned!(span=> #as_row::append_null(&mut builders.#ident);),
+                end: quote_spanned!(span=> #as_row::finish(builders.#ident, arrays)?;),
+            },
         }
     }
 }

@@ -23,8 +23,8 @@ use row::Row;
 /// Reads rows of a batch as values of the struct.
 ///
 /// For a struct with named fields and at most one lifetime, whose field types implement
-/// `FromColumn`. Attributes: `#[row(rename_all = "…")]` on the struct; `#[row(rename = "…")]`,
-/// `#[row(default)]` and `#[row(flatten)]` on its fields.
+/// `FromColumn`. Attributes: `#[row(rename_all = "…")]` and `#[row(crate = "…")]` on the struct;
+/// `#[row(rename = "…")]`, `#[row(default)]` and `#[row(flatten)]` on its fields.
 #[proc_macro_derive(FromRow, attributes(row))]
 pub fn from_row(input: TokenStream) -> TokenStream {
     expand(parse_macro_input!(input), from_row::expand)

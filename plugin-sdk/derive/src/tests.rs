@@ -25,43 +25,96 @@ fn row(source: &str) -> Row {
 #[test]
 fn faults_stand_where_they_are_and_are_told_together() {
     let source = r#"
-#[row(rename_all = "camel")]
-struct Claim {
-    #[row(renamed = "ID")]
+#[row(renamed(all), crate = "a b")]
+#[row(rename_all = "camelCase", rename_all = "lowercase")]
+struct Claim<'a, 'b, T> {
+    #[row(renamed = "ID", rename = "")]
     id: i64,
     #[row(rename = "paid")]
     amount: i64,
     paid: i64,
-    #[row(flatten, rename = "x")]
+    #[row(flatten, rename = "x", default)]
     inner: Inner,
-    #[row(default, default)]
+    #[row(default, default, other)]
     twice: i64,
     #[row(rename)]
+    #[row(another)]
     nothing: i64,
 }"#;
     let told = faults(source);
-    let places: Vec<_> = told.iter().map(|(_, place)| *place).collect();
-    assert_eq!(
-        places,
-        [(2, 19), (4, 10), (8, 4), (10, 4), (11, 19), (13, 16)],
-        "{told:?}"
+    let expected = [
+        ("a row borrows from one batch", (4, 17)),
+        ("a row's columns have one type each", (4, 21)),
+        ("a struct has the attributes `rename_all", (2, 6)),
+        ("the path of the crate `weir_plugin`", (2, 28)),
+        ("given twice", (3, 32)),
+        (
+            "a field has the attributes `rename = \"…\"`, `default` and `flatten`",
+            (5, 10),
+        ),
+        ("a column has a name", (5, 35)),
+        ("the column `paid` is the field `amount` already", (9, 4)),
+        ("a flattened field has no column of its own", (10, 19)),
+        ("a flattened field has no column of its own", (10, 33)),
+        ("given twice", (12, 19)),
+        ("a field has the attributes", (12, 28)),
+        ("expected `=`", (14, 16)),
+        ("a field has the attributes", (15, 10)),
+    ];
+    assert_eq!(told.len(), expected.len(), "{told:?}");
+    for ((message, place), (begins, expected)) in told.iter().zip(expected) {
+        assert!(message.starts_with(begins), "{message}");
+        assert_eq!(*place, expected, "{message}");
+    }
+}
+
+/// Which columns there are twice, only a case that exists can say.
+#[test]
+fn a_case_that_does_not_exist_makes_no_other_faults() {
+    let told = faults(
+        r#"
+#[row(rename_all = "upper")]
+struct Claim {
+    #[row(rename = "id")]
+    old: i64,
+    id: i64,
+}"#,
     );
-    let messages: Vec<_> = told.iter().map(|(message, _)| message.as_str()).collect();
-    assert!(
-        messages[0].contains("`camelCase`, `snake_case`"),
-        "{}",
-        messages[0]
-    );
-    assert_eq!(
-        messages[1],
-        "a field has the attributes `rename = \"…\"`, `default` and `flatten`"
-    );
-    assert_eq!(
-        messages[2],
-        "the column `paid` is the field `amount` already"
-    );
-    assert!(messages[3].starts_with("a flattened field has no column"));
-    assert_eq!(messages[4], "given twice");
+    let [(message, place)] = told.as_slice() else {
+        panic!("{told:?}")
+    };
+    assert!(message.contains("`camelCase`, `snake_case`"), "{message}");
+    assert_eq!(*place, (2, 19));
+}
+
+#[test]
+fn a_column_without_a_name_is_a_fault() {
+    let told = faults("#[row(rename_all = \"camelCase\")] struct Row { __: i64 }");
+    let [(message, place)] = told.as_slice() else {
+        panic!("{told:?}")
+    };
+    assert!(message.starts_with("a column has a name"), "{message}");
+    assert_eq!(*place, (1, 46));
+}
+
+#[test]
+fn the_sdk_may_have_another_path() {
+    let source = |attribute: &str| {
+        format!(
+            "{attribute} struct Row<'a> {{ a: &'a str, #[row(default)] b: i64, #[row(flatten)] c: C }}"
+        )
+    };
+    let code = |source: &str| {
+        let row = row(source);
+        [crate::from_row::expand(&row), crate::into_row::expand(&row)].map(|code| code.to_string())
+    };
+    for code in code(&source("")) {
+        assert!(code.contains(":: weir_plugin :: rows"), "{code}");
+    }
+    for code in code(&source("#[row(crate = \"weir::sdk\")]")) {
+        assert!(!code.contains("weir_plugin"), "{code}");
+        assert!(code.contains("weir :: sdk :: rows"), "{code}");
+    }
 }
 
 #[test]

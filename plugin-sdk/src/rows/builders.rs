@@ -1,117 +1,18 @@
-//! The types that a row's fields may have, as columns are made of them. Those that this SDK brings
-//! along are in `decimal` and `times`.
+//! The types that a row's fields may have, as columns are made of them: text, bytes and flags, and
+//! what is made of other columns. Those of one width are in `values`, `decimal` and `times`.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, ArrowPrimitiveType, BinaryBuilder, BooleanBuilder, ListArray, PrimitiveArray,
-    StringBuilder, StructArray,
+    ArrayRef, BinaryBuilder, BooleanBuilder, ListArray, StringBuilder, StructArray,
 };
-use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
-use arrow::datatypes::{
-    DataType, Field, Fields, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
-    UInt8Type, UInt16Type, UInt32Type, UInt64Type,
-};
+use arrow::buffer::{OffsetBuffer, ScalarBuffer};
+use arrow::datatypes::{DataType, Field, Fields};
 
+use super::values::NullRows;
 use super::write::{IntoColumn, IntoItem, IntoRow};
 use crate::Error;
-
-/// Builds a column of values of one width. (Arrow's builders write a bit for each value as soon as
-/// there is one null, which costs more than the value.)
-pub struct ValueBuilder<T: ArrowPrimitiveType> {
-    values: Vec<T::Native>,
-    nulls: NullRows,
-}
-
-impl<T: ArrowPrimitiveType> ValueBuilder<T> {
-    pub(super) fn new(capacity: usize) -> Self {
-        Self {
-            values: Vec::with_capacity(capacity),
-            nulls: NullRows::default(),
-        }
-    }
-
-    #[inline]
-    pub(super) fn push(&mut self, value: T::Native) {
-        self.values.push(value);
-    }
-
-    #[inline]
-    pub(super) fn push_null(&mut self) {
-        self.nulls.0.push(self.values.len());
-        self.values.push(T::Native::default());
-    }
-
-    /// The column, of a type that may say more than its values do.
-    pub(super) fn finish(self, data_type: DataType) -> Result<ArrayRef, Error> {
-        let nulls = self.nulls.finish(self.values.len());
-        let array = PrimitiveArray::<T>::try_new(self.values.into(), nulls)?;
-        Ok(Arc::new(array.with_data_type(data_type)))
-    }
-}
-
-/// The rows that are null, ascending.
-#[derive(Default)]
-struct NullRows(Vec<usize>);
-
-impl NullRows {
-    fn finish(self, rows: usize) -> Option<NullBuffer> {
-        if self.0.is_empty() {
-            return None;
-        }
-        let mut bits = vec![u8::MAX; rows.div_ceil(8)];
-        for row in self.0 {
-            if let Some(byte) = bits.get_mut(row / 8) {
-                *byte &= !(1 << (row % 8));
-            }
-        }
-        let bits = BooleanBuffer::new(Buffer::from_vec(bits), 0, rows);
-        Some(NullBuffer::new(bits))
-    }
-}
-
-macro_rules! numbers {
-    ($($native:ty: $arrow:ty),* $(,)?) => {$(
-        impl IntoColumn for $native {
-            type Builder = ValueBuilder<$arrow>;
-
-            fn data_type() -> DataType {
-                <$arrow>::DATA_TYPE
-            }
-
-            fn builder(capacity: usize) -> Self::Builder {
-                ValueBuilder::new(capacity)
-            }
-
-            #[inline]
-            fn append(self, builder: &mut Self::Builder) {
-                builder.push(self);
-            }
-
-            #[inline]
-            fn append_null(builder: &mut Self::Builder) {
-                builder.push_null();
-            }
-
-            fn finish(builder: Self::Builder) -> Result<ArrayRef, Error> {
-                builder.finish(Self::data_type())
-            }
-        }
-    )*};
-}
-
-numbers! {
-    i8: Int8Type,
-    i16: Int16Type,
-    i32: Int32Type,
-    i64: Int64Type,
-    u8: UInt8Type,
-    u16: UInt16Type,
-    u32: UInt32Type,
-    u64: UInt64Type,
-    f32: Float32Type,
-    f64: Float64Type,
-}
 
 /// Bytes to make room for with each text: room for more is made when it is needed.
 const USUAL_BYTES: usize = 16;
@@ -158,34 +59,12 @@ arrays! {
     [] bool: BooleanBuilder, Boolean, BooleanBuilder::with_capacity;
     ['a] &'a str: StringBuilder, Utf8, strings;
     [] String: StringBuilder, Utf8, strings;
-    ['a] std::borrow::Cow<'a, str>: StringBuilder, Utf8, strings;
+    ['a] Cow<'a, str>: StringBuilder, Utf8, strings;
     ['a] &'a [u8]: BinaryBuilder, Binary, binaries;
     [] Vec<u8>: BinaryBuilder, Binary, binaries;
 }
 
-macro_rules! items {
-    ($($value:ty),* $(,)?) => {$(
-        impl IntoItem for $value {}
-    )*};
-}
-
-items!(
-    i8,
-    i16,
-    i32,
-    i64,
-    u16,
-    u32,
-    u64,
-    f32,
-    f64,
-    bool,
-    &str,
-    String,
-    std::borrow::Cow<'_, str>,
-    &[u8],
-    Vec<u8>
-);
+impl IntoItem for Cow<'_, str> {}
 
 impl<T: IntoColumn> IntoColumn for Option<T> {
     type Builder = T::Builder;
@@ -250,7 +129,7 @@ impl<T: IntoRow> IntoColumn for T {
 
     fn append_null(builder: &mut Self::Builder) {
         T::append_null(&mut builder.builders);
-        builder.nulls.0.push(builder.rows);
+        builder.nulls.push(builder.rows);
         builder.rows += 1;
     }
 
@@ -299,7 +178,7 @@ impl<T: IntoItem> IntoColumn for Vec<T> {
     }
 
     fn append_null(builder: &mut Self::Builder) {
-        builder.nulls.0.push(builder.ends.len());
+        builder.nulls.push(builder.ends.len());
         builder.ends.push(builder.count);
     }
 

@@ -5,16 +5,17 @@ use arrow::record_batch::RecordBatch;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use super::read::{FromRow, Layout, NullValue};
+use super::read::{FromRow, Layout, Unreadable};
 use super::write::{Builder, IntoRow, schema};
 use crate::rejections::Message;
 use crate::{Context, Emitter, Error, Info, Output, Rule, Transform};
 
-/// The rule under which a row is rejected whose column is null where the field of
-/// [`RowTransform::Input`] is not an `Option`. A plugin with such fields lists it in `INFO.rules`.
+/// The rule under which a row is rejected from which [`RowTransform::Input`] cannot be read: a column
+/// is null where the field is not an `Option`, or a [`Decimal`](crate::rows::Decimal) has too many
+/// digits. A plugin with such fields lists it in `INFO.rules`.
 pub const MISSING_VALUE: Rule = Rule {
     name: "missing_value",
-    description: "A column that the plugin needs has a value in every row.",
+    description: "A column that the plugin needs has a value in every row, and one that fits its type.",
 };
 
 /// A [`Transform`] that is written for one row: [`ByRow`] makes it a plugin.
@@ -34,7 +35,7 @@ pub trait RowTransform: Sized + 'static {
     type Output<'a>: IntoRows;
 
     /// What the plugin is. [`MISSING_VALUE`] is among its rules if `Input` has fields that cannot be
-    /// null; else it does not compile.
+    /// null, or decimals; else it does not compile.
     const INFO: Info;
 
     /// The names of its outputs, as many as `Output` has.
@@ -93,9 +94,9 @@ impl Rejection {
     }
 }
 
-impl From<NullValue> for Rejection {
-    fn from(null: NullValue) -> Rejection {
-        Rejection::new(&MISSING_VALUE, null.to_string())
+impl From<Unreadable> for Rejection {
+    fn from(fault: Unreadable) -> Rejection {
+        Rejection::new(&MISSING_VALUE, fault.to_string())
     }
 }
 
@@ -139,31 +140,40 @@ pub trait IntoRows: Sized {
 
 /// The rows of one output, made of one batch.
 pub struct Made<T: IntoRow> {
-    rows: Builder<T>,
+    schema: SchemaRef,
+    /// How many rows to make room for.
+    expected: usize,
+    /// None before the first row: an output to which nothing goes takes no memory.
+    rows: Option<Builder<T>>,
     origin: Vec<u32>,
 }
 
 impl<T: IntoRow> Made<T> {
     fn begin(outputs: &mut std::slice::Iter<'_, Output>, rows: usize) -> Option<Self> {
         Some(Self {
-            rows: Builder::new(outputs.next()?.schema.clone(), rows),
-            origin: Vec::with_capacity(rows),
+            schema: outputs.next()?.schema.clone(),
+            expected: rows,
+            rows: None,
+            origin: Vec::new(),
         })
     }
 
     #[inline]
     fn add(&mut self, row: T, origin: u32) {
-        self.rows.push(row);
+        let begun = self
+            .rows
+            .get_or_insert_with(|| make_room(&self.schema, self.expected, &mut self.origin));
+        begun.push(row);
         self.origin.push(origin);
     }
 
     fn emit(self, output: &mut usize, rows: usize, out: &mut Emitter<'_>) -> Result<(), Error> {
         let at = *output;
         *output += 1;
-        if self.origin.is_empty() {
+        let Some(made) = self.rows else {
             return Ok(());
-        }
-        let batch = self.rows.finish()?;
+        };
+        let batch = made.finish()?;
         // One row for each, in order, is what is meant where no origin is given.
         let in_order = self
             .origin
@@ -177,6 +187,13 @@ impl<T: IntoRow> Made<T> {
         }
         Ok(())
     }
+}
+
+/// Once a batch: kept out of the loop over rows.
+#[cold]
+fn make_room<T: IntoRow>(schema: &SchemaRef, rows: usize, origin: &mut Vec<u32>) -> Builder<T> {
+    origin.reserve(rows);
+    Builder::new(schema.clone(), rows)
 }
 
 /// Types that are rows of one output.
@@ -268,8 +285,8 @@ several_outputs! {
 /// Makes a [`RowTransform`] a [`Transform`]: `weir_plugin::export_transform!(ByRow<Claims>);`.
 ///
 /// It finds the columns once, when it is bound, and opens them for each batch; it rejects the rows
-/// that the plugin rejects and those with a null that the plugin does not take; and it gives each row
-/// that is emitted the origin that it has.
+/// that the plugin rejects and those with a value that cannot be read; and it gives each row that is
+/// emitted the origin that it has.
 pub struct ByRow<T> {
     plugin: T,
     layout: Layout,
@@ -281,9 +298,9 @@ impl<T: RowTransform> Transform for ByRow<T> {
 
     const INFO: Info = {
         assert!(
-            !<T::Input<'static> as FromRow<'static>>::REFUSES_NULL
+            !<T::Input<'static> as FromRow<'static>>::REFUSES
                 || has_rule(T::INFO.rules, MISSING_VALUE.name),
-            "`Input` has fields that cannot be null: add `weir_plugin::rows::MISSING_VALUE` to `INFO.rules`, or make them an `Option`",
+            "`Input` has fields that not every row has a value for, those that cannot be null or are decimals: add `weir_plugin::rows::MISSING_VALUE` to `INFO.rules`",
         );
         T::INFO
     };
@@ -333,7 +350,7 @@ fn process<'a, T: RowTransform>(
     for (row, origin) in input.zip(0..) {
         let became = match row {
             Ok(row) => bound.plugin.row(row),
-            Err(null) => Err(null.into()),
+            Err(fault) => Err(fault.into()),
         };
         match became {
             Ok(rows) => rows.add(origin, &mut made),

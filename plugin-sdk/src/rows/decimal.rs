@@ -3,14 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use arrow::array::{Array, ArrayRef};
 use arrow::datatypes::{DataType, Decimal128Type};
 
-use super::builders::ValueBuilder;
-use super::columns::{Values, fit_leaf};
-use super::read::{Faults, FromColumn, FromItem, Layout, NullValue};
-use super::write::{IntoColumn, IntoItem};
-use crate::Error;
+use super::read::Unreadable;
+use super::values::{items, value_columns};
 use crate::kernels::{power_of_ten, read_decimal};
 
 /// An exact decimal of at most `P` digits, `S` of them after the point: SQL's `decimal(P, S)`.
@@ -133,57 +129,31 @@ impl fmt::Display for NoDecimal {
 
 impl std::error::Error for NoDecimal {}
 
-/// Read from decimals of the same scale and of as many digits or fewer.
-impl<'a, const P: u8, const S: u8> FromColumn<'a> for Decimal<P, S> {
-    type Column = Values<'a, i128>;
-
-    fn expected() -> String {
-        <Self as IntoColumn>::data_type().to_string()
-    }
-
-    fn fit(found: &DataType, faults: &mut Faults) -> Layout {
-        let fits = matches!(found, DataType::Decimal128(precision, scale)
-            if *precision <= P && u8::try_from(*scale) == Ok(S));
-        fit_leaf(fits, Self::expected, found, faults)
-    }
-
-    fn column(array: &'a dyn Array, _: &Layout) -> Option<Self::Column> {
-        Values::of::<Decimal128Type>(array)
-    }
-
+impl<const P: u8, const S: u8> Decimal<P, S> {
+    /// A column's values may be longer than its type says: nothing has looked at each of them.
     #[inline]
-    fn get(column: &Self::Column, row: usize) -> Result<Option<Self>, NullValue> {
-        Ok(column.get(row).map(Self))
+    fn of_column(units: i128) -> Result<Self, Unreadable> {
+        Self::new(units).ok_or_else(Self::too_long)
+    }
+
+    #[cold]
+    fn too_long() -> Unreadable {
+        Unreadable::because(format!("has more than {P} digits"))
     }
 }
 
-impl<const P: u8, const S: u8> FromItem<'_> for Decimal<P, S> {}
-
-impl<const P: u8, const S: u8> IntoColumn for Decimal<P, S> {
-    type Builder = ValueBuilder<Decimal128Type>;
-
-    fn data_type() -> DataType {
-        let _exists = Self::LIMIT;
-        DataType::Decimal128(P, S as i8) // At most 38.
-    }
-
-    fn builder(capacity: usize) -> Self::Builder {
-        ValueBuilder::new(capacity)
-    }
-
-    #[inline]
-    fn append(self, builder: &mut Self::Builder) {
-        builder.push(self.0);
-    }
-
-    #[inline]
-    fn append_null(builder: &mut Self::Builder) {
-        builder.push_null();
-    }
-
-    fn finish(builder: Self::Builder) -> Result<ArrayRef, Error> {
-        builder.finish(Self::data_type())
-    }
+// Read from decimals of the same scale and of as many digits or fewer.
+value_columns! {
+    [const P: u8, const S: u8] Decimal<P, S>: Decimal128Type,
+        {
+            let _exists = Self::LIMIT;
+            DataType::Decimal128(P, S as i8) // At most 38.
+        },
+        found => matches!(found, DataType::Decimal128(precision, scale)
+            if *precision <= P && u8::try_from(*scale) == Ok(S)),
+        units => Decimal::of_column(units), true, decimal => decimal.0;
 }
 
-impl<const P: u8, const S: u8> IntoItem for Decimal<P, S> {}
+items! {
+    [const P: u8, const S: u8] Decimal<P, S>;
+}

@@ -1,6 +1,7 @@
 //! From columns to rows: a row type is fitted to a schema once, opened for each batch, and read for
 //! each row.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
@@ -23,26 +24,27 @@ pub trait FromRow<'a>: Sized {
     type Columns: Clone;
 
     /// The columns without which there is no row: for [`Info::columns`](crate::Info::columns).
-    /// Those of fields with `default` and of flattened structs are not among them.
+    /// Those of fields with `default` and of flattened structs are not among them, though a
+    /// flattened struct may need its own: list these too.
     const COLUMNS: &'static [&'static str];
 
-    /// Whether there are nulls that make a row unreadable: a field that is neither an `Option` nor
-    /// has `default`, here or further down.
-    const REFUSES_NULL: bool;
+    /// Whether there are values of columns that make a row unreadable: a null under a field that is
+    /// neither an `Option` nor has `default`, or too long a decimal, here or further down.
+    const REFUSES: bool;
 
     /// Looks for the columns among `fields`, and notes in `faults` what is missing or of another
     /// type.
-    fn find(fields: &Fields, faults: &mut Faults) -> Layout;
+    fn find(fields: &Fields, faults: &mut Faults) -> Fitted;
 
     /// Takes the columns from the arrays of a batch whose schema `find` has seen. None if the
     /// arrays are not those of that schema.
-    fn columns(arrays: &'a [ArrayRef], layout: &Layout) -> Option<Self::Columns>;
+    fn columns(arrays: &'a [ArrayRef], fitted: &Fitted) -> Option<Self::Columns>;
 
     /// Reads a row. The number of a row that is not there reads as one of nulls.
     ///
     /// # Errors
-    /// [`NullValue`] where a value is null that may not be.
-    fn row(columns: &Self::Columns, row: usize) -> Result<Self, NullValue>;
+    /// [`Unreadable`] where a value is null that may not be, or does not fit its field's type.
+    fn row(columns: &Self::Columns, row: usize) -> Result<Self, Unreadable>;
 }
 
 /// A type that a column's values are read as: the types of [a row's fields](crate::rows#types).
@@ -55,27 +57,29 @@ pub trait FromColumn<'a>: Sized {
     /// What is kept of a column for the time of a batch: slices of its buffers.
     type Column: Clone;
 
-    /// Whether a null makes the value unreadable. False for an `Option` of a plain value.
-    const REFUSES_NULL: bool = true;
+    /// Whether a column's value can be unreadable, be it only a null. False for an `Option` of most
+    /// types.
+    const REFUSES: bool = true;
 
-    /// The same, for nulls below the value itself: in the fields of a struct, in the items of a
-    /// list.
-    const REFUSES_NULL_WITHIN: bool = false;
+    /// The same, for values that are not null themselves: those that do not fit the type, and nulls
+    /// in the fields of a struct or among the items of a list.
+    const REFUSES_WITHIN: bool = false;
 
     /// How the type of the column is called in a message.
     fn expected() -> String;
 
     /// Holds the column's type against this one; notes in `faults` how they differ.
-    fn fit(found: &DataType, faults: &mut Faults) -> Layout;
+    fn fit(found: &DataType, faults: &mut Faults) -> Fitted;
 
     /// Opens a column of a type that `fit` has seen. None if it is another.
-    fn column(array: &'a dyn Array, layout: &Layout) -> Option<Self::Column>;
+    fn column(array: &'a dyn Array, fitted: &Fitted) -> Option<Self::Column>;
 
     /// Reads the value of a row; none where it is null.
     ///
     /// # Errors
-    /// [`NullValue`] where something within the value is null that may not be.
-    fn get(column: &Self::Column, row: usize) -> Result<Option<Self>, NullValue>;
+    /// [`Unreadable`] where the value does not fit the type, or something within it is null that may
+    /// not be.
+    fn get(column: &Self::Column, row: usize) -> Result<Option<Self>, Unreadable>;
 }
 
 /// A type that may be the item of a `Vec`: every [`FromColumn`] but `u8`, since `Vec<u8>` is bytes.
@@ -109,20 +113,13 @@ pub trait FromItem<'a>: FromColumn<'a> {}
 /// assert_eq!(found, [(7, Some("Li")), (8, None)]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, Default)]
-pub struct Layout {
-    /// One for each field of the struct, in order; for a list, those of its items.
-    places: Vec<Place>,
-}
-
 #[derive(Clone, Debug)]
-enum Place {
-    /// The column at a position, and where the columns within it are.
-    At(usize, Layout),
-    /// There is none; the field has its default.
-    Missing,
-    /// The field's own fields are columns of the same schema.
-    Flattened(Layout),
+pub struct Layout {
+    /// What was looked among: positions say nothing about other columns.
+    schema: Fields,
+    /// The name of the type that was looked for. Types with a lifetime have no other identity.
+    row: &'static str,
+    fitted: Fitted,
 }
 
 impl Layout {
@@ -133,17 +130,32 @@ impl Layout {
     /// expected and the type found.
     pub fn of<'a, T: FromRow<'a>>(schema: &Schema) -> Result<Layout, Error> {
         let mut faults = Faults::default();
-        let layout = T::find(schema.fields(), &mut faults);
+        let fitted = T::find(schema.fields(), &mut faults);
         faults.into_result(schema, short_name::<T>())?;
-        Ok(layout)
+        Ok(Layout {
+            schema: schema.fields().clone(),
+            row: std::any::type_name::<T>(),
+            fitted,
+        })
     }
 
-    /// The rows of a batch of the schema that this layout was made for, as the same `T`.
+    /// The rows of a batch of the schema that this layout was made for, as the same `T`. Whether
+    /// columns may be null, and metadata, may differ.
     ///
     /// # Errors
     /// [`Error::Fatal`] if schema or `T` are others.
     pub fn read<'a, T: FromRow<'a>>(&self, batch: &'a RecordBatch) -> Result<Reader<'a, T>, Error> {
-        let columns = T::columns(batch.columns(), self).ok_or_else(|| {
+        let row = std::any::type_name::<T>();
+        if row != self.row {
+            let bound = self.row;
+            return Err(Error::fatal(format!(
+                "rows are read as `{row}` where `{bound}` was bound"
+            )));
+        }
+        let columns = same_columns(&self.schema, batch.schema_ref().fields())
+            .then(|| T::columns(batch.columns(), &self.fitted))
+            .flatten();
+        let columns = columns.ok_or_else(|| {
             let row = short_name::<T>();
             Error::fatal(format!(
                 "a batch does not have the columns that `{row}` was bound to"
@@ -154,7 +166,46 @@ impl Layout {
             rows: 0..batch.num_rows(),
         })
     }
+}
 
+/// Whether columns of the same names and types stand at the same positions.
+fn same_columns(left: &Fields, right: &Fields) -> bool {
+    let same = |left: &Field, right: &Field| {
+        left.name() == right.name() && same_type(left.data_type(), right.data_type())
+    };
+    std::ptr::eq(&**left, &**right)
+        || (left.len() == right.len() && left.iter().zip(right).all(|(l, r)| same(l, r)))
+}
+
+fn same_type(left: &DataType, right: &DataType) -> bool {
+    match (left, right) {
+        (DataType::Struct(left), DataType::Struct(right)) => same_columns(left, right),
+        (DataType::List(left), DataType::List(right)) => {
+            same_type(left.data_type(), right.data_type())
+        }
+        (left, right) => left == right,
+    }
+}
+
+/// Where the columns of a row type are, or those within a column. Of a type without children:
+/// the default.
+#[derive(Clone, Debug, Default)]
+pub struct Fitted {
+    /// One for each field of the struct, in order; for a list, those of its items.
+    places: Vec<Place>,
+}
+
+#[derive(Clone, Debug)]
+enum Place {
+    /// The column at a position, and where the columns within it are.
+    At(usize, Fitted),
+    /// There is none; the field has its default.
+    Missing,
+    /// The field's own fields are columns of the same schema.
+    Flattened(Fitted),
+}
+
+impl Fitted {
     /// Goes through the places, together with the arrays that they are positions in. For derived
     /// code.
     pub fn places<'a, 'l>(&'l self, arrays: &'a [ArrayRef]) -> Places<'a, 'l> {
@@ -172,7 +223,7 @@ pub struct Reader<'a, T: FromRow<'a>> {
 }
 
 impl<'a, T: FromRow<'a>> Iterator for Reader<'a, T> {
-    type Item = Result<T, NullValue>;
+    type Item = Result<T, Unreadable>;
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
@@ -186,55 +237,71 @@ impl<'a, T: FromRow<'a>> Iterator for Reader<'a, T> {
 
 impl<'a, T: FromRow<'a>> ExactSizeIterator for Reader<'a, T> {}
 
-/// A value is null where a field is not an `Option`. Says where, by the names of columns.
+/// A value that its field cannot be read from: null where the field is not an `Option`, or one that
+/// the field's type does not hold. Says where, by the names of columns, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NullValue(Box<Path>);
+pub struct Unreadable(Box<Cause>);
 
-/// Names from the innermost outwards.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Path(Vec<&'static str>);
+struct Cause {
+    /// Names from the innermost outwards.
+    path: Vec<&'static str>,
+    /// What goes on after the name of the column.
+    reason: Cow<'static, str>,
+}
 
-impl NullValue {
-    /// In the column or field of this name.
+impl Unreadable {
+    /// The column or field of this name is null.
     #[cold]
-    pub fn at(name: &'static str) -> NullValue {
-        NullValue(Box::new(Path(vec![name])))
+    pub fn null(name: &'static str) -> Unreadable {
+        Unreadable::because("is null").within(name)
+    }
+
+    /// The value does not fit its type. The reason goes on after the column's name, as in
+    /// `has more than 12 digits`; the value itself is kept out of it.
+    #[cold]
+    pub fn because(reason: impl Into<Cow<'static, str>>) -> Unreadable {
+        Unreadable(Box::new(Cause {
+            path: Vec::new(),
+            reason: reason.into(),
+        }))
     }
 
     /// The same place, seen from outside the column or field of this name.
     #[cold]
     #[must_use]
-    pub fn within(mut self, name: &'static str) -> NullValue {
-        self.0.0.push(name);
+    pub fn within(mut self, name: &'static str) -> Unreadable {
+        self.0.path.push(name);
         self
     }
 }
 
-impl fmt::Display for NullValue {
+impl fmt::Display for Unreadable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Cause { path, reason } = &*self.0;
         f.write_str("column `")?;
-        for (depth, name) in self.0.0.iter().rev().enumerate() {
+        for (depth, name) in path.iter().rev().enumerate() {
             if depth > 0 {
                 f.write_str(".")?;
             }
             f.write_str(name)?;
         }
-        f.write_str("` is null")
+        write!(f, "` {reason}")
     }
 }
 
-impl std::error::Error for NullValue {}
+impl std::error::Error for Unreadable {}
 
 /// The value of a field that has none for null. For derived code.
 #[inline]
 pub fn required<T>(
-    value: Result<Option<T>, NullValue>,
+    value: Result<Option<T>, Unreadable>,
     name: &'static str,
-) -> Result<T, NullValue> {
+) -> Result<T, Unreadable> {
     match value {
         Ok(Some(value)) => Ok(value),
-        Ok(None) => Err(NullValue::at(name)),
-        Err(null) => Err(null.within(name)),
+        Ok(None) => Err(Unreadable::null(name)),
+        Err(fault) => Err(fault.within(name)),
     }
 }
 
@@ -244,11 +311,11 @@ pub fn or_default<'a, T: FromColumn<'a> + Default>(
     column: Option<&T::Column>,
     row: usize,
     name: &'static str,
-) -> Result<T, NullValue> {
+) -> Result<T, Unreadable> {
     match column.map(|column| T::get(column, row)) {
         Some(Ok(Some(value))) => Ok(value),
         Some(Ok(None)) | None => Ok(T::default()),
-        Some(Err(null)) => Err(null.within(name)),
+        Some(Err(fault)) => Err(fault.within(name)),
     }
 }
 
@@ -258,6 +325,8 @@ pub struct Faults {
     /// The names of the columns and fields around what is looked at.
     path: Vec<String>,
     found: Vec<String>,
+    /// Whether a column is not there at all, which a grant may mend.
+    missing: bool,
 }
 
 impl Faults {
@@ -266,13 +335,19 @@ impl Faults {
         self.note(format!("{expected} expected, {found} found"));
     }
 
+    /// Notes that the column looked at is not there.
+    fn none_found(&mut self, expected: &str) {
+        self.missing = true;
+        self.note(format!("{expected} expected, none found"));
+    }
+
     fn note(&mut self, fault: String) {
         self.found
             .push(format!("column `{}`: {fault}", self.path.join(".")));
     }
 
     /// Looks at what is within the column or field of this name.
-    fn within<T>(&mut self, name: &str, look: impl FnOnce(&mut Self) -> T) -> T {
+    pub(super) fn within<T>(&mut self, name: &str, look: impl FnOnce(&mut Self) -> T) -> T {
         self.path.push(name.to_owned());
         let seen = look(self);
         self.path.pop();
@@ -283,23 +358,22 @@ impl Faults {
         if self.found.is_empty() {
             return Ok(());
         }
-        let mut message = format!("the input does not fit `{row}`");
-        for fault in &self.found {
-            message.push_str("\n  ");
-            message.push_str(fault);
+        let mut message = format!("the input does not fit `{row}`: {}", self.found.join("; "));
+        if self.missing {
+            let names: Vec<&str> = schema
+                .fields()
+                .iter()
+                .map(|field| field.name().as_str())
+                .collect();
+            let there = match names.as_slice() {
+                [] => "no columns".to_owned(),
+                names => names.join(", "),
+            };
+            // The host cuts long messages: what to do stands before what may be long.
+            message.push_str("; name missing columns in the stage's `grant`; the input has ");
+            message.push_str(&there);
         }
-        let names: Vec<&str> = schema
-            .fields()
-            .iter()
-            .map(|field| field.name().as_str())
-            .collect();
-        let there = match names.as_slice() {
-            [] => "no columns".to_owned(),
-            names => names.join(", "),
-        };
-        Err(Error::data(format!(
-            "{message}\nit has {there}; name missing columns in the stage's `grant`"
-        )))
+        Err(Error::data(message))
     }
 }
 
@@ -307,7 +381,7 @@ impl Faults {
 pub struct Finder<'f> {
     fields: &'f Fields,
     faults: &'f mut Faults,
-    layout: Layout,
+    fitted: Fitted,
 }
 
 impl<'f> Finder<'f> {
@@ -316,7 +390,7 @@ impl<'f> Finder<'f> {
         Finder {
             fields,
             faults,
-            layout: Layout::default(),
+            fitted: Fitted::default(),
         }
     }
 
@@ -324,39 +398,36 @@ impl<'f> Finder<'f> {
     pub fn column<'a, T: FromColumn<'a>>(&mut self, name: &str) {
         let place = self.place::<T>(name);
         if place.is_none() {
-            let missing = format!("{} expected, none found", T::expected());
-            self.faults.within(name, |faults| faults.note(missing));
+            self.faults
+                .within(name, |faults| faults.none_found(&T::expected()));
         }
-        self.layout.places.extend(place);
+        self.fitted.places.extend(place);
     }
 
     /// The same, for a field that can do without.
     pub fn column_or_default<'a, T: FromColumn<'a>>(&mut self, name: &str) {
         let place = self.place::<T>(name).unwrap_or(Place::Missing);
-        self.layout.places.push(place);
+        self.fitted.places.push(place);
     }
 
     /// Looks for the columns of the next field's own fields.
     pub fn flattened<'a, T: FromRow<'a>>(&mut self) {
-        let layout = T::find(self.fields, self.faults);
-        self.layout.places.push(Place::Flattened(layout));
+        let fitted = T::find(self.fields, self.faults);
+        self.fitted.places.push(Place::Flattened(fitted));
     }
 
     /// Where they are; of use only if there were no faults.
-    pub fn finish(self) -> Layout {
-        self.layout
+    pub fn finish(self) -> Fitted {
+        self.fitted
     }
 
     fn place<'a, T: FromColumn<'a>>(&mut self, name: &str) -> Option<Place> {
         let (position, field) = self.fields.find(name)?;
-        let within = fit_field::<T>(field, self.faults);
+        let within = self
+            .faults
+            .within(name, |faults| T::fit(field.data_type(), faults));
         Some(Place::At(position, within))
     }
-}
-
-/// Holds a column, a struct's field or a list's item against a type.
-pub(super) fn fit_field<'a, T: FromColumn<'a>>(field: &Field, faults: &mut Faults) -> Layout {
-    faults.within(field.name(), |faults| T::fit(field.data_type(), faults))
 }
 
 /// The columns of a struct's fields in one batch, one after the other. For derived code.
@@ -374,9 +445,9 @@ impl<'a> Places<'a, '_> {
     /// The next field's column, or none if the field has its default.
     pub fn column_or_default<T: FromColumn<'a>>(&mut self) -> Option<Option<T::Column>> {
         match self.places.next()? {
-            Place::At(position, layout) => {
+            Place::At(position, fitted) => {
                 let array: &'a ArrayRef = self.arrays.get(*position)?;
-                T::column(array.as_ref(), layout).map(Some)
+                T::column(array.as_ref(), fitted).map(Some)
             }
             Place::Missing => Some(None),
             Place::Flattened(_) => None,
@@ -386,15 +457,29 @@ impl<'a> Places<'a, '_> {
     /// The columns of the next field's own fields.
     pub fn flattened<T: FromRow<'a>>(&mut self) -> Option<T::Columns> {
         match self.places.next()? {
-            Place::Flattened(layout) => T::columns(self.arrays, layout),
+            Place::Flattened(fitted) => T::columns(self.arrays, fitted),
             Place::At(..) | Place::Missing => None,
         }
     }
 }
 
-/// The name of a row type without its path and lifetime.
-fn short_name<T>() -> &'static str {
-    let name = std::any::type_name::<T>();
-    let name = name.split('<').next().unwrap_or(name);
+/// The name of a row type without its path and lifetime. The path may have arguments of its own, as
+/// in `<Plugin as Trait>::bind::Row`.
+pub(super) fn short_name<T>() -> &'static str {
+    let path = std::any::type_name::<T>();
+    let mut open = 0;
+    let before_arguments = path.char_indices().rev().find(|(_, letter)| {
+        open += match letter {
+            '>' => 1,
+            '<' => -1,
+            _ => 0,
+        };
+        open == 0
+    });
+    let end = match before_arguments {
+        Some((at, '<')) => at,
+        _ => path.len(),
+    };
+    let name = path.get(..end).unwrap_or(path);
     name.rsplit("::").next().unwrap_or(name)
 }

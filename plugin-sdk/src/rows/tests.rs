@@ -1,6 +1,7 @@
 //! The derives at work: what structs read from columns and make of them.
 
 mod by_row;
+mod names;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, Int32Array, Int64Array,
     ListArray, RecordBatch, StringArray, StructArray, TimestampMicrosecondArray,
 };
+use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field, Int32Type, Schema, TimeUnit};
 
 use super::*;
@@ -122,7 +124,7 @@ fn build<T: IntoRow>(rows: impl IntoIterator<Item = T>) -> RecordBatch {
     batch.finish().unwrap()
 }
 
-fn read<'a, T: FromRow<'a>>(batch: &'a RecordBatch) -> Result<Vec<T>, NullValue> {
+fn read<'a, T: FromRow<'a>>(batch: &'a RecordBatch) -> Result<Vec<T>, Unreadable> {
     let layout = Layout::of::<T>(batch.schema_ref()).unwrap();
     layout.read::<T>(batch).unwrap().collect()
 }
@@ -332,6 +334,119 @@ fn a_null_says_where_it_is() {
     );
 }
 
+/// The same place as a misfit of the type is told at, whatever the list calls its items.
+#[test]
+fn a_null_within_an_item_says_where_it_is() {
+    #[derive(Debug, FromRow)]
+    #[expect(dead_code, reason = "only read")]
+    struct Patient {
+        visits: Vec<Visit>,
+        lists: Vec<Vec<i32>>,
+    }
+    #[derive(Debug, FromRow)]
+    #[expect(dead_code, reason = "only read")]
+    struct Visit {
+        date: Date,
+    }
+    let visits = |dates: Vec<Option<i32>>, lists: Vec<Option<i32>>| {
+        let dates: ArrayRef = Arc::new(Date32Array::from(dates));
+        let date = Field::new("date", DataType::Date32, true);
+        let visits = StructArray::new(vec![date].into(), vec![dates], None);
+        let one_each = OffsetBuffer::from_lengths([1]);
+        let field = Field::new("element", visits.data_type().clone(), true);
+        let visits = ListArray::new(Arc::new(field), one_each.clone(), Arc::new(visits), None);
+        let inner = ListArray::from_iter_primitive::<Int32Type, _, _>([Some(lists)]);
+        let field = Field::new_list_field(inner.data_type().clone(), true);
+        let lists = ListArray::new(Arc::new(field), one_each, Arc::new(inner), None);
+        RecordBatch::try_from_iter([
+            ("visits", Arc::new(visits) as ArrayRef),
+            ("lists", Arc::new(lists)),
+        ])
+        .unwrap()
+    };
+    let fault = |batch: &RecordBatch| read::<Patient>(batch).unwrap_err().to_string();
+    assert_eq!(
+        fault(&visits(vec![None], vec![])),
+        "column `visits.item.date` is null"
+    );
+    assert_eq!(
+        fault(&visits(vec![Some(1)], vec![Some(1), None])),
+        "column `lists.item.item` is null"
+    );
+    assert!(read::<Patient>(&visits(vec![Some(1)], vec![Some(1)])).is_ok());
+}
+
+#[test]
+fn a_row_that_is_not_there_reads_as_nulls() {
+    let lists = ListArray::from_iter_primitive::<Int32Type, _, _>([Some([Some(1)])]);
+    let fitted = Fitted::default();
+    let lists = <Vec<i32> as FromColumn>::column(&lists, &fitted).unwrap();
+    assert_eq!(Vec::<i32>::get(&lists, 0), Ok(Some(vec![1])));
+    for row in [1, usize::MAX - 1, usize::MAX] {
+        assert_eq!(Vec::<i32>::get(&lists, row), Ok(None));
+    }
+    let numbers = Int32Array::from(vec![1]);
+    let numbers = <i32 as FromColumn>::column(&numbers, &fitted).unwrap();
+    assert_eq!(i32::get(&numbers, usize::MAX), Ok(None));
+}
+
+#[test]
+fn a_decimal_with_too_many_digits_is_unreadable() {
+    #[derive(Debug, PartialEq, FromRow)]
+    struct Row {
+        paid: Option<Decimal<4, 2>>,
+        #[row(default)]
+        fees: Vec<Decimal<3, 0>>,
+    }
+    const { assert!(<Row as FromRow>::REFUSES) };
+    const { assert!(<Option<Decimal<4, 2>> as FromColumn>::REFUSES) };
+    let decimals = |units: Vec<Option<i128>>, precision, scale| {
+        let decimals = Decimal128Array::from(units);
+        decimals.with_precision_and_scale(precision, scale).unwrap()
+    };
+    // Arrow lets a column hold more than its type says.
+    let paid = decimals(
+        vec![Some(99_99), Some(10_000), Some(-10_000), None, Some(1)],
+        4,
+        2,
+    );
+    let fees = decimals(vec![Some(999), Some(-1000)], 3, 0);
+    let field = Arc::new(Field::new_list_field(fees.data_type().clone(), true));
+    let ends = OffsetBuffer::from_lengths([1, 0, 0, 0, 1]);
+    let fees = ListArray::new(field, ends, Arc::new(fees), None);
+    let batch = RecordBatch::try_from_iter([
+        ("paid", Arc::new(paid) as ArrayRef),
+        ("fees", Arc::new(fees)),
+    ])
+    .unwrap();
+    let layout = Layout::of::<Row>(batch.schema_ref()).unwrap();
+    let rows: Vec<_> = layout
+        .read::<Row>(&batch)
+        .unwrap()
+        .map(|row| row.map_err(|fault| fault.to_string()))
+        .collect();
+    let row = |paid: Option<i128>, fees: &[i128]| {
+        Ok(Row {
+            paid: paid.map(|units| Decimal::new(units).unwrap()),
+            fees: fees
+                .iter()
+                .map(|units| Decimal::new(*units).unwrap())
+                .collect(),
+        })
+    };
+    let too_long = || Err("column `paid` has more than 4 digits".to_owned());
+    assert_eq!(
+        rows,
+        [
+            row(Some(99_99), &[999]),
+            too_long(),
+            too_long(),
+            row(None, &[]),
+            Err("column `fees.item` has more than 3 digits".to_owned()),
+        ]
+    );
+}
+
 #[test]
 fn a_type_knows_whether_a_null_can_spoil_it() {
     #[derive(FromRow)]
@@ -360,10 +475,10 @@ fn a_type_knows_whether_a_null_can_spoil_it() {
     struct Items {
         a: Option<Vec<i32>>,
     }
-    const { assert!(!<Lenient as FromRow>::REFUSES_NULL) };
-    const { assert!(<Within as FromRow>::REFUSES_NULL) };
-    const { assert!(<Items as FromRow>::REFUSES_NULL) };
-    const { assert!(<Defaults as FromRow>::REFUSES_NULL) };
+    const { assert!(!<Lenient as FromRow>::REFUSES) };
+    const { assert!(<Within as FromRow>::REFUSES) };
+    const { assert!(<Items as FromRow>::REFUSES) };
+    const { assert!(<Defaults as FromRow>::REFUSES) };
 }
 
 #[test]
@@ -396,25 +511,35 @@ fn all_columns_that_do_not_fit_are_named_together() {
             DataType::Timestamp(TimeUnit::Microsecond, None),
             true,
         ),
-        Field::new_list("visits", Field::new_list_field(visit, true), true),
+        Field::new_list("visits", Field::new("element", visit, true), true),
         Field::new("codes", DataType::Utf8, true),
         Field::new("stay", DataType::Date32, true),
         Field::new("fits", DataType::Boolean, true),
     ]);
     assert_eq!(
         misfit::<Claim>(&schema),
-        "the input does not fit `Claim`
-  column `id`: Int64 expected, Int32 found
-  column `paid`: Decimal128(12, 2) expected, Decimal128(14, 2) found
-  column `moment`: Timestamp(µs, \"UTC\") expected, Timestamp(µs) found
-  column `name`: Utf8 expected, none found
-  column `visits.item.date`: Date32 expected, Utf8 found
-  column `visits.item.ward`: Utf8 expected, none found
-  column `codes`: List of Utf8 expected, Utf8 found
-  column `stay`: Struct expected, Date32 found
-it has id, paid, moment, visits, codes, stay, fits; name missing columns in the stage's `grant`"
+        "the input does not fit `Claim`: \
+         column `id`: Int64 expected, Int32 found; \
+         column `paid`: Decimal128(12, 2) expected, Decimal128(14, 2) found; \
+         column `moment`: Timestamp(µs, \"UTC\") expected, Timestamp(µs) found; \
+         column `name`: Utf8 expected, none found; \
+         column `visits.item.date`: Date32 expected, Utf8 found; \
+         column `visits.item.ward`: Utf8 expected, none found; \
+         column `codes`: List of Utf8 expected, Utf8 found; \
+         column `stay`: Struct expected, Date32 found; \
+         name missing columns in the stage's `grant`; \
+         the input has id, paid, moment, visits, codes, stay, fits"
     );
-    assert!(misfit::<Visit>(&Schema::empty()).contains("it has no columns"));
+    assert!(misfit::<Visit>(&Schema::empty()).ends_with("the input has no columns"));
+    // No grant mends a type.
+    let schema = Schema::new(vec![
+        Field::new("date", DataType::Utf8, true),
+        Field::new("ward", DataType::Utf8, true),
+    ]);
+    assert_eq!(
+        misfit::<Visit>(&schema),
+        "the input does not fit `Visit`: column `date`: Date32 expected, Utf8 found"
+    );
 }
 
 #[test]
@@ -455,10 +580,141 @@ fn a_batch_of_another_schema_is_refused() {
     assert!(layout.read::<Row>(&same).is_ok());
     // A layout of another type.
     assert!(matches!(layout.read::<Every>(&same), Err(Error::Fatal(_))));
-    assert!(matches!(
-        Builder::<Inner>::new(same.schema(), 1).finish(),
-        Err(Error::Fatal(_))
+}
+
+/// A layout keeps positions, and a batch its columns' names: neither says what they were made for.
+#[test]
+fn columns_are_not_taken_for_others() {
+    #[derive(Debug, PartialEq, FromRow, IntoRow)]
+    struct Pair {
+        a: i64,
+        b: i64,
+    }
+    #[derive(FromRow)]
+    #[expect(dead_code, reason = "never read")]
+    struct Swapped {
+        b: i64,
+        a: i64,
+    }
+    let fatal = |layout: &Layout, batch: &RecordBatch| match layout.read::<Pair>(batch) {
+        Err(Error::Fatal(message)) => message,
+        Err(other) => panic!("{other}"),
+        Ok(_) => panic!("it was read"),
+    };
+    let batch = build([Pair { a: 1, b: 2 }]);
+    let layout = Layout::of::<Pair>(batch.schema_ref()).unwrap();
+    let swapped = batch.project(&[1, 0]).unwrap();
+    assert_eq!(
+        fatal(&layout, &swapped),
+        "a batch does not have the columns that `Pair` was bound to"
+    );
+    let other = Layout::of::<Swapped>(batch.schema_ref()).unwrap();
+    let message = fatal(&other, &batch);
+    assert!(
+        message.contains("::Pair` where `") && message.ends_with("::Swapped` was bound"),
+        "{message}"
+    );
+    // The same columns, of which the schema says more.
+    let fields = batch.schema_ref().fields().iter().map(|field| {
+        let metadata = [("k".to_owned(), "v".to_owned())].into();
+        field
+            .as_ref()
+            .clone()
+            .with_nullable(true)
+            .with_metadata(metadata)
+    });
+    let schema = Schema::new(fields.collect::<Vec<_>>());
+    let same = RecordBatch::try_new(schema.into(), batch.columns().to_vec()).unwrap();
+    let rows: Result<Vec<Pair>, _> = layout.read(&same).unwrap().collect();
+    assert_eq!(rows, Ok(vec![Pair { a: 1, b: 2 }]));
+
+    // The same columns under a decimal's other scale, and under another name within a struct.
+    #[derive(FromRow)]
+    #[expect(dead_code, reason = "never read")]
+    struct Deep {
+        paid: Decimal<12, 2>,
+        list: Vec<Inner>,
+    }
+    let schema = |scale, name: &str, nullable| {
+        let inner = vec![
+            Field::new("name", DataType::Utf8, nullable),
+            Field::new(name, DataType::Int32, nullable),
+        ];
+        let item = Field::new_list_field(DataType::Struct(inner.into()), nullable);
+        Schema::new(vec![
+            Field::new("paid", DataType::Decimal128(12, scale), nullable),
+            Field::new_list("list", item, nullable),
+        ])
+    };
+    let layout = Layout::of::<Deep>(&schema(2, "count", true)).unwrap();
+    let read = |schema: Schema| {
+        let batch = RecordBatch::new_empty(schema.into());
+        layout.read::<Deep>(&batch).map(|rows| rows.len())
+    };
+    assert_eq!(read(schema(2, "count", true)), Ok(0));
+    assert_eq!(read(schema(2, "count", false)), Ok(0));
+    for other in [schema(3, "count", true), schema(2, "other", true)] {
+        assert!(matches!(read(other), Err(Error::Fatal(_))));
+    }
+}
+
+#[test]
+fn a_batch_is_made_under_its_own_schema() {
+    #[derive(IntoRow)]
+    struct Line {
+        number: i64,
+        text: Option<String>,
+    }
+    let made = |fields: Vec<Field>| {
+        let mut batch = Builder::new(Schema::new(fields).into(), 1);
+        let (number, text) = (1, Some("one".to_owned()));
+        batch.push(Line { number, text });
+        batch.finish()
+    };
+    let field = |name: &str, data_type| Field::new(name, data_type, false);
+    let (number, text) = (
+        field("number", DataType::Int64),
+        field("text", DataType::Utf8),
+    );
+    assert_eq!(
+        made(vec![number.clone(), text.clone()]).unwrap().num_rows(),
+        1
+    );
+    let other = Err(Error::fatal(
+        "a batch of `Line` has a schema with other columns than `Line`",
     ));
+    for schema in [
+        vec![text.clone(), number.clone()],
+        vec![number.clone(), field("texts", DataType::Utf8)],
+        vec![field("number", DataType::UInt64), text],
+        vec![number],
+    ] {
+        assert_eq!(made(schema), other);
+    }
+}
+
+trait Named {
+    fn misfit() -> String;
+}
+
+impl Named for Inner {
+    fn misfit() -> String {
+        #[derive(FromRow)]
+        #[expect(dead_code, reason = "does not fit")]
+        struct Claim<'a> {
+            name: &'a str,
+        }
+        misfit::<Claim>(&Schema::empty())
+    }
+}
+
+#[test]
+fn a_type_within_a_method_has_a_name() {
+    let message = Inner::misfit();
+    assert!(
+        message.starts_with("the input does not fit `Claim`: "),
+        "{message}"
+    );
 }
 
 #[test]
@@ -517,4 +773,20 @@ fn dates_are_arrows() {
         read::<Row>(&batch).unwrap()[0].day.to_string(),
         "2010-03-12"
     );
+}
+
+#[test]
+fn a_time_that_is_none_is_told_however_large_its_parts_are() {
+    let time = |hour, minute, second| Time::<Second>::new(hour, minute, second).map(Time::count);
+    assert_eq!(time(23, 59, 59), Some(86_399));
+    for (hour, minute, second) in [
+        (24, 0, 0),
+        (0, 60, 0),
+        (0, 0, 60),
+        (1_193_047, 0, 0),
+        (0, u32::MAX, 0),
+        (23, 59, u32::MAX),
+    ] {
+        assert_eq!(time(hour, minute, second), None);
+    }
 }

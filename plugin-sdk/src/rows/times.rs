@@ -6,18 +6,14 @@ use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 use std::str::FromStr;
 
-use arrow::array::{Array, ArrayRef, ArrowPrimitiveType};
+use arrow::array::ArrowPrimitiveType;
 use arrow::datatypes::{
     ArrowTimestampType, DataType, Date32Type, Time32MillisecondType, Time32SecondType,
     Time64MicrosecondType, Time64NanosecondType, TimeUnit, TimestampMicrosecondType,
     TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
 };
 
-use super::builders::ValueBuilder;
-use super::columns::{Values, fit_leaf};
-use super::read::{Faults, FromColumn, FromItem, Layout, NullValue};
-use super::write::{IntoColumn, IntoItem};
-use crate::Error;
+use super::values::{items, value_columns};
 use crate::kernels::{days_since_1970, digits};
 
 const SECONDS_OF_A_DAY: i64 = 86_400;
@@ -248,8 +244,10 @@ impl<U: Unit> Time<U> {
 
     /// A time with whole seconds; none if there is no such time of day.
     pub fn new(hour: u32, minute: u32, second: u32) -> Option<Self> {
-        let seconds = i64::from(hour * 3_600 + minute * 60 + second);
-        (hour < 24 && minute < 60 && second < 60).then_some(Self::of(seconds * U::PER_SECOND))
+        (hour < 24 && minute < 60 && second < 60).then(|| {
+            let seconds = i64::from(hour * 3_600 + minute * 60 + second);
+            Self::of(seconds * U::PER_SECOND)
+        })
     }
 
     /// The hour, 0 to 23.
@@ -459,76 +457,25 @@ fn split_offset(text: &[u8]) -> Option<(&[u8], i32)> {
     }
 }
 
-/// Columns of a type that wraps what Arrow's `$arrow` holds.
-macro_rules! columns {
-    ($([$($unit:ident)?] $value:ty: $arrow:ty, $data_type:expr, $found:ident => $fits:expr,
-        $native:ident => $read:expr, $written:ident => $write:expr;)*) => {$(
-        impl<'a $(, $unit: Unit)?> FromColumn<'a> for $value {
-            type Column = Values<'a, <$arrow as ArrowPrimitiveType>::Native>;
-
-            fn expected() -> String {
-                <Self as IntoColumn>::data_type().to_string()
-            }
-
-            fn fit($found: &DataType, faults: &mut Faults) -> Layout {
-                fit_leaf($fits, Self::expected, $found, faults)
-            }
-
-            fn column(array: &'a dyn Array, _: &Layout) -> Option<Self::Column> {
-                Values::of::<$arrow>(array)
-            }
-
-            #[inline]
-            fn get(column: &Self::Column, row: usize) -> Result<Option<Self>, NullValue> {
-                Ok(column.get(row).map(|$native| $read))
-            }
-        }
-
-        impl$(<$unit: Unit>)? FromItem<'_> for $value {}
-
-        impl$(<$unit: Unit>)? IntoColumn for $value {
-            type Builder = ValueBuilder<$arrow>;
-
-            fn data_type() -> DataType {
-                $data_type
-            }
-
-            fn builder(capacity: usize) -> Self::Builder {
-                ValueBuilder::new(capacity)
-            }
-
-            #[inline]
-            fn append(self, builder: &mut Self::Builder) {
-                let $written = self.0;
-                builder.push($write);
-            }
-
-            #[inline]
-            fn append_null(builder: &mut Self::Builder) {
-                builder.push_null();
-            }
-
-            fn finish(builder: Self::Builder) -> Result<ArrayRef, Error> {
-                builder.finish(Self::data_type())
-            }
-        }
-
-        impl$(<$unit: Unit>)? IntoItem for $value {}
-    )*};
-}
-
-columns! {
+value_columns! {
     [] Date: Date32Type, DataType::Date32,
         found => *found == DataType::Date32,
-        days => Date(days), days => days;
-    [U] Time<U>: U::Time, <U::Time as ArrowPrimitiveType>::DATA_TYPE,
+        days => Ok(Date(days)), false, date => date.0;
+    [U: Unit] Time<U>: U::Time, <U::Time as ArrowPrimitiveType>::DATA_TYPE,
         found => *found == <U::Time as ArrowPrimitiveType>::DATA_TYPE,
         // A time of day of 32 bits was made of 32 bits or of a count below a day's.
-        count => Time::of(count.into()), count => count.try_into().unwrap_or_default();
-    [U] Timestamp<U>: U::Timestamp, DataType::Timestamp(U::UNIT, Some("UTC".into())),
+        count => Ok(Time::of(count.into())), false, time => time.0.try_into().unwrap_or_default();
+    [U: Unit] Timestamp<U>: U::Timestamp, DataType::Timestamp(U::UNIT, Some("UTC".into())),
         found => matches!(found, DataType::Timestamp(unit, Some(_)) if *unit == U::UNIT),
-        count => Timestamp::of(count), count => count;
-    [U] LocalTimestamp<U>: U::Timestamp, DataType::Timestamp(U::UNIT, None),
+        count => Ok(Timestamp::of(count)), false, moment => moment.0;
+    [U: Unit] LocalTimestamp<U>: U::Timestamp, DataType::Timestamp(U::UNIT, None),
         found => matches!(found, DataType::Timestamp(unit, None) if *unit == U::UNIT),
-        count => LocalTimestamp::of(count), count => count;
+        count => Ok(LocalTimestamp::of(count)), false, moment => moment.0;
+}
+
+items! {
+    [] Date;
+    [U: Unit] Time<U>;
+    [U: Unit] Timestamp<U>;
+    [U: Unit] LocalTimestamp<U>;
 }

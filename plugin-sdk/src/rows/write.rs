@@ -6,6 +6,7 @@ use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 
+use super::read::short_name;
 use crate::Error;
 
 /// A struct that becomes a row of a batch. Derived.
@@ -124,9 +125,22 @@ impl<T: IntoRow> Builder<T> {
     /// The batch.
     ///
     /// # Errors
-    /// [`Error::Fatal`] if the schema is another type's, and for what Arrow cannot hold.
+    /// [`Error::Fatal`] if the schema's columns have other names or types than those of `T`, and for
+    /// what Arrow cannot hold.
     pub fn finish(self) -> Result<RecordBatch, Error> {
-        let mut arrays = Vec::with_capacity(self.schema.fields().len());
+        let own = T::fields();
+        let given = self.schema.fields();
+        let same = given.len() == own.len()
+            && given.iter().zip(&own).all(|(given, own)| {
+                given.name() == own.name() && given.data_type() == own.data_type()
+            });
+        if !same {
+            let row = short_name::<T>();
+            return Err(Error::fatal(format!(
+                "a batch of `{row}` has a schema with other columns than `{row}`"
+            )));
+        }
+        let mut arrays = Vec::with_capacity(own.len());
         T::finish(self.builders, &mut arrays)?;
         Ok(RecordBatch::try_new(self.schema, arrays)?)
     }

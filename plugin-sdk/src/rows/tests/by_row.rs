@@ -1,8 +1,9 @@
 //! Row transforms as plugins.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, AsArray, Decimal128Array, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -276,6 +277,100 @@ fn outputs_have_a_name_each() {
     assert_eq!(bound, Err(Error::fatal(expected)));
 }
 
+/// Makes `O` of an amount.
+struct Pay<O>(PhantomData<O>);
+
+#[derive(FromRow)]
+struct Amount {
+    paid: Option<Decimal<4, 2>>,
+}
+
+#[derive(IntoRow)]
+struct Paid {
+    paid: Option<Decimal<4, 2>>,
+}
+
+/// Has two columns of one name.
+#[derive(IntoRow)]
+struct PaidTwice {
+    paid: Option<Decimal<4, 2>>,
+    #[row(flatten)]
+    again: Paid,
+}
+
+impl From<Amount> for Paid {
+    fn from(Amount { paid }: Amount) -> Self {
+        Self { paid }
+    }
+}
+
+impl From<Amount> for PaidTwice {
+    fn from(Amount { paid }: Amount) -> Self {
+        let again = Paid { paid };
+        Self { paid, again }
+    }
+}
+
+impl<O: IntoRow + From<Amount> + 'static> RowTransform for Pay<O> {
+    type Config = Config;
+    type Input<'a> = Amount;
+    type Output<'a> = O;
+
+    const INFO: Info = Info {
+        name: "pay",
+        version: "0.1.0",
+        description: "",
+        columns: Amount::COLUMNS,
+        rules: &[MISSING_VALUE],
+    };
+
+    fn bind(_: Config, _: &Context) -> Result<Self, Error> {
+        Ok(Self(PhantomData))
+    }
+
+    fn row(&self, row: Amount) -> Result<O, Rejection> {
+        Ok(row.into())
+    }
+}
+
+fn amounts(units: Vec<Option<i128>>) -> RecordBatch {
+    let paid = Decimal128Array::from(units).with_precision_and_scale(4, 2);
+    let paid: ArrayRef = Arc::new(paid.unwrap());
+    RecordBatch::try_from_iter_with_nullable([("paid", paid, true)]).unwrap()
+}
+
+#[test]
+fn a_row_with_too_long_a_decimal_is_rejected() {
+    let outcome = Harness::new("{}")
+        .transform::<ByRow<Pay<Paid>>>(&[amounts(vec![Some(99_99), Some(10_000), None])])
+        .unwrap();
+    assert_eq!(outcome.output("out").unwrap().num_rows(), 2);
+    assert_eq!(outcome.rejected("missing_value"), [1]);
+    assert_eq!(
+        outcome.rejections[0].message,
+        "column `paid` has more than 4 digits"
+    );
+}
+
+/// The host would refuse them too.
+#[test]
+fn two_columns_of_one_name_do_not_leave_a_plugin() {
+    let harness = Harness::new("{}").input(amounts(vec![]).schema());
+    assert!(harness.bind::<ByRow<Pay<Paid>>>().is_ok());
+    assert_eq!(
+        harness.bind::<ByRow<Pay<PaidTwice>>>(),
+        Err(Error::fatal("two columns are named `paid`"))
+    );
+}
+
+#[test]
+fn an_output_to_which_nothing_goes_takes_no_memory() {
+    let outputs = Output::only(schema::<Paid>());
+    // There is no room for so many rows.
+    let mut made = <Option<Paid> as IntoRows>::begin(&mut outputs.iter(), usize::MAX).unwrap();
+    None.add(0, &mut made);
+}
+
 /// The same as [`Numbers`]' first output, over a whole batch: rows may be read within any transform.
 struct Whole {
     layout: Layout,
@@ -304,8 +399,8 @@ impl Transform for Whole {
         for (row, at) in self.layout.read::<Input>(rows)?.zip(0..) {
             match row {
                 Ok(Input { n, name }) => made.push(Number { n, name }),
-                Err(null) => {
-                    out.reject(at, &MISSING_VALUE, null.to_string());
+                Err(fault) => {
+                    out.reject(at, &MISSING_VALUE, fault.to_string());
                     made.push(Number { n: 0, name: None });
                 }
             }
