@@ -10,6 +10,7 @@
 //! - [`determinism`]: the same input, the same output.
 //! - [`formats`], [`checks`], [`modes`], [`merge`]: what can be read, judged and written.
 //! - [`schema_change`], [`server_columns`]: tables whose columns differ from those of the rows.
+//! - [`lost_answers`], [`server_trouble`]: servers whose answers are lost, and servers in trouble.
 //! - [`hostile`]: every guest of `tests/hostile` in a pipeline.
 //! - [`backfill`]: runs for many values of a parameter, and everything read anew.
 //! - [`quarantine`]: rejected rows, and what becomes of them.
@@ -64,6 +65,7 @@ mod reviewed;
 mod schema_change;
 mod sensitivity;
 mod server_columns;
+mod server_trouble;
 mod sources;
 mod stores;
 mod supply;

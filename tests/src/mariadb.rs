@@ -27,6 +27,8 @@ pub struct MariaDb {
     process: Option<Child>,
     /// As whom the server runs, where the tests run as root.
     user: Option<(u32, u32)>,
+    /// What it is started with besides.
+    options: Vec<String>,
 }
 
 impl MariaDb {
@@ -54,6 +56,7 @@ impl MariaDb {
             port: 0,
             process: None,
             user,
+            options: Vec::new(),
         };
         server.install(&data);
         server.up();
@@ -133,6 +136,7 @@ impl MariaDb {
                 // does not lose it, and one of the machine need not be outlived.
                 .arg("--innodb-flush-log-at-trx-commit=2")
                 .args(["--innodb-use-native-aio=0", "--innodb-buffer-pool-size=32M"])
+                .args(&self.options)
                 .stdout(Stdio::null())
                 .stderr(Stdio::null());
             if dir.join("server.pem").is_file() {
@@ -159,6 +163,16 @@ impl MariaDb {
             self.port = 0;
         }
         panic!("the server did not start");
+    }
+
+    /// Ends the server well, and starts it anew with these options too.
+    pub fn restart_with(&mut self, options: &[String]) {
+        self.sql("shutdown");
+        if let Some(mut process) = self.process.take() {
+            process.wait().unwrap();
+        }
+        self.options = options.to_vec();
+        self.up();
     }
 
     /// Starts the server anew with TLS, for the name `localhost` only; gives the certificate by which it is

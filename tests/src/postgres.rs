@@ -116,6 +116,11 @@ impl Postgres {
         }
     }
 
+    /// The folder of its data.
+    pub fn data(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
     /// The port.
     pub fn port(&self) -> u16 {
         self.port

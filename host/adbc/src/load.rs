@@ -22,6 +22,8 @@ pub struct Load<'a> {
     pub table: Table<'a>,
     /// Who loads: versions are counted for each application alone.
     pub application: &'a str,
+    /// The run that loads, for people: the ledger says it.
+    pub run: &'a str,
     /// What is loaded. It is skipped if the ledger has this version or a higher one.
     pub version: i64,
     /// A statement that creates the table if there is none, such as
@@ -100,6 +102,7 @@ pub fn load(connection: &mut Connection, load: Load<'_>) -> Result<Outcome, Erro
     let Load {
         table,
         application,
+        run,
         version,
         create,
         delete,
@@ -115,6 +118,7 @@ pub fn load(connection: &mut Connection, load: Load<'_>) -> Result<Outcome, Erro
     let ledger = Ledger::new(vendor, &table, application)?;
     let steps = Steps {
         ledger,
+        run,
         version,
         create,
         delete,
@@ -277,6 +281,7 @@ fn not_older(order: &[String]) -> String {
 /// What is done in the transaction.
 struct Steps<'a> {
     ledger: Ledger,
+    run: &'a str,
     version: i64,
     create: Option<&'a str>,
     delete: Option<&'a str>,
@@ -326,7 +331,7 @@ impl Steps<'_> {
         }
         let rows = load(connection)?;
         self.ledger
-            .write(connection, self.version, before.is_some())?;
+            .write(connection, (self.version, self.run), before.is_some())?;
         Ok(Outcome::Loaded { rows, left: None })
     }
 }
@@ -340,7 +345,7 @@ struct Ledger {
     name: String,
     application: String,
     /// Its columns.
-    columns: [String; 3],
+    columns: [String; 4],
 }
 
 /// The version that was last loaded into a table for an application, by the ledger beside it. None if there was
@@ -378,15 +383,16 @@ impl Ledger {
             name: ledger.quoted(vendor)?,
             application: quote_text(vendor, application)?,
             columns: [
-                column("application")?,
+                column("app_id")?,
                 column("version")?,
+                column("run")?,
                 column("loaded_at")?,
             ],
         })
     }
 
     fn create(&self, connection: &mut Connection) -> Result<(), Error> {
-        let [application, version, loaded_at] = &self.columns;
+        let [application, version, run, loaded_at] = &self.columns;
         let (text, key, moment) = match self.vendor {
             Vendor::DuckDb | Vendor::Snowflake => {
                 ("VARCHAR", " PRIMARY KEY", "TIMESTAMP WITH TIME ZONE")
@@ -399,7 +405,7 @@ impl Ledger {
         };
         let sql = format!(
             "CREATE TABLE IF NOT EXISTS {} ({application} {text} NOT NULL{key}, \
-             {version} BIGINT NOT NULL, {loaded_at} {moment} NOT NULL)",
+             {version} BIGINT NOT NULL, {run} {text} NOT NULL, {loaded_at} {moment} NOT NULL)",
             self.name
         );
         connection.execute_for(&Doing::Ledger, &sql)?;
@@ -409,7 +415,7 @@ impl Ledger {
     /// The application's version, after its row has been locked where databases lock rows; where they
     /// do not, another who changes it is a conflict.
     fn locked(&self, connection: &mut Connection) -> Result<Option<i64>, Error> {
-        let [application, version, _] = &self.columns;
+        let [application, version, ..] = &self.columns;
         let sql = format!(
             "UPDATE {} SET {version} = {version} WHERE {application} = {}",
             self.name, self.application
@@ -420,7 +426,7 @@ impl Ledger {
 
     /// The application's version. None if nothing was loaded yet.
     fn version(&self, connection: &mut Connection) -> Result<Option<i64>, Error> {
-        let [application, version, _] = &self.columns;
+        let [application, version, ..] = &self.columns;
         let sql = format!(
             "SELECT {version} FROM {} WHERE {application} = {}",
             self.name, self.application
@@ -451,18 +457,24 @@ impl Ledger {
         Ok(found)
     }
 
-    fn write(&self, connection: &mut Connection, new: i64, is_there: bool) -> Result<(), Error> {
-        let [application, version, loaded_at] = &self.columns;
+    fn write(
+        &self,
+        connection: &mut Connection,
+        (new, by): (i64, &str),
+        is_there: bool,
+    ) -> Result<(), Error> {
+        let [application, version, run, loaded_at] = &self.columns;
         let (name, key) = (&self.name, &self.application);
+        let by = quote_text(self.vendor, by)?;
         let sql = if is_there {
             format!(
-                "UPDATE {name} SET {version} = {new}, {loaded_at} = CURRENT_TIMESTAMP \
+                "UPDATE {name} SET {version} = {new}, {run} = {by}, {loaded_at} = CURRENT_TIMESTAMP \
                  WHERE {application} = {key}"
             )
         } else {
             format!(
-                "INSERT INTO {name} ({application}, {version}, {loaded_at}) \
-                 VALUES ({key}, {new}, CURRENT_TIMESTAMP)"
+                "INSERT INTO {name} ({application}, {version}, {run}, {loaded_at}) \
+                 VALUES ({key}, {new}, {by}, CURRENT_TIMESTAMP)"
             )
         };
         // A driver that counts must have changed the one row.

@@ -299,6 +299,7 @@ fn into(
     let load = Load {
         table,
         application: &commit.app_id,
+        run: &commit.run,
         version: n,
         create: Some(&sql.create),
         delete: sql.delete.as_deref(),

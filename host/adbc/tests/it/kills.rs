@@ -73,6 +73,7 @@ fn load_version(
     let one = Load {
         table,
         application: "killed",
+        run: "run",
         version,
         create: Some(&create),
         delete: None,

@@ -16,6 +16,7 @@ fn load_of<'a>(create: &'a str, version: i64, batches: Batches, via: Via) -> Loa
     Load {
         table: Table::from("claims"),
         application: "pipeline/it's \\ 'quoted' 𝄞",
+        run: "run's \\",
         version,
         create: Some(create),
         delete: None,
@@ -75,7 +76,7 @@ fn a_version_is_loaded_once() {
             numbers(&mut connection, "select version from _weir_loads"),
             [5]
         );
-        let names = texts(&mut connection, "select application from _weir_loads");
+        let names = texts(&mut connection, "select app_id from _weir_loads");
         assert_eq!(names, ["pipeline/it's \\ 'quoted' 𝄞"]);
         let recent = "select count(*) from _weir_loads where loaded_at between now() - interval 1 hour and now()";
         assert_eq!(number(&mut connection, recent), 1);
@@ -198,8 +199,8 @@ fn a_failure_leaves_nothing() {
 fn rows_are_not_kept_without_the_ledger_s_row() {
     for via in VIAS {
         let mut connection = memory();
-        let ledger = "create table _weir_loads (application varchar primary key, \
-                      version bigint check (version <> 5), loaded_at timestamptz)";
+        let ledger = "create table _weir_loads (app_id varchar primary key, \
+                      version bigint check (version <> 5), run varchar, loaded_at timestamptz)";
         connection.execute(ledger).unwrap();
         for (version, count) in [(4, 3), (5, 3), (6, 6)] {
             let outcome = run(&mut connection, version, vec![Ok(batch(0, 3))], via);
@@ -277,12 +278,12 @@ fn a_ledger_that_others_wrote_to_is_not_believed() {
     let mut connection = memory();
     connection
         .execute(
-            "create table _weir_loads (application varchar, version varchar, loaded_at timestamp)",
+            "create table _weir_loads (app_id varchar, version varchar, run varchar, loaded_at timestamp)",
         )
         .unwrap();
     for version in ["'canary'", "null"] {
         connection.execute("delete from _weir_loads").unwrap();
-        let row = format!("insert into _weir_loads select 'a', {version}, now()");
+        let row = format!("insert into _weir_loads select 'a', {version}, 'run', now()");
         connection.execute(&row).unwrap();
         let create = create("claims");
         let mut one = load_of(&create, 1, vec![Ok(batch(0, 4))], Via::Auto);

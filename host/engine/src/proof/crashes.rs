@@ -137,6 +137,9 @@ async fn kill(numbers: RangeInclusive<usize>, place: Place) -> (usize, usize) {
         }
         scene.run_undisturbed().await;
         scene.expect(ids, &when).await;
+        if number % 50 == 0 {
+            eprintln!("{number} kills");
+        }
     }
     (died, calls)
 }

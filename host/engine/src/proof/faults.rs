@@ -1,5 +1,6 @@
 //! Every call of a store fails in every way, one at a time; the next run makes it whole.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,11 +29,59 @@ enum Work {
     Evolving,
 }
 
+/// What runs write, in a scene's folder. Input stays: a file that is copied is another file.
+const WRITTEN: [&str; 4] = [
+    "lake",
+    "warehouse.sqlite",
+    "warehouse.sqlite-wal",
+    "warehouse.sqlite-shm",
+];
+
+/// A scene in which all is done that comes before a work, to be put back to.
+struct Begun {
+    dir: tempfile::TempDir,
+    scene: Scene,
+}
+
+impl Begun {
+    /// Puts the scene back.
+    fn back(&self) {
+        for name in WRITTEN {
+            let (kept, written) = (
+                self.dir.path().join("kept").join(name),
+                self.scene.dir.join(name),
+            );
+            match written.is_dir() {
+                true => std::fs::remove_dir_all(&written).unwrap(),
+                // There may be none.
+                false => drop(std::fs::remove_file(&written)),
+            }
+            if kept.exists() {
+                copy(&kept, &written);
+            }
+        }
+    }
+}
+
+/// Copies a file, or a folder with all in it.
+fn copy(from: &Path, to: &Path) {
+    if !from.is_dir() {
+        std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+        std::fs::copy(from, to).unwrap();
+        return;
+    }
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        copy(&entry.path(), &to.join(entry.file_name()));
+    }
+}
+
 impl Work {
     /// All before it.
-    async fn begun(self) -> (tempfile::TempDir, Scene) {
+    async fn begun(self) -> Begun {
         let dir = tempfile::tempdir().unwrap();
-        let scene = Scene::new(dir.path(), None, &Stores::default());
+        let scene = Scene::new(&dir.path().join("scene"), None, &Stores::default());
         scene.input("a.csv", 0..30);
         match self {
             Work::First => {}
@@ -47,7 +96,13 @@ impl Work {
                 scene.evolved_input("b.csv", 30..60);
             }
         }
-        (dir, scene)
+        for name in WRITTEN {
+            let written = scene.dir.join(name);
+            if written.exists() {
+                copy(&written, &dir.path().join("kept").join(name));
+            }
+        }
+        Begun { dir, scene }
     }
 
     async fn run(self, scene: &Scene, stores: &Stores) -> Result<Outcome> {
@@ -70,18 +125,19 @@ impl Work {
     }
 
     /// How often it calls a store.
-    async fn calls(self) -> usize {
-        let (_dir, scene) = self.begun().await;
+    async fn calls(self, begun: &Begun) -> usize {
+        let Begun { scene, .. } = begun;
         let control = Control::new(Plan::Count);
-        let outcome = self.run(&scene, &stores(&control)).await.unwrap();
+        let outcome = self.run(scene, &stores(&control)).await.unwrap();
         assert!(outcome.error.is_none(), "{:?}", outcome.error);
-        self.expect(&scene, "with no call failing").await;
+        self.expect(scene, "with no call failing").await;
         control.calls()
     }
 
     /// Fails `most` of its calls in one of the ways each, evenly out of all.
     async fn fail(self, most: usize) {
-        let calls = self.calls().await;
+        let begun = self.begun().await;
+        let calls = self.calls(&begun).await;
         assert!(calls > 50, "{calls} calls are too few to be all");
         let all: Vec<(usize, Way)> = (0..calls)
             .flat_map(|call| Way::ALL.map(|way| (call, way)))
@@ -90,9 +146,10 @@ impl Work {
         let (mut failed, mut gone_through) = (0, 0);
         for number in 0..most {
             let (call, way) = all[number * all.len() / most];
-            let (_dir, scene) = self.begun().await;
+            begun.back();
+            let scene = &begun.scene;
             let control = Control::new(Plan::Fail(call, way));
-            let outcome = self.run(&scene, &stores(&control)).await;
+            let outcome = self.run(scene, &stores(&control)).await;
             let name = control.names().get(call).cloned();
             let name = name.unwrap_or_else(|| panic!("call {call} was never made"));
             let when = format!("{self:?}: after call {call} ({name}) failed: {way:?}");
@@ -103,12 +160,15 @@ impl Work {
             if way == Way::Late {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
-            let again = self.run(&scene, &scene.stores).await;
+            let again = self.run(scene, &scene.stores).await;
             let again = again.unwrap_or_else(|error| panic!("{when}: {error}"));
             if let Some(error) = again.error {
                 panic!("{when}, the next run fails too: {error} ({error:?})");
             }
-            self.expect(&scene, &when).await;
+            self.expect(scene, &when).await;
+            if (number + 1) % 100 == 0 {
+                eprintln!("{self:?}: {} of {most} failures", number + 1);
+            }
         }
         println!(
             "{self:?}: {most} of {} failures: {failed} runs failed, {gone_through} went on",

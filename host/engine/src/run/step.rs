@@ -909,6 +909,7 @@ impl StepRun {
                         Error::usage("the database's path cannot be used").with_source(error)
                     })?,
                     table: table.clone(),
+                    run: self.run.to_string(),
                     app_id: self.application(&write.app_id),
                     mode: mode(write.mode),
                     merge: within_scope(write),

@@ -5,13 +5,20 @@ use rusqlite::{Connection, OptionalExtension};
 use super::table_columns;
 use crate::server::LEDGER;
 
-/// Makes the table if it is not there.
+/// Makes the table if it is not there. One that has no runs gets a column for them.
 pub(super) fn make(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch(
         "create table if not exists _weir_loads (
-             app_id text primary key, version integer not null, loaded_at text not null
+             app_id text primary key, version integer not null, run text not null,
+             loaded_at text not null
          ) without rowid",
-    )
+    )?;
+    let columns = table_columns(connection, LEDGER)?;
+    if columns.iter().all(|(name, _)| name != "run") {
+        connection
+            .execute_batch("alter table _weir_loads add column run text not null default ''")?;
+    }
+    Ok(())
 }
 
 /// The decision of an application that was done last; none where there is no ledger, too.
@@ -29,13 +36,19 @@ pub(super) fn version(connection: &Connection, app_id: &str) -> rusqlite::Result
         .optional()
 }
 
-/// Writes that decision `n` is done.
-pub(super) fn write(connection: &Connection, app_id: &str, n: i64) -> rusqlite::Result<()> {
+/// Writes that `run` has done decision `n`.
+pub(super) fn write(
+    connection: &Connection,
+    app_id: &str,
+    n: i64,
+    run: &str,
+) -> rusqlite::Result<()> {
     connection.execute(
-        "insert into _weir_loads values (?1, ?2, strftime('%Y-%m-%dT%H:%M:%fZ'))
+        "insert into _weir_loads (app_id, version, run, loaded_at)
+         values (?1, ?2, ?3, strftime('%Y-%m-%dT%H:%M:%fZ'))
          on conflict (app_id) do update
-         set version = excluded.version, loaded_at = excluded.loaded_at",
-        rusqlite::params![app_id, n],
+         set version = excluded.version, run = excluded.run, loaded_at = excluded.loaded_at",
+        rusqlite::params![app_id, n, run],
     )?;
     Ok(())
 }

@@ -46,6 +46,9 @@ pub struct SqliteCommit {
     pub path: PathBuf,
     /// The table's name in it.
     pub table: String,
+    /// The run whose rows the files hold.
+    #[serde(default)]
+    pub run: String,
     /// Whose loads are counted.
     pub app_id: String,
     /// How rows meet what is there.
@@ -241,7 +244,7 @@ impl SqliteCommit {
                     .map_err(&failed)?;
             }
         }
-        ledger::write(&transaction, &self.app_id, n)
+        ledger::write(&transaction, &self.app_id, n, &self.run)
             .map_err(failed("the ledger cannot be written"))?;
         transaction
             .commit()

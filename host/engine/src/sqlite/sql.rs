@@ -52,7 +52,7 @@ pub(crate) fn run(commit: &SqlCommit, path: &Path, n: i64) -> Result<Applied> {
             make(&transaction, view).map_err(|error| refused(commit, "", error))?;
         }
     }
-    ledger::write(&transaction, &commit.app_id, n)
+    ledger::write(&transaction, &commit.app_id, n, &commit.run)
         .map_err(failed("the ledger cannot be written"))?;
     transaction
         .commit()

@@ -701,6 +701,7 @@ async fn vacuum_keeps_what_is_staged_for_a_database() {
         target: "db:visits".to_owned(),
         path: scene.dir.path().join("db.sqlite"),
         table: "visits".to_owned(),
+        run: "0".to_owned(),
         app_id: "weir/p/s/db:visits/all".to_owned(),
         mode: Mode::Append,
         evolves: false,
