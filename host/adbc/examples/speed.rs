@@ -148,6 +148,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 Load {
                     table,
                     application: "speed",
+                    run: "speed",
                     version: 1,
                     create: Some(&create),
                     delete: None,
