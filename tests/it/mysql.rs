@@ -622,6 +622,11 @@ fn columns_that_differ_become_what_schema_change_says() {
         input: &|name, rows| loaded.input(name, rows),
         run: &|| loaded.run(),
         sql: &|sql| loaded.server.sql(sql),
+        not_null: &|column| {
+            loaded.server.sql(&format!(
+                "alter table visits modify {column} integer not null"
+            ));
+        },
         varchar: "varchar(9)",
     });
 }

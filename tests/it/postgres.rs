@@ -380,6 +380,11 @@ fn columns_that_differ_become_what_schema_change_says() {
         input: &|name, rows| loaded.input(name, rows),
         run: &|| loaded.run(),
         sql: &|sql| loaded.server.sql(sql),
+        not_null: &|column| {
+            loaded.server.sql(&format!(
+                "alter table visits alter column {column} set not null"
+            ));
+        },
         varchar: "character varying(9)",
     });
     // Made anew, unless it must not be.

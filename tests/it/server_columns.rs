@@ -12,6 +12,8 @@ pub(crate) struct At<'a> {
     pub(crate) run: &'a dyn Fn() -> Ended,
     /// Asks the server itself.
     pub(crate) sql: &'a dyn Fn(&str) -> Vec<String>,
+    /// Lets an integer column of `visits` take no nulls.
+    pub(crate) not_null: &'a dyn Fn(&str),
     /// How the server calls a `varchar(9)`.
     pub(crate) varchar: &'a str,
 }
@@ -97,13 +99,20 @@ pub(crate) fn columns_meet(at: &At<'_>) {
     (at.run)().expect_code(3);
     assert_eq!(at.rows().last().unwrap(), "6|NY|-1|no|-");
 
+    // A column that may not be null has no place for what is left out.
+    (at.sql)("update visits set version = 1");
+    (at.not_null)("version");
+    (at.input)("5", "8,NY,8");
+    (at.run)()
+        .expect_code(2)
+        .says(&["may not be null there", "changed_type = \"quarantine\""]);
+
     // A type that no value fits.
     (at.sql)("alter table visits drop column version");
     (at.sql)("alter table visits add column version date");
     at.write(&format!(
         "schema_change = {{ changed_type = \"quarantine\", {missing} }}"
     ));
-    (at.input)("4", "7,NY,7");
     (at.run)().expect_code(2).says(&[
         "'version' is date in the table and int64 in the rows (read from in/*.csv)",
         "of which no value can be kept",

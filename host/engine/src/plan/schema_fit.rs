@@ -246,6 +246,7 @@ impl Meeting<'_> {
         let (name, here) = (field.name(), field.data_type());
         let (rows, told_there) = (type_text(here), told_type(there));
         let why = there.metadata().get(WHY);
+        let nullable = there.is_nullable();
         let there = there.data_type();
         if here == there {
             return Ok((plain(field), None));
@@ -298,6 +299,10 @@ impl Meeting<'_> {
             ColumnChange::Quarantine => {
                 Ok((as_there(Misfits::Rejected), told(Outcome::Rejected)))
             }
+            ColumnChange::Discard if !nullable => Err((
+                format!("{}, and may not be null there", differs()),
+                Some("reject such rows with changed_type = \"quarantine\"".to_owned()),
+            )),
             ColumnChange::Discard => Ok((as_there(Misfits::Discarded), told(Outcome::Discarded))),
         }
     }

@@ -187,7 +187,12 @@ impl StepTargets<'_> {
                 let here = here(&column.name);
                 // What the server fills by itself rows need not have.
                 let meets = here.is_some() || remakes || !column.filled;
-                meets.then(|| on_server(column, here, by_value))
+                // A scope has one value, and that of its own type.
+                let is_scope = written
+                    .partitions
+                    .iter()
+                    .any(|field| *field.name() == column.name);
+                meets.then(|| on_server(column, here, by_value && !is_scope))
             });
             Schema::new(fields.collect::<Vec<_>>())
         });

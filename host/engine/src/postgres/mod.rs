@@ -188,6 +188,10 @@ pub(crate) async fn load(
         true => BTreeSet::new(),
         false => partitions::needed(commit, &applier.stores).await?,
     };
+    // What has been loaded needs no columns; the transaction looks again.
+    if was_done(&commit.target, n, ledger.version(&client).await?)? {
+        return Ok(Applied::Before);
+    }
     load.add_columns(&client).await?;
     load.make_partitions(&mut client, &partitions).await?;
     let transaction = client.transaction().await?;
