@@ -289,6 +289,23 @@ impl Incoming<'_> {
         let field = self.schema.field_with_name(name).ok()?;
         Some(field.data_type())
     }
+
+    /// How the rows write the name of the table's column `there`, where names are not told apart by case: `find`
+    /// gives the table's name for the rows'.
+    pub(crate) fn named<'n, 't>(
+        &'n self,
+        there: &'n str,
+        find: impl Fn(&str) -> Option<&'t str>,
+    ) -> &'n str {
+        let mut names = self
+            .schema
+            .fields()
+            .iter()
+            .map(|field| field.name().as_str());
+        names
+            .find(|name| find(name) == Some(there))
+            .unwrap_or(there)
+    }
 }
 
 /// A column of a table that is there, as rows meet it.

@@ -173,12 +173,7 @@ impl Context<'_> {
 
     /// What the server of a connection of this file is; none if it is no server of tables.
     pub(crate) fn server(&self, name: &str) -> Option<ServerKind> {
-        match self.connections.get(name)?.kind {
-            ConnectionKind::Server(kind, _) => Some(kind),
-            ConnectionKind::Redshift(_) => Some(ServerKind::Redshift),
-            ConnectionKind::Adbc(_) => Some(ServerKind::Adbc),
-            ConnectionKind::Sqlite { .. } | ConnectionKind::Dynamodb(_) => None,
-        }
+        self.connections.get(name)?.kind.server()
     }
 
     pub(crate) fn known<'k>(

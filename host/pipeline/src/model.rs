@@ -191,6 +191,18 @@ pub enum ServerKind {
     Adbc,
 }
 
+impl ConnectionKind {
+    /// What its server is; none if it is no server of tables.
+    pub fn server(&self) -> Option<ServerKind> {
+        match self {
+            ConnectionKind::Server(kind, _) => Some(*kind),
+            ConnectionKind::Redshift(_) => Some(ServerKind::Redshift),
+            ConnectionKind::Adbc(_) => Some(ServerKind::Adbc),
+            ConnectionKind::Sqlite { .. } | ConnectionKind::Dynamodb(_) => None,
+        }
+    }
+}
+
 /// A database of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {

@@ -66,19 +66,12 @@ pub(crate) async fn found(
     if there.is_empty() {
         return Ok(None);
     }
-    // Names are not told apart by case.
-    let named = |target: &Target| {
-        let fields = incoming.schema.fields().iter();
-        let mut fields = fields.filter(|field| {
-            table::find(&there, field.name()).is_some_and(|found| found.name == target.name)
-        });
-        fields.next().map(|field| field.name())
-    };
+    let find = |name: &str| table::find(&there, name).map(|found| found.name.as_str());
     let found = |target: &Target| {
-        let name = named(target).unwrap_or(&target.name);
+        let name = incoming.named(&target.name, find);
         let data_type = incoming.data_type(name);
         FoundColumn {
-            name: name.clone(),
+            name: name.to_owned(),
             told: target.column_type.clone(),
             natural: target.natural(),
             misfit: data_type.and_then(|data_type| Writer::new(data_type, target).err()),

@@ -458,12 +458,7 @@ impl StepTargets<'_> {
 
     /// What the server of a connection is; none if it is a file.
     fn server(&self, connection: &str) -> Option<ServerKind> {
-        match self.pipeline.connections.get(connection)?.kind {
-            ConnectionKind::Server(kind, _) => Some(kind),
-            ConnectionKind::Redshift(_) => Some(ServerKind::Redshift),
-            ConnectionKind::Adbc(_) => Some(ServerKind::Adbc),
-            ConnectionKind::Sqlite { .. } | ConnectionKind::Dynamodb(_) => None,
-        }
+        self.pipeline.connections.get(connection)?.kind.server()
     }
 
     /// A write to a table of a server's database.

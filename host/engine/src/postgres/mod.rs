@@ -184,14 +184,14 @@ pub(crate) async fn load(
     let ledger = Ledger::of(&commit.table.ledger(), &commit.app_id);
     let mut client = connect(&applier.connections.get(&commit.connection)?).await?;
     ledger.make(&mut client).await?;
+    // What has been loaded needs no partitions and columns; the transaction looks again.
+    if was_done(&commit.target, n, ledger.version(&client).await?)? {
+        return Ok(Applied::Before);
+    }
     let partitions = match commit.options.partition_by.is_empty() {
         true => BTreeSet::new(),
         false => partitions::needed(commit, &applier.stores).await?,
     };
-    // What has been loaded needs no columns; the transaction looks again.
-    if was_done(&commit.target, n, ledger.version(&client).await?)? {
-        return Ok(Applied::Before);
-    }
     load.add_columns(&client).await?;
     load.make_partitions(&mut client, &partitions).await?;
     let transaction = client.transaction().await?;

@@ -49,21 +49,14 @@ pub(crate) async fn found(
     };
     let there = there.await;
     let there = there.map_err(|failure| failure.told(&format!("{connection}:{table}")))?;
-    // Names are not told apart by case.
-    let named = |column: &There| {
-        let fields = incoming.schema.fields().iter();
-        let mut fields = fields.filter(|field| {
-            table::find(&there, field.name()).is_some_and(|found| found.name == column.name)
-        });
-        fields.next().map(|field| field.name())
-    };
+    let find = |name: &str| table::find(&there, name).map(|found| found.name.as_str());
     let found = |column: &There| {
-        let name = named(column).unwrap_or(&column.name);
+        let name = incoming.named(&column.name, find);
         let taken = incoming
             .data_type(name)
             .is_none_or(|data_type| table::takes(column, data_type));
         FoundColumn {
-            name: name.clone(),
+            name: name.to_owned(),
             told: column.data_type.clone(),
             natural: column.natural(),
             misfit: (!taken).then(|| "it does not hold all of them".to_owned()),
