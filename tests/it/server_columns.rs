@@ -124,4 +124,90 @@ pub(crate) fn columns_meet(at: &At<'_>) {
     (at.run)()
         .expect_code(2)
         .says(&["there is no such table, and `new_table` is \"freeze\""]);
+    steps_meet(at);
+}
+
+/// A step that writes a table which an earlier one of the same run makes.
+fn steps_meet(at: &At<'_>) {
+    let steps = |schema: &str, change: &str| {
+        (at.pipeline)(&format!(
+            r#"table = "visits"
+mode = "append"
+[[step]]
+name = "more"
+read = {{ files = "more/*.csv", format = "csv", schema = {schema} }}
+[[step.write]]
+connection = "warehouse"
+table = "visits"
+mode = "append"
+schema_change = {{ missing_column = "evolve", {change} }}
+"#
+        ));
+    };
+    let note = "{ id = \"int64\", note = \"string\" }";
+    at.scene.file("more/1.csv", "id,note\n20,n\n");
+    steps(note, "new_column = \"freeze\"");
+    (at.run)()
+        .expect_code(2)
+        .says(&["'note' (string, read from more/*.csv) is new"]);
+    steps(
+        "{ id = \"int64\", version = \"date\" }",
+        "new_column = \"freeze\"",
+    );
+    (at.run)().expect_code(2).says(&[
+        "'version' is bigint in the table and date in the rows",
+        "an earlier step of this run makes it so, and this one would make it date",
+    ]);
+    steps(note, "new_column = \"evolve\"");
+    (at.run)().expect_code(0);
+    assert_eq!(
+        (at.sql)("select id, coalesce(note, '-'), coalesce(state, '-') from visits where id in (8, 20) order by id"),
+        ["8|-|NY", "20|n|-"]
+    );
+    let record = at.scene.latest();
+    let more = record["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|step| step["name"] == "more")
+        .unwrap();
+    let changes = more["targets"][0]["schema_changes"].as_array().unwrap();
+    let told: Vec<String> = changes
+        .iter()
+        .map(|change| format!("{} {}", change["column"], change["outcome"]).replace('"', ""))
+        .collect();
+    assert_eq!(told, ["note added", "state null", "version null"]);
+
+    // The same for a column that one of them adds to a table that is there.
+    (at.sql)("alter table visits drop column note");
+    (at.input)("9", "9,NY,9");
+    at.scene.file("more/2.csv", "id,note\n21,n\n");
+    at.scene.file("most/1.csv", "id,note\n22,n\n");
+    (at.pipeline)(&format!(
+        r#"table = "visits"
+mode = "append"
+schema_change = {{ missing_column = "evolve" }}
+[[step]]
+name = "more"
+read = {{ files = "more/*.csv", format = "csv", schema = {note} }}
+[[step.write]]
+connection = "warehouse"
+table = "visits"
+mode = "append"
+schema_change = {{ missing_column = "evolve", new_column = "evolve" }}
+[[step]]
+name = "most"
+read = {{ files = "most/*.csv", format = "csv", schema = {note} }}
+[[step.write]]
+connection = "warehouse"
+table = "visits"
+mode = "append"
+schema_change = {{ missing_column = "evolve", new_column = "freeze" }}
+"#
+    ));
+    (at.run)().expect_code(0);
+    assert_eq!(
+        (at.sql)("select id, note from visits where id > 20 order by id"),
+        ["21|n", "22|n"]
+    );
 }

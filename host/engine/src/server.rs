@@ -7,7 +7,7 @@ use std::fmt;
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType, Schema};
+use arrow::datatypes::{DataType, Field, Schema};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use parquet::arrow::{ParquetRecordBatchStreamBuilder, ProjectionMask};
@@ -511,7 +511,7 @@ pub(crate) fn path(kind: ServerKind, text: &str) -> Result<TablePath> {
     }
 }
 
-/// The columns of a table for rows of `schema`, with the types that `ddl` says; `keys` are those by which rows
+/// The columns of a table for rows of `schema`, with the types that `said` gives; `keys` are those by which rows
 /// are told apart.
 ///
 /// # Errors
@@ -520,7 +520,7 @@ pub(crate) fn made(
     kind: ServerKind,
     schema: &Schema,
     keys: &[String],
-    ddl: Option<&Ddl>,
+    said: impl Fn(&Field) -> Option<String>,
 ) -> Result<Vec<Column>> {
     let mut columns = match kind {
         ServerKind::Postgres => postgres::made(schema)?,
@@ -529,9 +529,9 @@ pub(crate) fn made(
         // Only the driver knows the types; see `adbc::plan`.
         ServerKind::Adbc => return Err(Error::internal("the types of a driver are not known")),
     };
-    for column in &mut columns {
-        if let Some(data_type) = ddl.and_then(|ddl| ddl.types.get(&column.name)) {
-            column.data_type.clone_from(data_type);
+    for (column, field) in columns.iter_mut().zip(schema.fields()) {
+        if let Some(data_type) = said(field) {
+            column.data_type = data_type;
         }
     }
     Ok(columns)
@@ -554,11 +554,11 @@ pub(crate) fn keys(
     scope.chain(merge).chain(ddl).collect()
 }
 
-/// That all columns are there which `ddl` names, and that the server can do what it says.
+/// That all columns are there which `ddl` names.
 ///
 /// # Errors
 /// Usage, with the place in the file.
-pub(crate) fn check(kind: ServerKind, schema: &Schema, ddl: &Ddl) -> Result<()> {
+pub(crate) fn has_named(schema: &Schema, ddl: &Ddl) -> Result<()> {
     let named = ddl
         .types
         .keys()
@@ -585,6 +585,15 @@ pub(crate) fn check(kind: ServerKind, schema: &Schema, ddl: &Ddl) -> Result<()> 
             .into());
         }
     }
+    Ok(())
+}
+
+/// That all columns are there which `ddl` names, and that the server can do what it says.
+///
+/// # Errors
+/// Usage, with the place in the file.
+pub(crate) fn check(kind: ServerKind, schema: &Schema, ddl: &Ddl) -> Result<()> {
+    has_named(schema, ddl)?;
     let fault = |what: String, hint: &str| Err(Fault::new(what).at(&ddl.place).hint(hint).into());
     if kind == ServerKind::Adbc {
         return fault(

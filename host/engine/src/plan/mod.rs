@@ -1,6 +1,7 @@
 //! From a checked pipeline to a typed plan: every step's input, stages, outputs and targets with
 //! their schemas, before data moves.
 
+mod ahead;
 mod database_sql;
 mod fingerprint;
 mod incremental;
@@ -33,6 +34,8 @@ pub use sensitivity::{Labels, SegmentLabels};
 pub use stages::{PlannedStage, PlannedWork, WholeTableCheck, WholeTableKind};
 pub use targets::{PlannedTarget, PlannedWrite, QuarantinePlan};
 pub(crate) use targets::{both, is_incremental, sequence};
+
+use ahead::Ahead;
 
 use crate::connections::Connections;
 use crate::database::{self, Snapshots};
@@ -160,6 +163,7 @@ impl Planner<'_> {
 
         let snapshots = Snapshots::new(Connections::of(&pipeline, &lake));
         let mut known: BTreeMap<TableName, SchemaRef> = BTreeMap::new();
+        let mut ahead = Ahead::default();
         let mut labels: BTreeMap<TableName, Labels> = BTreeMap::new();
         let mut steps: Vec<PlannedStep> = Vec::with_capacity(order.len());
         let mut position = BTreeMap::new();
@@ -199,6 +203,7 @@ impl Planner<'_> {
                 plugins: &plugins,
                 context: &context,
                 known: &known,
+                ahead: &ahead,
                 labels: &labels,
                 params_hash: &params_hash,
                 isolated: self.isolate,
@@ -208,6 +213,7 @@ impl Planner<'_> {
             .plan(step.clone(), depends_on, tables.clone(), own)
             .await?;
             for write in &planned.writes {
+                ahead.planned(write)?;
                 match &write.target {
                     PlannedTarget::Table { name, .. } => {
                         known.insert(name.clone(), Arc::clone(&write.table_schema));
@@ -225,6 +231,7 @@ impl Planner<'_> {
                         kind,
                         connection,
                         table,
+                        remakes,
                         columns,
                         ..
                     } => {
@@ -237,9 +244,9 @@ impl Planner<'_> {
                         }
                         // A table that is there keeps its types, unless it is made anew.
                         let made = database::made(*kind, columns)?;
-                        let schema = match write.mode {
-                            WriteMode::Replace => made,
-                            _ => match snapshots.schema(&name).await? {
+                        let schema = match remakes {
+                            true => made,
+                            false => match snapshots.schema(&name).await? {
                                 Some(there) => both(&there, &made),
                                 None => made,
                             },
@@ -247,7 +254,10 @@ impl Planner<'_> {
                         known.insert(name, schema);
                     }
                     PlannedTarget::Sqlite {
-                        connection, table, ..
+                        connection,
+                        table,
+                        remakes,
+                        ..
                     } => {
                         let name = TableName {
                             zone: connection.clone(),
@@ -257,9 +267,9 @@ impl Planner<'_> {
                             continue;
                         }
                         let made = sqlite::read_schema(&write.table_schema)?;
-                        let schema = match write.mode {
-                            WriteMode::Replace => made,
-                            _ => match snapshots.schema(&name).await? {
+                        let schema = match remakes {
+                            true => made,
+                            false => match snapshots.schema(&name).await? {
                                 Some(there) => both(&there, &made),
                                 None => made,
                             },

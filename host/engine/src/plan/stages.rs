@@ -15,6 +15,7 @@ use weir_pipeline::{
 };
 use weir_sandbox::{Sandbox, World};
 
+use super::ahead::Ahead;
 use super::sensitivity::{self, Labels, SegmentLabels};
 use super::{
     PlannedSegment, PlannedStep, SegmentSource, at, incremental, mask_stage, read_schema, targets,
@@ -100,6 +101,8 @@ pub(super) struct StepPlanner<'a> {
     pub(super) plugins: &'a BTreeMap<String, LoadedPlugin>,
     pub(super) context: &'a SessionContext,
     pub(super) known: &'a BTreeMap<TableName, SchemaRef>,
+    /// The tables of databases that steps before change.
+    pub(super) ahead: &'a Ahead,
     /// The labels of the tables that are read.
     pub(super) labels: &'a BTreeMap<TableName, Labels>,
     pub(super) params_hash: &'a str,
@@ -207,6 +210,7 @@ impl StepPlanner<'_> {
             pipeline: self.pipeline,
             lake: self.lake,
             known: self.known,
+            ahead: self.ahead,
             plugins: self.plugins,
             params_hash: self.params_hash,
             isolated: self.isolated,

@@ -138,8 +138,7 @@ impl StepTargets<'_> {
     pub(super) fn in_sqlite(
         &self,
         written: &Written<'_>,
-        path: &Path,
-        table: &str,
+        (connection, path, table): (&str, &Path, &str),
     ) -> Result<KeptColumns> {
         let all = written.rows.fields().iter().chain(&written.partitions);
         let kept: Vec<(&str, String, &DataType)> = all
@@ -148,7 +147,14 @@ impl StepTargets<'_> {
                 Some((field.name().as_str(), own, field.data_type()))
             })
             .collect();
-        let there = sqlite::describe(path, table)?.map(|columns| {
+        let there = match (
+            self.ahead.table(connection, table),
+            sqlite::describe(path, table)?,
+        ) {
+            (Some(ahead), there) => Some(ahead.in_file(there.unwrap_or_default())),
+            (None, there) => there,
+        };
+        let there = there.map(|columns| {
             let fields = columns.iter().map(|(name, told)| {
                 let same = kept
                     .iter()

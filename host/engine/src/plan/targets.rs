@@ -12,6 +12,7 @@ use weir_pipeline::{
     ScopeValue, ServerKind, Step, TableName, Target, WhenMatched, Write, WriteMode,
 };
 
+use super::ahead::Ahead;
 use super::stages::{at_index, named_output};
 use super::target_schema::{Existing, Judged, KeptColumns, Written, stages_of};
 use super::{Labels, PlannedSegment, PlannedStep, SegmentSource, fingerprint, hex, incremental};
@@ -92,6 +93,8 @@ pub enum PlannedTarget {
         path: PathBuf,
         /// The table.
         table: String,
+        /// Whether it takes the columns of the rows, whatever it had.
+        remakes: bool,
     },
     /// A table of a server's database.
     Server {
@@ -101,6 +104,8 @@ pub enum PlannedTarget {
         connection: String,
         /// The table.
         table: TablePath,
+        /// Whether it is made anew where its columns differ from these.
+        remakes: bool,
         /// The columns with which it is made.
         columns: Vec<server::Column>,
         /// What it has besides when it is made.
@@ -161,6 +166,7 @@ pub(super) struct StepTargets<'a> {
     pub(super) pipeline: &'a Pipeline,
     pub(super) lake: &'a Lake,
     pub(super) known: &'a BTreeMap<TableName, SchemaRef>,
+    pub(super) ahead: &'a Ahead,
     pub(super) plugins: &'a BTreeMap<String, LoadedPlugin>,
     pub(super) params_hash: &'a str,
     /// Whether the lake is one of its own, in which nothing is yet.
@@ -419,12 +425,12 @@ impl StepTargets<'_> {
                     merge: merge.as_ref(),
                     target: &display,
                 };
-                let found =
-                    self.in_sqlite(&found, &path, table)
-                        .map_err(|error| match error.faults() {
-                            Some(_) => error,
-                            None => fault(error),
-                        })?;
+                let found = self.in_sqlite(&found, (connection, &path, table)).map_err(
+                    |error| match error.faults() {
+                        Some(_) => error,
+                        None => fault(error),
+                    },
+                )?;
                 let planned = PlannedWrite {
                     output,
                     app_id: self.app_id(step, &display, output, &write.partition),
@@ -432,6 +438,7 @@ impl StepTargets<'_> {
                         connection: connection.clone(),
                         path,
                         table: table.clone(),
+                        remakes: self.replaces(step, write.mode),
                     },
                     mode: write.mode,
                     scope: write.partition.clone(),
@@ -498,9 +505,19 @@ impl StepTargets<'_> {
         let connections = Connections::of(self.pipeline, self.lake);
         let evolves = write.schema_change.new_column == ColumnChange::Evolve;
         let keys = server::keys(&write.partition, of.merge.as_ref(), ddl);
-        let made = |schema: &SchemaRef| {
-            server::made(kind, schema, &keys, ddl).map_err(|error| fault(error.within(&display)))
+        // The types of the file are for the rows as they come, not for what a table keeps of them.
+        let types = ddl.map(|ddl| &ddl.types);
+        let said = |field: &Field| {
+            let as_it_comes = rows_schema.field_with_name(field.name()).ok()?;
+            let is_same = as_it_comes.data_type() == field.data_type();
+            types.filter(|_| is_same)?.get(field.name()).cloned()
         };
+        let made = |schema: &Schema| {
+            let made = server::made(kind, schema, &keys, &said);
+            made.map_err(|error| fault(error.within(&display)))
+        };
+        // Only in PostgreSQL a table can be made anew within the load.
+        let remakes = kind == ServerKind::Postgres && self.replaces(step, write.mode);
         let (found, columns) = match kind {
             ServerKind::Adbc => {
                 let merges = of.merge.is_some();
@@ -512,18 +529,44 @@ impl StepTargets<'_> {
                     let stores = self.lake.root().stores();
                     redshift::staging_opens(&connections, connection, stores).map_err(fault)?;
                 }
-                // Only there a table can be made anew within the load.
-                let remakes = kind == ServerKind::Postgres && self.replaces(step, write.mode);
+                // What may be left out need not have a type there.
+                let leaves_out = match write.schema_change.new_column {
+                    ColumnChange::Quarantine | ColumnChange::Discard => true,
+                    ColumnChange::Evolve | ColumnChange::Freeze => false,
+                };
+                let alone = |field: &Arc<Field>| Schema::new(vec![Arc::clone(field)]);
+                let offered = rows_schema
+                    .fields()
+                    .iter()
+                    .filter(|field| !leaves_out || made(&alone(field)).is_ok())
+                    .cloned();
+                let offered = Schema::new(offered.collect::<Vec<_>>());
                 let incoming = Incoming {
-                    schema: &rows_schema,
-                    columns: &made(&rows_schema)?,
+                    schema: &offered,
+                    columns: &made(&offered)?,
                     mode: write.mode.into(),
                     remakes,
                     evolves,
                 };
-                let there = server::found(kind, &connections, connection, &path, &incoming);
-                let there = there.await.map_err(fault)?;
+                let ahead = self.ahead.table(connection, &path.to_string());
+                let there = match ahead {
+                    // Whether it may be made has been asked for the step that makes it.
+                    Some(ahead) if ahead.is_made => None,
+                    _ => {
+                        let there = server::found(kind, &connections, connection, &path, &incoming);
+                        there.await.map_err(fault)?
+                    }
+                };
+                let there = match ahead {
+                    Some(ahead) => {
+                        Some(ahead.on_server(kind, there.unwrap_or_default(), &incoming))
+                    }
+                    None => there,
+                };
                 let found = self.at_server(&written, there.as_deref(), remakes)?;
+                if let Some(ddl) = ddl.filter(|_| remakes) {
+                    server::has_named(&found.written, ddl)?;
+                }
                 let columns = made(&found.written)?;
                 (found, columns)
             }
@@ -535,6 +578,7 @@ impl StepTargets<'_> {
                 kind,
                 connection: connection.to_owned(),
                 table: path,
+                remakes,
                 columns,
                 options: TableOptions::of(ddl),
             },

@@ -251,10 +251,18 @@ pub(super) async fn lacks(
     if gains {
         let row = client
             .query_one(
-                "select pg_has_role(relowner, 'usage') from pg_class where oid = to_regclass($1)",
+                "select pg_has_role(relowner, 'usage'), relkind in ('r', 'p', 'f') and not relispartition
+                 from pg_class where oid = to_regclass($1)",
                 &[&quoted_path(table)],
             )
             .await?;
+        if !row.try_get::<_, bool>(1)? {
+            return Ok(Some((
+                "it is a view or a partition, which cannot get the columns that are new".to_owned(),
+                "write the table itself, or leave such columns out with schema_change = { new_column = \"discard\" }"
+                    .to_owned(),
+            )));
+        }
         if !row.try_get::<_, bool>(0)? {
             return Ok(Some((
                 "the user of the connection does not own the table, and so may not add the columns that are new".to_owned(),

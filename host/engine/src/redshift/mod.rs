@@ -105,8 +105,14 @@ pub(crate) async fn load(
         // Before the transaction, to whose end others would wait.
         let there = session.columns(&placed).await?;
         if !there.is_empty() {
-            for statement in add_columns(&quoted_path(&placed), &there, &commit.columns) {
-                session.run(&statement).await?;
+            for (column, statement) in add_columns(&quoted_path(&placed), &there, &commit.columns) {
+                if let Err(failure) = session.run(&statement).await {
+                    // Another load may have added it meanwhile.
+                    let there = session.columns(&placed).await?;
+                    if table::find(&there, &column.name).is_none() {
+                        return Err(failure);
+                    }
+                }
             }
         }
     }

@@ -195,17 +195,22 @@ pub(super) fn find<'a>(there: &'a [There], name: &str) -> Option<&'a There> {
 }
 
 /// The statements that add those of the columns which a table lacks: Redshift adds one at a time.
-pub(super) fn add_columns(table: &str, there: &[There], columns: &[Column]) -> Vec<String> {
+pub(super) fn add_columns<'a>(
+    table: &str,
+    there: &[There],
+    columns: &'a [Column],
+) -> Vec<(&'a Column, String)> {
     let lacking = columns
         .iter()
         .filter(|column| find(there, &column.name).is_none());
     lacking
         .map(|column| {
-            format!(
+            let statement = format!(
                 "alter table {table} add column {} {}",
                 quoted(&column.name),
                 column.data_type
-            )
+            );
+            (column, statement)
         })
         .collect()
 }

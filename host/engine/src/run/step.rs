@@ -902,6 +902,7 @@ impl StepRun {
                     connection,
                     path,
                     table,
+                    remakes: _,
                 } => TargetCommit::Sqlite(SqliteCommit {
                     target: write.target.display(),
                     connection: Some(connection.clone()),
@@ -933,6 +934,7 @@ impl StepRun {
                     kind,
                     connection,
                     table,
+                    remakes: _,
                     columns,
                     options,
                 } => TargetCommit::Server(ServerCommit {
