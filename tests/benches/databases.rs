@@ -3,11 +3,13 @@
 //!
 //! ```text
 //! cargo bench -p weir-tests --bench databases -- [postgres] [mariadb] [sqlite]
-//! # WEIR_BIN=… for another binary, WEIR_BENCH_ROWS=… for other than 5 million rows
+//! # WEIR_BIN=… for another binary, WEIR_BENCH_ROWS=… for other than 5 million rows,
+//! # WEIR_BENCH_PEERS=1 to install dlt and Sling into a temporary folder and measure them too
 //! ```
 //!
 //! Both sides begin with an empty database each time, take turns, and are measured three times; the middle one
-//! counts. Figures are of one machine that runs both the server and its client.
+//! counts. Figures are of one machine that runs both the server and its client. Peers are measured once, after the
+//! others: they differ by factors.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -17,14 +19,95 @@
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
 use weir_tests::{MariaDb, Postgres, Scene, built, timed};
 
-/// Measures a database with rows of a CSV file, so many.
-type Measure = fn(&Scene, &Path, u64);
+/// Measures a database with rows of a CSV file, so many, and with the peers that are installed.
+type Measure = fn(&Scene, &Path, u64, Option<&Peers>);
+
+/// How long a command took, in seconds, and its peak memory in KiB.
+type Measured = (f64, u64);
+
+/// Other tools that move rows between files and databases.
+struct Peers {
+    scripts: PathBuf,
+    /// Python with dlt.
+    python: PathBuf,
+    sling: PathBuf,
+}
+
+impl Peers {
+    /// Installed below `folder`, in the versions that `tests/bench/databases/requirements.txt` names.
+    fn install(folder: &Path) -> Peers {
+        let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("bench/databases");
+        let run = |command: &mut Command| assert!(command.status().unwrap().success());
+        run(Command::new("python3").args(["-m", "venv"]).arg(folder));
+        let python = folder.join("bin/python");
+        run(Command::new(&python)
+            .args(["-m", "pip", "--quiet", "install", "--requirement"])
+            .arg(scripts.join("requirements.txt")));
+        let place = "import os, sling_linux_amd64 as s; print(os.path.join(os.path.dirname(s.__file__), 'bin/sling-linux-amd64'))";
+        let place = Command::new(&python).args(["-c", place]).output().unwrap();
+        assert!(place.status.success(), "{place:?}");
+        let sling = PathBuf::from(String::from_utf8(place.stdout).unwrap().trim());
+        run(Command::new("chmod").arg("+x").arg(&sling));
+        Peers {
+            scripts,
+            python,
+            sling,
+        }
+    }
+
+    /// dlt, told what to do.
+    fn dlt(&self, arguments: &[&str]) -> Measured {
+        let mut command = Command::new(&self.python);
+        command
+            .arg(self.scripts.join("dlt_peer.py"))
+            .args(arguments);
+        timed(command)
+    }
+
+    /// Sling, told what to do; `PEER` is the database at `url`.
+    fn sling(&self, url: &str, arguments: &[&str]) -> Measured {
+        let mut command = Command::new(&self.sling);
+        command
+            .env("PEER", url)
+            .env("SLING_DISABLE_TELEMETRY", "true")
+            .args(["run", "--mode", "full-refresh"])
+            .args(arguments);
+        timed(command)
+    }
+
+    /// Sling, from a CSV file into `table`.
+    fn sling_loads(&self, url: &str, csv: &Path, table: &str) -> Measured {
+        let from = format!("file://{}", csv.display());
+        self.sling(
+            url,
+            &[
+                "--src-stream",
+                &from,
+                "--tgt-conn",
+                "PEER",
+                "--tgt-object",
+                table,
+            ],
+        )
+    }
+}
+
+/// What a peer took, beside what Weir took.
+fn told(name: &str, rows: u64, (seconds, peak): Measured, weir: f64) {
+    println!(
+        "  {name:<22} {seconds:>10.2} {:>10} {:>7.2} {:>12.0} {:>10.0}",
+        "",
+        seconds / weir,
+        rows as f64 / seconds,
+        peak as f64 / 1024.0
+    );
+}
 
 /// How often each side is measured.
 const TRIALS: usize = 3;
@@ -88,13 +171,15 @@ fn main() {
         ("mariadb", mariadb),
         ("sqlite", sqlite),
     ];
+    let peers = std::env::var("WEIR_BENCH_PEERS").ok();
+    let peers = peers.map(|_| Peers::install(&scene.path("peers")));
     for (_, measure) in all.into_iter().filter(|(name, _)| picks(name)) {
-        measure(&scene, &csv, rows);
+        measure(&scene, &csv, rows, peers.as_ref());
     }
-    println!("ratio: the native tool's time by Weir's; above 1 Weir is faster.");
+    println!("ratio: the other tool's time by Weir's; above 1 Weir is faster.");
 }
 
-fn postgres(scene: &Scene, csv: &Path, rows: u64) {
+fn postgres(scene: &Scene, csv: &Path, rows: u64, peers: Option<&Peers>) {
     let server = Postgres::start();
     let connection = "[connections.mart]\nkind = \"postgres\"\nurl = { env = \"MART_URL\" }\n";
     let with_url = |mut command: Command| {
@@ -109,7 +194,7 @@ fn postgres(scene: &Scene, csv: &Path, rows: u64) {
         "table = \"raw.drugs\"",
         "connection = \"mart\"\ntable = \"drugs\"",
     );
-    compare(
+    let weir = compare(
         "lake to PostgreSQL",
         rows,
         || {
@@ -136,6 +221,24 @@ fn postgres(scene: &Scene, csv: &Path, rows: u64) {
             measured
         },
     );
+    if let Some(peers) = peers {
+        let lake = scene.lake().join("raw/drugs");
+        let url = server.url(server.port());
+        let took = peers.dlt(&[
+            "load",
+            lake.to_str().unwrap(),
+            "postgres",
+            &url.replace("postgres://", "postgresql://"),
+        ]);
+        let sql = "select count(*) from dlt_peer.drugs";
+        assert_eq!(server.sql(sql), [rows.to_string()]);
+        server.sql("drop schema dlt_peer cascade");
+        told("dlt", rows, took, weir);
+        let took = peers.sling_loads(&url, csv, "public.drugs");
+        count();
+        server.sql("drop table drugs");
+        told("Sling, from CSV", rows, took, weir);
+    }
     server.sql(&format!("create table drugs ({})", in_sql()));
     server.sql(&format!(
         "\\copy drugs from '{}' (format csv, header)",
@@ -150,7 +253,7 @@ fn postgres(scene: &Scene, csv: &Path, rows: u64) {
         "connection = \"mart\", table = \"drugs\"",
         "table = \"raw.from_postgres\"",
     );
-    compare(
+    let weir = compare(
         "PostgreSQL to lake",
         rows,
         || {
@@ -163,10 +266,30 @@ fn postgres(scene: &Scene, csv: &Path, rows: u64) {
         },
         || timed(with_url(scene.run_command(&read, &[]))),
     );
+    if let Some(peers) = peers {
+        let url = server.url(server.port());
+        let lake = scene.path("dlt-lake");
+        let from = url.replace("postgres://", "postgresql+psycopg2://");
+        let took = peers.dlt(&["unload", &from, lake.to_str().unwrap()]);
+        told("dlt", rows, took, weir);
+        let to = format!("file://{}", out.display());
+        let took = peers.sling(
+            &url,
+            &[
+                "--src-conn",
+                "PEER",
+                "--src-stream",
+                "public.drugs",
+                "--tgt-object",
+                &to,
+            ],
+        );
+        told("Sling, to CSV", rows, took, weir);
+    }
     fs::remove_file(out).unwrap();
 }
 
-fn mariadb(scene: &Scene, csv: &Path, rows: u64) {
+fn mariadb(scene: &Scene, csv: &Path, rows: u64, peers: Option<&Peers>) {
     let server = MariaDb::start();
     let connection =
         "[connections.mart]\nkind = \"mysql\"\nurl = { env = \"MART_URL\" }\ntls = \"off\"\n";
@@ -184,7 +307,7 @@ fn mariadb(scene: &Scene, csv: &Path, rows: u64) {
         );
         server.sql("drop table weir.drugs");
     };
-    compare(
+    let weir = compare(
         "lake to MariaDB",
         rows,
         || {
@@ -206,9 +329,24 @@ fn mariadb(scene: &Scene, csv: &Path, rows: u64) {
             measured
         },
     );
+    if let Some(peers) = peers {
+        let lake = scene.lake().join("raw/drugs");
+        let url = server.url(server.port());
+        let to = url.replace("mysql://", "mysql+pymysql://");
+        server.sql("create database dlt_peer");
+        server.sql("grant all on dlt_peer.* to 'weir'@'%'");
+        let took = peers.dlt(&["load", lake.to_str().unwrap(), "sqlalchemy", &to]);
+        let sql = "select count(*) from dlt_peer.drugs";
+        assert_eq!(server.sql(sql), [rows.to_string()]);
+        server.sql("drop database dlt_peer");
+        told("dlt", rows, took, weir);
+        let took = peers.sling_loads(&url, csv, "weir.drugs");
+        count();
+        told("Sling, from CSV", rows, took, weir);
+    }
 }
 
-fn sqlite(scene: &Scene, csv: &Path, rows: u64) {
+fn sqlite(scene: &Scene, csv: &Path, rows: u64, peers: Option<&Peers>) {
     if Command::new("sqlite3").arg("--version").output().is_err() {
         println!("lake to SQLite: there is no sqlite3 on this machine to compare with");
         return;
@@ -226,7 +364,7 @@ fn sqlite(scene: &Scene, csv: &Path, rows: u64) {
         "connection = \"mart\"\ntable = \"drugs\"",
     );
     let native = scene.path("native.sqlite");
-    compare(
+    let weir = compare(
         "lake to SQLite",
         rows,
         || {
@@ -248,10 +386,18 @@ fn sqlite(scene: &Scene, csv: &Path, rows: u64) {
             measured
         },
     );
+    if let Some(peers) = peers {
+        let lake = scene.lake().join("raw/drugs");
+        let url = format!("sqlite:///{}", scene.path("peer.sqlite").display());
+        let took = peers.dlt(&["load", lake.to_str().unwrap(), "sqlalchemy", &url]);
+        told("dlt", rows, took, weir);
+        let took = peers.sling_loads(&url, csv, "main.drugs");
+        told("Sling, from CSV", rows, took, weir);
+    }
 }
 
-/// Measures both sides in turns, and prints the middle ones.
-fn compare(what: &str, rows: u64, native: impl Fn() -> f64, weir: impl Fn() -> (f64, u64)) {
+/// Measures both sides in turns, and prints the middle ones; gives Weir's seconds.
+fn compare(what: &str, rows: u64, native: impl Fn() -> f64, weir: impl Fn() -> Measured) -> f64 {
     let mut natives = Vec::new();
     let mut weirs = Vec::new();
     for _ in 0..TRIALS {
@@ -270,6 +416,7 @@ fn compare(what: &str, rows: u64, native: impl Fn() -> f64, weir: impl Fn() -> (
         rows as f64 / weir,
         peak as f64 / 1024.0
     );
+    weir
 }
 
 fn seconds(work: impl FnOnce()) -> f64 {

@@ -161,7 +161,9 @@ schema_change = {{ missing_column = "evolve", {change} }}
     steps(note, "new_column = \"evolve\"");
     (at.run)().expect_code(0);
     assert_eq!(
-        (at.sql)("select id, coalesce(note, '-'), coalesce(state, '-') from visits where id in (8, 20) order by id"),
+        (at.sql)(
+            "select id, coalesce(note, '-'), coalesce(state, '-') from visits where id in (8, 20) order by id"
+        ),
         ["8|-|NY", "20|n|-"]
     );
     let record = at.scene.latest();
