@@ -108,6 +108,14 @@ pub(crate) enum LakeCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum PluginCommand {
+    /// Make the folder of a new plugin, which builds and whose tests pass
+    New(NewArgs),
+    /// Build the component of a plugin's folder
+    Build(BuildArgs),
+    /// Build a plugin and run its fixtures (tests/*.toml) in the sandbox
+    Test(TestArgs),
+    /// Say what a row costs in the sandbox, with the input of a fixture
+    Bench(BenchArgs),
     /// Show what a component is and wants: world, imports, rules, configuration
     Inspect(InspectArgs),
     /// Write weir.lock: which components the steps of a pipeline use
@@ -120,6 +128,78 @@ pub(crate) enum PluginCommand {
     Verify(VerifyArgs),
     /// Keep a component from running, whatever pipelines say; or list what is kept from it
     Revoke(RevokeArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct NewArgs {
+    /// The folder, whose last part is the plugin's name
+    #[arg(value_name = "NAME")]
+    pub(crate) folder: PathBuf,
+    /// What the plugin is to do
+    #[arg(long, value_enum, default_value_t = WorldArg::Transform)]
+    pub(crate) world: WorldArg,
+    /// The language it is written in
+    #[arg(long, value_enum, default_value_t = LanguageArg::Rust)]
+    pub(crate) lang: LanguageArg,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WorldArg {
+    /// Turn rows into rows
+    Transform,
+    /// Name rows that break a rule
+    Check,
+    /// Turn the bytes of a file into rows
+    Decoder,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LanguageArg {
+    /// Rust
+    Rust,
+    /// Python
+    Python,
+    /// JavaScript
+    Js,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct BuildArgs {
+    /// The plugin's folder
+    #[arg(value_name = "FOLDER", default_value = ".")]
+    pub(crate) folder: PathBuf,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct TestArgs {
+    /// The plugin's folder
+    #[arg(value_name = "FOLDER", default_value = ".")]
+    pub(crate) folder: PathBuf,
+    /// Test this component instead of building one
+    #[arg(long, value_name = "FILE")]
+    pub(crate) component: Option<PathBuf>,
+    /// Run the fixtures of these names only
+    #[arg(long = "only", value_name = "NAME")]
+    pub(crate) only: Vec<String>,
+    /// Write what the plugin makes into the fixtures, as what is expected from now on
+    #[arg(long)]
+    pub(crate) bless: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct BenchArgs {
+    /// The plugin's folder
+    #[arg(value_name = "FOLDER", default_value = ".")]
+    pub(crate) folder: PathBuf,
+    /// Measure this component instead of building one
+    #[arg(long, value_name = "FILE")]
+    pub(crate) component: Option<PathBuf>,
+    /// The fixture whose input is given; the first, if none is named
+    #[arg(long, value_name = "NAME")]
+    pub(crate) fixture: Option<String>,
+    /// How often it is given
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) rounds: u32,
 }
 
 /// Which pipeline, and with what.

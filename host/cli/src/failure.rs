@@ -135,6 +135,21 @@ impl From<SandboxError> for Failure {
     }
 }
 
+impl From<weir_workbench::Error> for Failure {
+    fn from(error: weir_workbench::Error) -> Failure {
+        let code = match error {
+            weir_workbench::Error::Tool { .. } => code::FAILED,
+            weir_workbench::Error::Usage { .. } | weir_workbench::Error::File { .. } => code::USAGE,
+        };
+        Failure {
+            code,
+            causes: causes(&error),
+            hint: Some(error.hint().to_owned()),
+            ..Failure::new(error.to_string())
+        }
+    }
+}
+
 /// A lock or list that cannot be used; what is about a plugin has a place in the pipeline file.
 impl From<weir_components::Error> for Failure {
     fn from(error: weir_components::Error) -> Failure {

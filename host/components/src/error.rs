@@ -26,7 +26,7 @@ pub enum Error {
         /// The path.
         path: PathBuf,
     },
-    /// The folder of a crate has no build.
+    /// The folder of a plugin has no build.
     #[error("plugin '{plugin}': '{}' is not built", folder.display())]
     NotBuilt {
         /// The plugin's name.
@@ -268,10 +268,9 @@ impl Error {
             Error::Missing { .. } => {
                 "`component` is a .wasm file or the folder of a plugin, relative to the pipeline file".to_owned()
             }
-            Error::NotBuilt { folder, .. } => format!(
-                "build it: cargo build --release --target wasm32-wasip2 --manifest-path {}",
-                folder.join("Cargo.toml").display()
-            ),
+            Error::NotBuilt { folder, .. } => {
+                format!("build it: weir plugin build {}", folder.display())
+            }
             Error::File { .. } => "check that the path is right and that you may use it".to_owned(),
             Error::NotPrivate { path, .. } => format!(
                 "make it yours alone: chmod 700 {0}; or remove it, it is made anew",

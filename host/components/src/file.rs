@@ -22,18 +22,21 @@ pub fn component_file(plugin: &str, named: &Path) -> Result<PathBuf> {
             path: named.to_owned(),
         });
     }
-    // The build lies in the folder's own target folder or that of the workspace above it.
     let folder = std::fs::canonicalize(named).unwrap_or_else(|_| named.to_owned());
-    let artefact = crate_name(&folder)
+    let name = package_name(&folder)
         .or_else(|| Some(folder.file_name()?.to_str()?.to_owned()))
-        .unwrap_or_default()
-        .replace('-', "_");
-    let built = format!("target/wasm32-wasip2/release/{artefact}.wasm");
-    let candidates = [Some(folder.as_path()), folder.parent()];
+        .unwrap_or_default();
+    // Of a crate the build lies in the folder's own target folder or that of the workspace above it; in other
+    // languages `weir plugin build` leaves it in the folder itself.
+    let built = format!("target/wasm32-wasip2/release/{}.wasm", name.replace('-', "_"));
+    let candidates = [
+        Some(folder.join(&built)),
+        folder.parent().map(|above| above.join(&built)),
+        Some(folder.join(format!("{name}.wasm"))),
+    ];
     candidates
         .into_iter()
         .flatten()
-        .map(|root| root.join(&built))
         .find(|path| path.is_file())
         .ok_or_else(|| Error::NotBuilt {
             plugin: plugin.to_owned(),
@@ -41,16 +44,30 @@ pub fn component_file(plugin: &str, named: &Path) -> Result<PathBuf> {
         })
 }
 
-/// What the manifest in a folder calls the library that is built, if it says so.
-fn crate_name(folder: &Path) -> Option<String> {
-    let text = std::fs::read_to_string(folder.join("Cargo.toml")).ok()?;
-    let manifest: toml::Table = toml::from_str(&text).ok()?;
-    ["lib", "package"].into_iter().find_map(|section| {
+/// What the manifest in a folder calls what is built: a crate's library, else a package of Python or npm.
+fn package_name(folder: &Path) -> Option<String> {
+    let toml = |name: &str| -> Option<toml::Table> {
+        let text = std::fs::read_to_string(folder.join(name)).ok()?;
+        toml::from_str(&text).ok()
+    };
+    let section = |manifest: &toml::Table, section: &str| {
         let name = manifest.get(section)?.get("name")?.as_str()?;
-        // It becomes part of a path.
-        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        (!name.is_empty() && name.chars().all(plain)).then(|| name.to_owned())
-    })
+        Some(name.to_owned())
+    };
+    let of_crate = || {
+        let manifest = toml("Cargo.toml")?;
+        section(&manifest, "lib").or_else(|| section(&manifest, "package"))
+    };
+    let of_python = || section(&toml("pyproject.toml")?, "project");
+    let of_npm = || {
+        let text = std::fs::read_to_string(folder.join("package.json")).ok()?;
+        let manifest: serde_json::Value = serde_json::from_str(&text).ok()?;
+        Some(manifest.get("name")?.as_str()?.to_owned())
+    };
+    let name = of_crate().or_else(of_python).or_else(of_npm)?;
+    // It becomes part of a path.
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    (!name.is_empty() && name.chars().all(plain)).then_some(name)
 }
 
 /// The bytes of a component's file.

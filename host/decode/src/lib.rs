@@ -56,7 +56,7 @@ pub use fault::{DecodeError, Fault};
 pub use items::{Convert, Items, NoItem, whole_column};
 pub use json::Json;
 pub use record::{Decoded, RAW_KEPT, RecordOptions, Reject, Rule};
-pub use types::{arrow_schema, arrow_type, nullable_schema};
+pub use types::{arrow_schema, arrow_type, nullable_schema, type_text};
 
 /// A decoder that is given a file's bytes in order and gives its rows in order.
 ///

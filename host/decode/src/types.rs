@@ -38,6 +38,27 @@ pub fn arrow_type(declared: &Declared) -> DataType {
     }
 }
 
+/// A type as pipeline files write it, where they can.
+pub fn type_text(data_type: &DataType) -> String {
+    match data_type {
+        DataType::Boolean => "bool".to_owned(),
+        DataType::Utf8 => "string".to_owned(),
+        DataType::Date32 => "date".to_owned(),
+        DataType::Timestamp(_, None) => "timestamp".to_owned(),
+        DataType::Timestamp(_, Some(_)) => "timestamptz".to_owned(),
+        DataType::Decimal128(precision, scale) => format!("decimal({precision},{scale})"),
+        DataType::List(item) => format!("list<{}>", type_text(item.data_type())),
+        DataType::Struct(fields) => {
+            let fields: Vec<String> = fields
+                .iter()
+                .map(|field| format!("{}: {}", field.name(), type_text(field.data_type())))
+                .collect();
+            format!("struct<{}>", fields.join(", "))
+        }
+        other => other.to_string().to_lowercase(),
+    }
+}
+
 /// The same columns, all of them nullable: a record that cannot be read is a row of nulls.
 pub fn nullable_schema(schema: &Schema) -> SchemaRef {
     Arc::new(Schema::new(

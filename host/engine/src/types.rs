@@ -6,28 +6,7 @@ use weir_pipeline::ScopeValue;
 
 use crate::error::{Error, Result};
 
-pub use weir_decode::{arrow_schema, arrow_type};
-
-/// A type as pipeline files write it, where they can.
-pub fn type_text(data_type: &DataType) -> String {
-    match data_type {
-        DataType::Boolean => "bool".to_owned(),
-        DataType::Utf8 => "string".to_owned(),
-        DataType::Date32 => "date".to_owned(),
-        DataType::Timestamp(_, None) => "timestamp".to_owned(),
-        DataType::Timestamp(_, Some(_)) => "timestamptz".to_owned(),
-        DataType::Decimal128(precision, scale) => format!("decimal({precision},{scale})"),
-        DataType::List(item) => format!("list<{}>", type_text(item.data_type())),
-        DataType::Struct(fields) => {
-            let fields: Vec<String> = fields
-                .iter()
-                .map(|field| format!("{}: {}", field.name(), type_text(field.data_type())))
-                .collect();
-            format!("struct<{}>", fields.join(", "))
-        }
-        other => other.to_string().to_lowercase(),
-    }
-}
+pub use weir_decode::{arrow_schema, arrow_type, type_text};
 
 /// The type that a value of a scope column has.
 pub fn scope_type(value: &ScopeValue) -> DataType {

@@ -131,7 +131,7 @@ impl GuestLog {
         let (plugin, stage) = (budget.plugin.as_str(), budget.stage.as_str());
         match &budget.speech {
             Speech::Open => {}
-            Speech::Kept(sink) => {
+            Speech::Heard(sink) | Speech::Kept(sink) => {
                 return sink.line(GuestLine {
                     plugin,
                     stage,

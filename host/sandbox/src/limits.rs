@@ -33,6 +33,25 @@ pub struct Limits {
     pub handles: u32,
 }
 
+impl Limits {
+    /// With another deadline, and a wall clock that leaves room for waiting: ten times as long, and never less
+    /// than a minute.
+    #[must_use]
+    pub fn with_deadline(mut self, deadline: Duration) -> Limits {
+        self.deadline = deadline;
+        self.wall_clock = Duration::from_secs(60).max(deadline.saturating_mul(10));
+        self
+    }
+
+    /// With at most so many rows out for each row in, however few these are.
+    #[must_use]
+    pub fn with_rows_out(mut self, rows: u32) -> Limits {
+        self.rows_out_per_row = rows;
+        self.rows_out_floor = 0;
+        self
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Limits {

@@ -136,6 +136,8 @@ pub enum Speech {
     /// Lines go to `tracing`, target `weir::guest`; messages come back with what they belong to.
     #[default]
     Open,
+    /// As if open, but that lines go to the sink: for an author who tries a plugin.
+    Heard(Arc<dyn GuestSink>),
     /// All of it goes to the sink and nowhere else. A rejection carries what its rule demands by
     /// [`Contract::rules`], an error no text and no number of the guest's, and metrics are kept too.
     Kept(Arc<dyn GuestSink>),
@@ -148,7 +150,7 @@ impl Speech {
     /// What stands in the place of the guest's words in errors; none where they are told.
     pub(crate) fn instead(&self) -> Option<&'static str> {
         match self {
-            Speech::Open => None,
+            Speech::Open | Speech::Heard(_) => None,
             Speech::Kept(_) => Some(KEPT),
             Speech::Untold => Some(UNTOLD),
         }

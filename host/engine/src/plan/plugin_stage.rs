@@ -178,14 +178,11 @@ impl StepPlanner<'_> {
         } = contract;
         let mut limits = Limits {
             memory: *memory,
-            deadline: *deadline,
-            wall_clock: Duration::from_secs(60).max(deadline.saturating_mul(10)),
             log_bytes: *log,
-            ..Limits::default()
+            ..Limits::default().with_deadline(*deadline)
         };
         if let Some(rows) = rows_out {
-            limits.rows_out_per_row = *rows;
-            limits.rows_out_floor = 0;
+            limits = limits.with_rows_out(*rows);
         }
         let secrets = secrets
             .iter()

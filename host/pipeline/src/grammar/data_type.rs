@@ -1,5 +1,7 @@
 //! The types of columns as text: `int64`, `decimal(10,2)`, `list<struct<code: string>>`.
 
+use std::str::FromStr;
+
 use crate::fields::choices;
 use crate::model::DataType;
 
@@ -32,6 +34,15 @@ const PLAIN: &[(&str, DataType)] = &[
 
 /// Types nested deeper than this are refused: they are read by recursion.
 const DEEPEST: usize = 16;
+
+/// A type as files write it.
+impl FromStr for DataType {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<DataType, String> {
+        parse(text).map_err(|bad| format!("{}; {}", bad.message, bad.hint))
+    }
+}
 
 pub(crate) fn parse(text: &str) -> Result<DataType, BadType> {
     parse_at(text.trim(), 0)

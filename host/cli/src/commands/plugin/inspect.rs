@@ -76,7 +76,7 @@ pub(crate) async fn run(args: &InspectArgs) -> Result<u8, Failure> {
     Ok(0)
 }
 
-fn refuse_revoked(bytes: &[u8]) -> Result<(), Failure> {
+pub(super) fn refuse_revoked(bytes: &[u8]) -> Result<(), Failure> {
     let Some(config) = Settings::of_user().config else {
         return Ok(());
     };

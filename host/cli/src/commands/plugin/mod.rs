@@ -1,10 +1,14 @@
 //! `weir plugin …`.
 
+mod bench;
+mod build;
 mod inspect;
 mod keygen;
 mod lock;
+mod new;
 mod revoke;
 mod sign;
+mod test;
 mod verify;
 
 use std::path::{Path, PathBuf};
@@ -16,6 +20,10 @@ use crate::failure::Failure;
 
 pub(crate) async fn run(command: &PluginCommand) -> Result<u8, Failure> {
     match command {
+        PluginCommand::New(args) => new::run(args),
+        PluginCommand::Build(args) => build::run(args),
+        PluginCommand::Test(args) => test::run(args).await,
+        PluginCommand::Bench(args) => bench::run(args).await,
         PluginCommand::Inspect(args) => inspect::run(args).await,
         PluginCommand::Lock(args) => lock::run(args).await,
         PluginCommand::Keygen(args) => keygen::run(args),

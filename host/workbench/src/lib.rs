@@ -1,0 +1,24 @@
+//! What the author of a plugin works with, besides the SDK: the files of a new plugin, its build, and
+//! fixtures that are run in the real sandbox.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `scaffold` | [`create`]: a folder that builds and whose tests pass, in Rust, Python or JavaScript |
+//! | `component` | [`build`]: the component of a plugin's folder, by the tools of its language |
+//! | `fixture` | [`Fixture`]: what a plugin is given and what it should make of it; [`run`], [`Fixture::compare`], [`Fixture::bless`] |
+//! | `bench` | [`measure`]: what a row costs in the sandbox |
+//! | `error` | errors with hints |
+//!
+//! Nothing here knows pipelines: `weir plugin new|build|test|bench` are thin over it.
+
+mod bench;
+mod component;
+mod error;
+mod fixture;
+mod scaffold;
+
+pub use bench::{Measured, measure};
+pub use component::{Built, build};
+pub use error::{Error, Result};
+pub use fixture::{Fixture, Heard, Outcome, Stopped, find, run};
+pub use scaffold::{Created, Kind, Language, create};

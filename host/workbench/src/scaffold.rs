@@ -1,0 +1,249 @@
+//! New plugins: a folder that builds and whose tests pass at once.
+//!
+//! The SDK comes with it, in `vendor/weir`, of the version of this program: so that it builds where there is
+//! nothing but the program, and whoever has the folder has all of it.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+
+include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
+
+/// The languages that have an SDK.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Language {
+    /// Rust.
+    Rust,
+    /// Python.
+    Python,
+    /// JavaScript.
+    Js,
+}
+
+/// What a new plugin is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Rows into rows.
+    Transform,
+    /// Judges rows.
+    Check,
+    /// Bytes into rows.
+    Decoder,
+}
+
+impl Language {
+    /// The folder of its templates.
+    fn folder(self) -> &'static str {
+        match self {
+            Language::Rust => "rust",
+            Language::Python => "python",
+            Language::Js => "js",
+        }
+    }
+
+    fn sdk(self) -> &'static [(&'static str, &'static [u8])] {
+        match self {
+            Language::Rust => RUST_SDK,
+            Language::Python => PYTHON_SDK,
+            Language::Js => JS_SDK,
+        }
+    }
+
+    /// What installs, in a plugin's folder, what building needs besides the language; none where building
+    /// does so by itself.
+    pub fn install(self) -> Option<&'static str> {
+        match self {
+            Language::Rust => None,
+            Language::Python => {
+                Some("python3 -m venv .venv && .venv/bin/pip install -r requirements.txt")
+            }
+            Language::Js => Some("npm install"),
+        }
+    }
+}
+
+impl fmt::Display for Language {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Language::Rust => "Rust",
+            Language::Python => "Python",
+            Language::Js => "JavaScript",
+        })
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Kind::Transform => "transform",
+            Kind::Check => "check",
+            Kind::Decoder => "decoder",
+        })
+    }
+}
+
+/// A folder that was made.
+#[derive(Debug)]
+pub struct Created {
+    /// The plugin's name.
+    pub name: String,
+    /// The author's own files in it, sorted; those of the SDK are not among them.
+    pub files: Vec<PathBuf>,
+}
+
+/// Makes the folder of a new plugin, which is called as its last part.
+///
+/// # Errors
+/// [`Error::Usage`] for a name that a language would not take, and for a folder that has something in it;
+/// [`Error::File`].
+pub fn create(folder: &Path, kind: Kind, language: Language) -> Result<Created> {
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    is_name(&name)?;
+    if fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) || folder.is_file() {
+        return Err(Error::usage(
+            format!("'{}' is there already", folder.display()),
+            "choose another name, or remove it",
+        ));
+    }
+    let names = Names {
+        name: name.clone().into_owned(),
+        module: name.replace('-', "_"),
+        type_name: name.split('-').map(capitalised).collect(),
+    };
+    let mut files = Vec::new();
+    let language_folder = language.folder();
+    let own = [
+        format!("{language_folder}/common/"),
+        format!("{language_folder}/{kind}/"),
+    ];
+    for (path, content) in TEMPLATES {
+        let target = match own
+            .iter()
+            .find_map(|folder| path.strip_prefix(folder.as_str()))
+        {
+            Some(below) => PathBuf::from(names.put_into(below)),
+            None if *path == format!("fixtures/{kind}.toml") => {
+                PathBuf::from(format!("tests/{}.toml", first_fixture(kind)))
+            }
+            None => continue,
+        };
+        let text = String::from_utf8_lossy(content);
+        write(&folder.join(&target), names.put_into(&text).as_bytes())?;
+        files.push(target);
+    }
+    for (path, content) in language.sdk() {
+        write(&folder.join("vendor/weir").join(path), content)?;
+    }
+    files.sort();
+    Ok(Created {
+        name: names.name,
+        files,
+    })
+}
+
+/// What the first fixture is about.
+fn first_fixture(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Transform | Kind::Check => "amounts",
+        Kind::Decoder => "pairs",
+    }
+}
+
+/// A plugin's name, as the places need it in which it stands.
+struct Names {
+    name: String,
+    module: String,
+    type_name: String,
+}
+
+impl Names {
+    fn put_into(&self, text: &str) -> String {
+        text.replace("{{name}}", &self.name)
+            .replace("{{module}}", &self.module)
+            .replace("{{Type}}", &self.type_name)
+    }
+}
+
+fn capitalised(part: &str) -> String {
+    let mut letters = part.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+    first.into_iter().chain(letters).collect()
+}
+
+fn write(path: &Path, content: &[u8]) -> Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(Error::file("make", folder))?;
+    }
+    fs::write(path, content).map_err(Error::file("write", path))
+}
+
+/// Names that a language keeps for itself, as modules or words.
+const TAKEN: [&str; 46] = [
+    "alloc", "and", "as", "assert", "async", "await", "break", "check", "class", "const",
+    "continue", "core", "crate", "def", "del", "dyn", "else", "enum", "except", "extern", "false",
+    "fn", "for", "from", "if", "import", "in", "is", "lambda", "let", "loop", "match", "mod",
+    "not", "or", "pass", "return", "self", "std", "struct", "test", "true", "try", "type", "while",
+    "yield",
+];
+
+/// A plugin's name is that of a crate, a module and a class.
+fn is_name(name: &str) -> Result<()> {
+    let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let parts_are_words = name
+        .split('-')
+        .all(|part| !part.is_empty() && part.chars().all(letters));
+    let fits = parts_are_words
+        && name.starts_with(|first: char| first.is_ascii_lowercase())
+        && name.len() <= 64
+        && !TAKEN.contains(&name);
+    match fits {
+        true => Ok(()),
+        false => Err(Error::usage(
+            format!("a plugin cannot be called '{name}'"),
+            "use lower-case letters, digits and hyphens, such as visit-events, and no word that a language keeps for itself",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_crates_modules_and_classes() {
+        for good in ["visits", "visit-events", "x12", "a1-b2"] {
+            assert!(is_name(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "", "Visits", "1a", "a_b", "a--b", "-a", "a-", "a/b", "..", "test", "class", "ä",
+        ] {
+            assert!(is_name(bad).is_err(), "{bad}");
+        }
+        assert!(TAKEN.is_sorted());
+    }
+
+    #[test]
+    fn every_language_has_every_kind() {
+        let folder = tempfile::tempdir().unwrap();
+        for language in [Language::Rust, Language::Python, Language::Js] {
+            for kind in [Kind::Transform, Kind::Check, Kind::Decoder] {
+                let at = folder
+                    .path()
+                    .join(format!("{kind}-{language}").to_lowercase());
+                let created = create(&at, kind, language).unwrap();
+                let has = |name: &str| created.files.contains(&PathBuf::from(name));
+                assert!(has("README.md") && has(".gitignore"), "{created:?}");
+                assert_eq!(crate::component::language_of(&at).unwrap(), language);
+                assert_eq!(crate::fixture::find(&at).unwrap().len(), 1);
+                for file in &created.files {
+                    let text = fs::read_to_string(at.join(file)).unwrap();
+                    assert!(!text.contains("{{"), "{}: {text}", file.display());
+                }
+                let again = create(&at, kind, language).unwrap_err();
+                assert!(again.to_string().contains("is there already"));
+            }
+        }
+    }
+}
