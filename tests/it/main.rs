@@ -30,6 +30,7 @@
 )]
 
 mod adbc;
+mod authoring;
 mod backfill;
 mod bad_file;
 mod bad_input;

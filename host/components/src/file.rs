@@ -28,7 +28,10 @@ pub fn component_file(plugin: &str, named: &Path) -> Result<PathBuf> {
         .unwrap_or_default();
     // Of a crate the build lies in the folder's own target folder or that of the workspace above it; in other
     // languages `weir plugin build` leaves it in the folder itself.
-    let built = format!("target/wasm32-wasip2/release/{}.wasm", name.replace('-', "_"));
+    let built = format!(
+        "target/wasm32-wasip2/release/{}.wasm",
+        name.replace('-', "_")
+    );
     let candidates = [
         Some(folder.join(&built)),
         folder.parent().map(|above| above.join(&built)),

@@ -180,12 +180,11 @@ fn write(path: &Path, content: &[u8]) -> Result<()> {
 }
 
 /// Names that a language keeps for itself, as modules or words.
-const TAKEN: [&str; 46] = [
-    "alloc", "and", "as", "assert", "async", "await", "break", "check", "class", "const",
-    "continue", "core", "crate", "def", "del", "dyn", "else", "enum", "except", "extern", "false",
-    "fn", "for", "from", "if", "import", "in", "is", "lambda", "let", "loop", "match", "mod",
-    "not", "or", "pass", "return", "self", "std", "struct", "test", "true", "try", "type", "while",
-    "yield",
+const TAKEN: [&str; 45] = [
+    "alloc", "and", "as", "assert", "async", "await", "break", "class", "const", "continue",
+    "core", "crate", "def", "del", "dyn", "else", "enum", "except", "extern", "false", "fn", "for",
+    "from", "if", "import", "in", "is", "lambda", "let", "loop", "match", "mod", "not", "or",
+    "pass", "return", "self", "std", "struct", "test", "true", "try", "type", "while", "yield",
 ];
 
 /// A plugin's name is that of a crate, a module and a class.
