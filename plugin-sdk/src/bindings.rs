@@ -1,4 +1,5 @@
-//! What wit-bindgen makes of `wit/0.1`: one module for each world, sharing `types` and `host`.
+//! What wit-bindgen makes of `wit/0.1`: one module for each world, sharing `types` and `host`. An import that
+//! a plugin does not use, `secrets` among them, is not in its component.
 //!
 //! Imports borrow (`&[&[u8]]`), so that a batch is emitted without a copy inside the guest;
 //! exports own (`Vec<Vec<u8>>`), so that buffers move into Arrow. The modules compile natively
@@ -7,7 +8,7 @@
 pub mod transform {
     wit_bindgen::generate!({
         path: "../wit/0.1",
-        world: "weir:plugin/transform",
+        world: "weir:plugin/transform-with-secrets",
         ownership: Borrowing { duplicate_if_necessary: true },
         pub_export_macro: true,
         export_macro_name: "export_transform_world",
@@ -18,7 +19,7 @@ pub mod transform {
 pub mod check {
     wit_bindgen::generate!({
         path: "../wit/0.1",
-        world: "weir:plugin/check",
+        world: "weir:plugin/check-with-secrets",
         with: {
             "weir:plugin/types@0.1.0": crate::bindings::transform::weir::plugin::types,
             "weir:plugin/host@0.1.0": crate::bindings::transform::weir::plugin::host,
@@ -34,7 +35,7 @@ pub mod check {
 pub mod decoder {
     wit_bindgen::generate!({
         path: "../wit/0.1",
-        world: "weir:plugin/decoder",
+        world: "weir:plugin/decoder-with-secrets",
         with: {
             "weir:plugin/types@0.1.0": crate::bindings::transform::weir::plugin::types,
             "weir:plugin/host@0.1.0": crate::bindings::transform::weir::plugin::host,

@@ -1,6 +1,7 @@
 //! Lakes and input in an object store, by its own protocol.
 
 use weir_s3::{ACCESS_KEY, BUCKET, SECRET_KEY, Server};
+use weir_tests::azurite::{self, ACCOUNT, Azurite, CONTAINER};
 use weir_tests::{Ended, Scene};
 
 use crate::visits::Visits;
@@ -83,6 +84,62 @@ fn a_lake_in_s3_is_as_good_as_one_on_the_disk() {
             .is_dir()
     );
     assert!(!scene.lake().exists() && !scene.path("s3:").exists());
+}
+
+#[test]
+fn a_lake_in_azure_is_as_good_as_one_on_the_disk() {
+    let server = Azurite::start();
+    let scene = Scene::new();
+    let lake = format!("az://{CONTAINER}/lakes/one");
+    let more = format!(
+        r#"
+[store."az://{CONTAINER}"]
+endpoint = "{}"
+allow_http = true
+account_name = "{ACCOUNT}"
+access_key = {{ env = "LAKE_SECRET" }}
+"#,
+        server.endpoint()
+    );
+    let visits = Visits {
+        mode: "append",
+        stages: "\n[[step.stage]]\ncheck = { range = { id = { max = 1989 } } }\n",
+        more: &more,
+        ..Visits::default()
+    };
+    let run = || {
+        let mut command = scene.weir(["run"]);
+        command
+            .arg(visits.write(&scene))
+            .args(["--lake", &lake, "--param", "landing=in"])
+            .env("LAKE_SECRET", azurite::ACCESS_KEY);
+        Ended::from(command.output().unwrap()).hides(&[azurite::ACCESS_KEY])
+    };
+    scene.file("in/1.csv", Visits::rows(0..1000));
+    run().expect_code(0);
+    // The same again is nothing; what is new is added.
+    run().expect_code(0);
+    scene.file("in/2.csv", Visits::rows(1000..2000));
+    run().expect_code(3);
+    let weir = |arguments: &[&str]| {
+        let mut command = scene.weir(arguments);
+        command
+            .args(["--lake", &lake])
+            .env("AZURE_STORAGE_ACCOUNT_NAME", ACCOUNT)
+            .env("AZURE_STORAGE_ACCOUNT_KEY", azurite::ACCESS_KEY)
+            .env("AZURE_STORAGE_ENDPOINT", server.endpoint())
+            .env("AZURE_ALLOW_HTTP", "true");
+        Ended::from(command.output().unwrap()).expect_code(0)
+    };
+    let query = |sql: &str| {
+        let ended = weir(&["sql", sql, "--output", "csv"]);
+        ended.stdout.lines().nth(1).unwrap_or_default().to_owned()
+    };
+    assert_eq!(query("select count(*) from raw.visits"), "1990");
+    assert_eq!(query("select count(distinct id) from raw.visits"), "1990");
+    assert_eq!(query("select count(*) from raw.visits__quarantine"), "10");
+    weir(&["lake", "check"]);
+    assert!(!scene.lake().exists() && !scene.path("az:").exists());
 }
 
 #[test]

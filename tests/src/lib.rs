@@ -5,6 +5,7 @@
 //! - [`Ended`]: how a command ended, with what it printed.
 //! - [`Contents`]: everything the tables of a lake and a warehouse hold, to compare.
 //! - [`Postgres`], [`MariaDb`]: real servers on this machine; [`DynamoDb`]: one that does what DynamoDB does.
+//! - [`azurite`]: a server of Azure's protocol for blobs.
 //! - [`Registry`]: a real OCI registry on this machine.
 //! - [`built`]: where the binary, the plugins and the guests lie.
 //! - [`csv`]: plain CSV files, read without the code under test.
@@ -23,6 +24,7 @@
     reason = "a panic is how a test reports"
 )]
 
+pub mod azurite;
 pub mod built;
 mod contents;
 pub mod csv;

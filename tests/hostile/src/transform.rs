@@ -3,7 +3,7 @@
 mod bindings {
     wit_bindgen::generate!({
         path: "../../wit/0.1",
-        world: "transform",
+        world: "transform-with-secrets",
         pub_export_macro: true,
     });
 }

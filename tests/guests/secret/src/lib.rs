@@ -3,7 +3,7 @@
 
 wit_bindgen::generate!({
     path: "../../../wit/0.1",
-    world: "transform",
+    world: "transform-with-secrets",
 });
 
 use std::cell::Cell;
