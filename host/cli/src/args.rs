@@ -126,6 +126,10 @@ pub(crate) enum PluginCommand {
     Sign(SignArgs),
     /// Check the signature of a component
     Verify(VerifyArgs),
+    /// Put a component, and its signature, into an OCI registry; prints what pipelines call it
+    Publish(PublishArgs),
+    /// Get a component from an OCI registry
+    Pull(PullArgs),
     /// Keep a component from running, whatever pipelines say; or list what is kept from it
     Revoke(RevokeArgs),
 }
@@ -706,6 +710,40 @@ pub(crate) struct SignArgs {
     /// A line that the signature covers, instead of time and file name
     #[arg(long, value_name = "TEXT")]
     pub(crate) comment: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct PublishArgs {
+    /// The component; its signature beside it (FILE.minisig) goes with it
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Where to, with the login that `docker login` left
+    #[arg(value_name = "oci://REGISTRY/NAME")]
+    pub(crate) place: String,
+    /// What it is called there besides; pipelines name its digest
+    #[arg(long, value_name = "TAG", default_value = "latest", value_parser = tag)]
+    pub(crate) tag: String,
+}
+
+/// A tag as registries have it.
+fn tag(text: &str) -> Result<String, String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let later = |c: char| fits(c) || c == '.' || c == '-';
+    let is_tag = text.starts_with(fits) && text.chars().all(later) && text.len() <= 128;
+    match is_tag {
+        true => Ok(text.to_owned()),
+        false => Err("write letters, digits, '_', '.' and '-', such as 1.2.0".to_owned()),
+    }
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct PullArgs {
+    /// What pipelines call it
+    #[arg(value_name = "oci://REGISTRY/NAME@sha256:DIGEST")]
+    pub(crate) reference: String,
+    /// Where it goes, if not to NAME.wasm
+    #[arg(long = "output", short = 'o', value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]

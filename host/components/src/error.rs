@@ -182,6 +182,16 @@ pub enum Error {
         /// Why.
         source: RegistryError,
     },
+    /// A registry did not give or take a component that no pipeline names.
+    #[error("cannot {what} {reference}")]
+    Exchange {
+        /// `get` or `publish`.
+        what: &'static str,
+        /// The reference.
+        reference: String,
+        /// Why.
+        source: RegistryError,
+    },
 }
 
 /// Why a registry did not give a component.
@@ -254,6 +264,7 @@ impl Error {
             | Error::WrongSignature { plugin, .. }
             | Error::Registry { plugin, .. } => Some(plugin),
             Error::File { .. }
+            | Error::Exchange { .. }
             | Error::NotPrivate { .. }
             | Error::NoLock { .. }
             | Error::WrongKey { .. }
@@ -306,13 +317,15 @@ impl Error {
                 "write the second line of the .pub file that `weir plugin keygen` or `minisign -G` made".to_owned()
             }
             Error::WrongFile { hint, .. } => (*hint).to_owned(),
-            Error::Registry { source, .. } => source.hint().to_owned(),
+            Error::Registry { source, .. } | Error::Exchange { source, .. } => {
+                source.hint().to_owned()
+            }
         }
     }
 
     /// Whether the same command may succeed later without a change.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Error::Registry { source, .. } if source.is_retryable())
+        matches!(self, Error::Registry { source, .. } | Error::Exchange { source, .. } if source.is_retryable())
     }
 }
 

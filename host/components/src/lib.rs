@@ -39,7 +39,7 @@ pub mod signature;
 pub use error::{Error, RegistryError, Result};
 pub use fetch::{Component, Components, Provenance, Signer};
 pub use file::component_file;
-pub use oci::{COMPONENT_LAYER, SIGNATURE_ANNOTATION};
+pub use oci::{COMPONENT_LAYER, Publication, SIGNATURE_ANNOTATION, pull};
 pub use settings::{LockUse, Settings};
 
 use sha2::{Digest, Sha256};

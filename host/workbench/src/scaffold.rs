@@ -110,7 +110,7 @@ pub fn create(folder: &Path, kind: Kind, language: Language) -> Result<Created> 
     let names = Names {
         name: name.clone().into_owned(),
         module: name.replace('-', "_"),
-        type_name: name.split('-').map(capitalised).collect(),
+        type_name: type_name(&name),
     };
     let mut files = Vec::new();
     let language_folder = language.folder();
@@ -134,7 +134,11 @@ pub fn create(folder: &Path, kind: Kind, language: Language) -> Result<Created> 
         files.push(target);
     }
     for (path, content) in language.sdk() {
-        write(&folder.join("vendor/weir").join(path), content)?;
+        let target = folder.join("vendor/weir").join(path);
+        write(&target, content)?;
+        if path.contains("/bin/") {
+            executable(&target)?;
+        }
     }
     files.sort();
     Ok(Created {
@@ -166,6 +170,15 @@ impl Names {
     }
 }
 
+/// The plugin's class: with an ending that no name of an SDK or a language has.
+fn type_name(name: &str) -> String {
+    let own: String = name.split('-').map(capitalised).collect();
+    match own.ends_with("Plugin") {
+        true => own,
+        false => format!("{own}Plugin"),
+    }
+}
+
 fn capitalised(part: &str) -> String {
     let mut letters = part.chars();
     let first = letters.next().map(|letter| letter.to_ascii_uppercase());
@@ -177,6 +190,18 @@ fn write(path: &Path, content: &[u8]) -> Result<()> {
         fs::create_dir_all(folder).map_err(Error::file("make", folder))?;
     }
     fs::write(path, content).map_err(Error::file("write", path))
+}
+
+/// Lets a file be run, as npm does on its own: else it would change where it is committed.
+#[cfg(unix)]
+fn executable(path: &Path) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).map_err(Error::file("write", path))
+}
+
+#[cfg(not(unix))]
+fn executable(_: &Path) -> Result<()> {
+    Ok(())
 }
 
 /// Names that a language keeps for itself, as modules or words.

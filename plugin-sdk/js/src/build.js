@@ -12,11 +12,14 @@ import { describe, worldOf } from './plugin.js';
 const PACKAGE = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const EXPORTS = { transform: 'transformer', check: 'checker', decoder: 'decoderPlugin' };
 
-/** The engines, each with the packages that bring it, the one that makes components first. */
+/** The engines, each with the packages that bring it, the one that makes components first, and what it takes a u64 as. */
 export const ENGINES = {
-  quickjs: ['componentize-qjs'],
-  // The second is one that the first forgets to ask for.
-  starlingmonkey: ['@bytecodealliance/componentize-js', '@bytecodealliance/preview2-shim'],
+  quickjs: { packages: ['componentize-qjs'], u64: 'Number' },
+  starlingmonkey: {
+    // The second is one that the first forgets to ask for.
+    packages: ['@bytecodealliance/componentize-js', '@bytecodealliance/preview2-shim'],
+    u64: 'BigInt',
+  },
 };
 
 /** Why no component could be made; its words say what to do. */
@@ -33,10 +36,10 @@ export async function build(source, { output, secrets = false, engine = 'quickjs
   const world = worldOf(PluginClass);
   describe(PluginClass);
 
-  const { componentize } = await tool(...ENGINES[engine]);
-  const code = await bundled(path, world, secrets);
+  const { componentize } = await tool(...ENGINES[engine].packages);
+  const code = await bundled(path, world, secrets, ENGINES[engine].u64);
   const witPath = join(PACKAGE, 'wit');
-  const worldName = `weir:guest/${world}${secrets ? '-with-secrets' : ''}`;
+  const worldName = `weir:plugin/${world}${secrets ? '-with-secrets' : ''}`;
   const { component } =
     engine === 'quickjs'
       ? // Without `sync` the component would need a feature that the host keeps off.
@@ -53,7 +56,7 @@ export async function build(source, { output, secrets = false, engine = 'quickjs
 }
 
 /** The plugin, the SDK and what else it imports as one module. */
-async function bundled(path, world, secrets) {
+async function bundled(path, world, secrets, u64) {
   const { build: bundle } = await tool('esbuild');
   const from = (file) => JSON.stringify(join(PACKAGE, 'src', file));
   const entry = [
@@ -70,6 +73,7 @@ async function bundled(path, world, secrets) {
     format: 'esm',
     target: 'es2022',
     external: ['weir:*'],
+    define: { WEIR_U64: u64 },
     // One copy of the SDK, whichever the plugin's own folder would find.
     alias: { 'weir-plugin': join(PACKAGE, 'src', 'index.js') },
     write: false,

@@ -88,7 +88,7 @@ class Conformances(unittest.TestCase):
     def test_the_contract_in_the_package_is_the_contract(self) -> None:
         import weir_plugin
 
-        copies = Path(weir_plugin.__file__).parent / "wit" / "deps" / "weir-plugin"
+        copies = Path(weir_plugin.__file__).parent / "wit"
         originals = sorted(CONTRACT.iterdir())
         self.assertEqual([file.name for file in originals], sorted(file.name for file in copies.iterdir()))
         for original in originals:

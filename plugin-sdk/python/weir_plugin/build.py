@@ -51,7 +51,7 @@ def build(source: Path, output: Path | None = None, plugin: str | None = None, s
         command = [
             *[sys.executable, "-c", "import componentize_py as c, sys; sys.exit(c.script())", "--quiet"],
             *["--wit-path", str(package / "wit")],
-            *["--world", f"weir:guest/{world}{'-with-secrets' if secrets else ''}"],
+            *["--world", f"weir:plugin/{world}{'-with-secrets' if secrets else ''}"],
             *["componentize", "weir_component", "--output", str(output.resolve())],
             *["--python-path", folder],
             *["--python-path", str(source.parent.resolve())],

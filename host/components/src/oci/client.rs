@@ -6,9 +6,11 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue, LOCATION, WWW_AUTHENTICATE};
+use reqwest::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION, WWW_AUTHENTICATE,
+};
 use reqwest::redirect::{Attempt, Policy};
-use reqwest::{Response, StatusCode};
+use reqwest::{RequestBuilder, Response, StatusCode};
 use url::{Host, Url};
 use weir_pipeline::OciReference;
 
@@ -34,6 +36,8 @@ pub(super) struct Client<'a> {
     base: Url,
     /// Docker's configuration file, for the user's login.
     docker: Option<&'a Path>,
+    /// What a token is asked for: `pull`, or `pull,push`.
+    actions: &'static str,
     authorization: Option<HeaderValue>,
 }
 
@@ -41,6 +45,7 @@ impl<'a> Client<'a> {
     pub(super) fn new(
         reference: &'a OciReference,
         docker: Option<&'a Path>,
+        actions: &'static str,
     ) -> Result<Client<'a>, RegistryError> {
         let base = base(reference)?;
         let plain = base.scheme() == "http";
@@ -66,6 +71,7 @@ impl<'a> Client<'a> {
             http,
             base,
             docker,
+            actions,
             authorization: None,
         })
     }
@@ -96,21 +102,8 @@ impl<'a> Client<'a> {
             "/v2/{}/{kind}/sha256:{digest}",
             self.reference.repository()
         ));
-        let mut response = self.send(&url, accept).await?;
-        if response.status() == StatusCode::UNAUTHORIZED && self.authorization.is_none() {
-            let challenges = response.headers().get_all(WWW_AUTHENTICATE);
-            self.authorization = login::authorize(
-                &self.http,
-                self.reference,
-                &self.base,
-                self.docker,
-                challenges.iter(),
-            )
-            .await?;
-            if self.authorization.is_some() {
-                response = self.send(&url, accept).await?;
-            }
-        }
+        let request = self.http.get(url).header(ACCEPT, accept);
+        let response = self.ask(request).await?;
         let bytes = body(response, what, most).await?;
         let found = sha256(&bytes);
         if found != digest {
@@ -123,12 +116,108 @@ impl<'a> Client<'a> {
         Ok(bytes)
     }
 
-    async fn send(&self, url: &Url, accept: &str) -> Result<Response, RegistryError> {
-        let mut request = self.http.get(url.clone()).header(ACCEPT, accept);
+    /// Puts a blob where it is not yet.
+    pub(super) async fn upload(&mut self, blob: &[u8]) -> Result<(), RegistryError> {
+        let digest = sha256(blob);
+        let path = format!("/v2/{}/blobs", self.reference.repository());
+        let mut url = self.base.clone();
+        url.set_path(&format!("{path}/sha256:{digest}"));
+        let there = self.ask(self.http.head(url.clone())).await?;
+        if there.status() == StatusCode::OK {
+            return Ok(());
+        }
+        url.set_path(&format!("{path}/uploads/"));
+        let begun = self.ask(self.http.post(url)).await?;
+        done(&begun, StatusCode::ACCEPTED)?;
+        let place = begun
+            .headers()
+            .get(LOCATION)
+            .and_then(|place| self.base.join(place.to_str().ok()?).ok());
+        let mut place = place.ok_or(RegistryError::Status {
+            what: "an upload",
+            status: begun.status().as_u16(),
+        })?;
+        if !is_safe(&place, self.base.scheme() == "http") {
+            return Err(RegistryError::Redirected(origin(&place)));
+        }
+        place
+            .query_pairs_mut()
+            .append_pair("digest", &format!("sha256:{digest}"));
+        // The registry may have another host take it, which the login is not for.
+        let is_same = place.origin() == self.base.origin();
+        let request = self
+            .http
+            .put(place)
+            .header(CONTENT_TYPE, "application/octet-stream")
+            .body(blob.to_vec());
+        let put = match is_same {
+            true => self.ask(request).await?,
+            false => request.send().await.map_err(unreachable)?,
+        };
+        done(&put, StatusCode::CREATED)
+    }
+
+    /// Puts a manifest under a tag.
+    pub(super) async fn put_manifest(
+        &mut self,
+        tag: &str,
+        kind: &str,
+        manifest: &[u8],
+    ) -> Result<(), RegistryError> {
+        let mut url = self.base.clone();
+        url.set_path(&format!(
+            "/v2/{}/manifests/{tag}",
+            self.reference.repository()
+        ));
+        let request = self
+            .http
+            .put(url)
+            .header(CONTENT_TYPE, kind)
+            .body(manifest.to_vec());
+        done(&self.ask(request).await?, StatusCode::CREATED)
+    }
+
+    /// Sends a request, again with a login where the registry asks for one.
+    async fn ask(&mut self, request: RequestBuilder) -> Result<Response, RegistryError> {
+        let again = request.try_clone();
+        let response = self.send(request).await?;
+        if response.status() != StatusCode::UNAUTHORIZED || self.authorization.is_some() {
+            return Ok(response);
+        }
+        let challenges = response.headers().get_all(WWW_AUTHENTICATE);
+        self.authorization = login::authorize(
+            &self.http,
+            self.reference,
+            &self.base,
+            self.docker,
+            self.actions,
+            challenges.iter(),
+        )
+        .await?;
+        match (again, &self.authorization) {
+            (Some(again), Some(_)) => self.send(again).await,
+            _ => Ok(response),
+        }
+    }
+
+    async fn send(&self, mut request: RequestBuilder) -> Result<Response, RegistryError> {
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization.clone());
         }
         request.send().await.map_err(unreachable)
+    }
+}
+
+/// Whether what was sent was taken.
+fn done(response: &Response, wanted: StatusCode) -> Result<(), RegistryError> {
+    match response.status() {
+        status if status == wanted => Ok(()),
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(RegistryError::Denied),
+        StatusCode::NOT_FOUND => Err(RegistryError::NotFound),
+        status => Err(RegistryError::Status {
+            what: "an upload",
+            status: status.as_u16(),
+        }),
     }
 }
 

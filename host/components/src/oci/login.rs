@@ -34,6 +34,7 @@ pub(super) async fn authorize<'h>(
     reference: &OciReference,
     base: &Url,
     docker: Option<&Path>,
+    actions: &str,
     challenges: impl Iterator<Item = &'h HeaderValue>,
 ) -> Result<Option<HeaderValue>, RegistryError> {
     let login = {
@@ -55,7 +56,7 @@ pub(super) async fn authorize<'h>(
     };
     if let Some(challenge) = of("Bearer") {
         let plain = base.scheme() == "http";
-        let token = token(http, reference, challenge, login.as_ref(), plain).await?;
+        let token = token(http, reference, challenge, login.as_ref(), (actions, plain)).await?;
         return Ok(secret(&format!("Bearer {token}")));
     }
     Ok(match (of("Basic"), login) {
@@ -64,13 +65,13 @@ pub(super) async fn authorize<'h>(
     })
 }
 
-/// A token for pulling the component and nothing else, whatever scope the registry names.
+/// A token for `actions` on the component and nothing else, whatever scope the registry names.
 async fn token(
     http: &reqwest::Client,
     reference: &OciReference,
     challenge: &ChallengeRef<'_>,
     login: Option<&Login>,
-    plain: bool,
+    (actions, plain): (&str, bool),
 ) -> Result<String, RegistryError> {
     let param = |name: &str| {
         challenge
@@ -92,7 +93,7 @@ async fn token(
         }
         query.append_pair(
             "scope",
-            &format!("repository:{}:pull", reference.repository()),
+            &format!("repository:{}:{actions}", reference.repository()),
         );
     }
     let mut request = http.get(realm);

@@ -17,7 +17,7 @@ pub const COMPONENT_LAYER: &str = "application/wasm";
 /// layer.
 pub const SIGNATURE_ANNOTATION: &str = "vnd.weir.signature.minisign";
 
-const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+pub(super) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
 /// What matters of a manifest.
 #[derive(Debug, PartialEq, Eq)]

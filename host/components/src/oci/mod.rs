@@ -12,10 +12,12 @@
 //! | `login` | the user's login, and the token that a registry gives for it |
 //! | `client` | requests with bounds |
 //! | `store` | what was fetched once, by digest |
+//! | `publish` | putting a component there |
 
 mod client;
 mod login;
 mod manifest;
+mod publish;
 mod store;
 
 use std::path::PathBuf;
@@ -23,13 +25,14 @@ use std::time::Duration;
 
 use weir_pipeline::OciReference;
 
-use crate::error::RegistryError;
+use crate::error::{RegistryError, Result};
 use crate::settings::Settings;
 use client::{Client, MOST_MANIFEST};
 use manifest::Manifest;
 use store::Store;
 
 pub use manifest::{COMPONENT_LAYER, SIGNATURE_ANNOTATION};
+pub use publish::Publication;
 
 /// How long a component may take, all requests together.
 const PULL_TIME: Duration = Duration::from_secs(300);
@@ -47,6 +50,19 @@ pub(crate) struct Pulled {
     pub(crate) component: Vec<u8>,
     /// The text of the signature in the manifest.
     pub(crate) signature: Option<String>,
+}
+
+/// Gets a component by its reference, from the user's store if it is there, and the text of its signature.
+///
+/// # Errors
+/// [`Error::Registry`].
+pub async fn pull(
+    settings: &Settings,
+    reference: &OciReference,
+) -> Result<(Vec<u8>, Option<String>)> {
+    let pulled = Registry::new(settings).pull(reference).await;
+    let pulled = pulled.map_err(|source| publish::failed("get", reference, source))?;
+    Ok((pulled.component, pulled.signature))
 }
 
 impl Registry {
@@ -72,7 +88,7 @@ impl Registry {
         let manifest = match self.kept(reference.digest(), MOST_MANIFEST) {
             Some(bytes) => bytes,
             None => {
-                let client = client.insert(Client::new(reference, self.docker.as_deref())?);
+                let client = client.insert(Client::new(reference, self.docker.as_deref(), "pull")?);
                 let bytes = client.manifest().await?;
                 self.keep(reference.digest(), &bytes);
                 bytes
@@ -85,7 +101,7 @@ impl Registry {
             None => {
                 let client = match &mut client {
                     Some(client) => client,
-                    None => client.insert(Client::new(reference, self.docker.as_deref())?),
+                    None => client.insert(Client::new(reference, self.docker.as_deref(), "pull")?),
                 };
                 let bytes = client.blob(&layer.sha256, layer.size).await?;
                 self.keep(&layer.sha256, &bytes);

@@ -6,6 +6,9 @@ import { Rows } from '../plugin.js';
 import { disassemble, schemaToWit } from '../wire.js';
 import { Instance, answer } from './component.js';
 
+/** A u64 as the engine around the component takes it: by its own word for it where it is bundled for one. */
+const u64 = typeof WEIR_U64 === 'undefined' ? BigInt : WEIR_U64;
+
 /** What a component exports as `decoderPlugin`. */
 export function exported(PluginClass) {
   const instance = new Instance(PluginClass);
@@ -15,7 +18,7 @@ export function exported(PluginClass) {
       instance.bound,
       info.rules,
       (batch) => emit(disassemble(batch)),
-      (offset, length, rule, message) => reject(BigInt(offset), BigInt(length), rule, message),
+      (offset, length, rule, message) => reject(u64(offset), u64(length), rule, message),
     );
   return {
     describe: () => info,

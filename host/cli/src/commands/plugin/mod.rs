@@ -6,6 +6,7 @@ mod inspect;
 mod keygen;
 mod lock;
 mod new;
+mod publish;
 mod revoke;
 mod sign;
 mod test;
@@ -29,6 +30,8 @@ pub(crate) async fn run(command: &PluginCommand) -> Result<u8, Failure> {
         PluginCommand::Keygen(args) => keygen::run(args),
         PluginCommand::Sign(args) => sign::run(args),
         PluginCommand::Verify(args) => verify::run(args),
+        PluginCommand::Publish(args) => publish::publish(args).await,
+        PluginCommand::Pull(args) => publish::pull(args).await,
         PluginCommand::Revoke(args) => revoke::run(args),
     }
 }

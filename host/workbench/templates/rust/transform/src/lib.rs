@@ -7,8 +7,8 @@ use weir_plugin::rows::{Decimal, MISSING_VALUE};
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Config {
-    /// The least amount that is taken.
-    minimum: Option<i64>,
+    /// The least amount that is taken, such as "0.50".
+    minimum: Option<String>,
 }
 
 const BAD_AMOUNT: Rule = Rule {
@@ -53,9 +53,8 @@ impl RowTransform for {{Type}} {
     };
 
     fn bind(config: Config, _: &Context) -> Result<Self, Error> {
-        let minimum = config.minimum.map(|minimum| minimum.to_string().parse());
-        let minimum = minimum.transpose();
-        let minimum = minimum.map_err(|_| Error::config("`minimum` has more than ten digits"))?;
+        let minimum = config.minimum.map(|minimum| minimum.parse()).transpose();
+        let minimum = minimum.map_err(|_| Error::config("`minimum` is no amount"))?;
         Ok(Self { minimum })
     }
 
@@ -89,7 +88,7 @@ mod tests {
         let id: ArrayRef = Arc::new(StringArray::from(vec!["a1", "a2", "a3"]));
         let amount: ArrayRef = Arc::new(StringArray::from(vec!["12.5", "n/a", "-1"]));
         let batch = RecordBatch::try_from_iter([("id", id), ("amount", amount)])?;
-        let outcome = Harness::new(r#"{ "minimum": 0 }"#).transform::<ByRow<{{Type}}>>(&[batch])?;
+        let outcome = Harness::new(r#"{ "minimum": "0" }"#).transform::<ByRow<{{Type}}>>(&[batch])?;
         assert_eq!(outcome.rejected("bad_amount"), [1]);
         assert_eq!(outcome.rejected("below_minimum"), [2]);
         Ok(())
