@@ -614,3 +614,76 @@ fn a_login_is_used_and_never_shown() {
     }
     run(SECRETS[1]).expect_code(0);
 }
+
+#[test]
+fn what_is_published_is_what_runs() {
+    const SECRET: &str = "d2VpcjpwQTU1d29yZC1jYW5hcnk=";
+    let orders = Orders::new();
+    let acme = orders.key("acme");
+    orders.sign("keep.wasm", "acme.key");
+    let registry = Registry::with_login();
+    let place = format!("oci://{}/team/keep", registry.host());
+    let publish = |arguments: &[&str], auth: &str| {
+        let config = json!({ "auths": { registry.host(): { "auth": auth } } });
+        orders.scene.file("docker/config.json", config.to_string());
+        let mut command = orders.command(&["plugin"]);
+        command
+            .args(arguments)
+            .env("DOCKER_CONFIG", orders.scene.path("docker"));
+        own_cache(&mut command, &orders.scene.path("cache"));
+        ended(command).hides(&[SECRET])
+    };
+    let put = ["publish", "keep.wasm", place.as_str(), "--tag", "1.2.3"];
+    publish(&put, "d2VpcjpvdGhlcg==")
+        .expect_code(2)
+        .says(&["cannot publish oci://", "the registry refuses access"]);
+    let first = publish(&put, SECRET).expect_code(0);
+    let reference = first.stdout.trim().to_owned();
+    assert!(
+        reference.starts_with(&format!("{place}@sha256:")),
+        "{reference}"
+    );
+    // The same again is the same.
+    let again = publish(&put, SECRET).expect_code(0);
+    assert_eq!(again.stdout.trim(), reference);
+
+    // As a file, with its signature.
+    let pull = ["pull", reference.as_str(), "-o", "got.wasm"];
+    publish(&pull, SECRET).expect_code(0);
+    assert_eq!(fs::read(orders.scene.path("got.wasm")).unwrap(), guest());
+    orders
+        .call(&["plugin", "verify", "got.wasm", "--key", "acme.pub"])
+        .expect_code(0);
+    publish(&pull, SECRET)
+        .expect_code(2)
+        .says(&["'got.wasm' is there already"]);
+
+    // And in a pipeline that demands the signature.
+    let trust = format!("[trust]\nrequire_signature = true\nkeys = {{ acme = \"{acme}\" }}");
+    orders.plugin(&trust, &format!("{{ component = \"{reference}\" }}"));
+    let mut command = orders.run_command(&[]);
+    command.env("DOCKER_CONFIG", orders.scene.path("docker"));
+    own_cache(&mut command, &orders.scene.path("cache"));
+    ended(command).expect_code(0);
+
+    for (arguments, says) in [
+        (
+            ["publish", "keep.wasm", "registry.example/keep"],
+            "this is no reference to a registry",
+        ),
+        (
+            ["publish", "no.wasm", place.as_str()],
+            "cannot read 'no.wasm'",
+        ),
+        (
+            ["publish", "in/a.csv", place.as_str()],
+            "is not a WebAssembly component",
+        ),
+        (
+            ["pull", place.as_str(), "-otwo.wasm"],
+            "a component from a registry needs its digest",
+        ),
+    ] {
+        publish(&arguments, SECRET).expect_code(2).says(&[says]);
+    }
+}
