@@ -7,11 +7,14 @@ mod fingerprint;
 mod incremental;
 mod mask_stage;
 mod plugin_stage;
+mod quarantine_target;
 mod schema_fit;
 mod sensitivity;
+mod server_target;
 mod stages;
 mod target_schema;
 mod targets;
+mod write_columns;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -28,11 +31,12 @@ use weir_pipeline::{
 use weir_sandbox::Sandbox;
 
 pub use database_sql::PlannedSql;
+pub use quarantine_target::QuarantinePlan;
 pub(crate) use schema_fit::gains_naive;
 pub(crate) use sensitivity::{FIELD_KEY as LABELS_KEY, plain, with_labels};
 pub use sensitivity::{Labels, SegmentLabels};
 pub use stages::{PlannedStage, PlannedWork, WholeTableCheck, WholeTableKind};
-pub use targets::{PlannedTarget, PlannedWrite, QuarantinePlan};
+pub use targets::{PlannedTarget, PlannedWrite};
 pub(crate) use targets::{both, is_incremental, sequence};
 
 use ahead::Ahead;

@@ -6,33 +6,30 @@ use std::sync::Arc;
 
 use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use datafusion::common::ScalarValue;
+use sha2::{Digest, Sha256};
 use weir_pipeline::{
-    ColumnChange, ConnectionKind, FailAction, Fault, PartitionPart, Pipeline, ReadSource,
-    ScopeValue, ServerKind, Step, TableName, Target, WhenMatched, Write, WriteMode,
+    ColumnChange, ConnectionKind, FailAction, Fault, Pipeline, ScopeValue, ServerKind, Step,
+    TableName, Target, Write, WriteMode,
 };
 
 use super::ahead::Ahead;
+use super::server_target::Columns;
 use super::stages::{at_index, named_output};
-use super::target_schema::{Existing, Judged, KeptColumns, Written, stages_of};
-use super::{Labels, PlannedSegment, PlannedStep, SegmentSource, fingerprint, hex, incremental};
-use crate::adbc;
-use crate::connections::Connections;
+use super::target_schema::{Judged, Written, stages_of};
+use super::write_columns::{
+    merging, partition_columns, partition_fields, scope_array, scope_folder, with_partitions,
+};
+use super::{Labels, PlannedSegment, PlannedStep, fingerprint, hex};
 use crate::difference::SchemaDifference;
 use crate::error::{Error, Result};
 use crate::files::InputFile;
 use crate::lake::{Lake, Location, RUN_COLUMN};
 use crate::merge::Merging;
-use crate::partition::{self, PartitionColumn};
+use crate::partition::PartitionColumn;
 use crate::plugins::LoadedPlugin;
-use crate::quarantine;
-use crate::redshift;
-use crate::segment::{CheckRule, Quarantine};
-use crate::server::{self, Incoming, TableOptions, TablePath};
-use crate::types::{
-    lake_schema, lake_type, names_differ, scope_text, scope_type, sqlite_type, type_text,
-};
-use sha2::{Digest, Sha256};
+use crate::segment::CheckRule;
+use crate::server::{self, TableOptions, TablePath};
+use crate::types::{lake_schema, names_differ, scope_type, sqlite_type, type_text};
 
 /// One target of a step.
 pub struct PlannedWrite {
@@ -128,40 +125,6 @@ impl PlannedTarget {
     }
 }
 
-/// Where a step's rejected rows go.
-pub struct QuarantinePlan {
-    /// The table.
-    pub name: TableName,
-    /// Its folder.
-    pub root: Location,
-    /// The folder below it for this scope; empty for none.
-    pub folder: String,
-    /// For each segment the schema of its rejected rows' files; all are columns of the table.
-    pub file_schemas: Vec<SchemaRef>,
-    /// The columns that are written, scope columns included.
-    pub written_schema: SchemaRef,
-    /// The schema of the table afterwards.
-    pub table_schema: SchemaRef,
-    /// What is sensitive of its columns.
-    pub labels: Labels,
-    /// Scope columns and their values.
-    pub scope: Vec<(String, ScopeValue)>,
-    /// How its rows meet those that are there.
-    pub mode: WriteMode,
-    /// Makes its commits this step's and these parameters'.
-    pub app_id: String,
-}
-
-/// The columns of a write.
-struct Columns {
-    file_schema: SchemaRef,
-    columns: Vec<usize>,
-    pinned: Vec<(usize, String, ArrayRef)>,
-    by: Arc<[PartitionColumn]>,
-    merge: Option<Merging>,
-    required: Vec<(usize, String)>,
-}
-
 pub(super) struct StepTargets<'a> {
     pub(super) pipeline: &'a Pipeline,
     pub(super) lake: &'a Lake,
@@ -236,7 +199,7 @@ impl StepTargets<'_> {
     }
 
     /// Whose commits a target counts. A step may write one table twice, under two scopes.
-    fn app_id(
+    pub(super) fn app_id(
         &self,
         step: &Step,
         target: &str,
@@ -468,141 +431,6 @@ impl StepTargets<'_> {
         self.pipeline.connections.get(connection)?.kind.server()
     }
 
-    /// A write to a table of a server's database.
-    async fn on_server(
-        &self,
-        (step, write): (&Step, &Write),
-        (segment, output): (&PlannedSegment, usize),
-        (kind, connection, table): (ServerKind, &str, &str),
-        of: Columns,
-    ) -> Result<(PlannedWrite, Vec<(FailAction, CheckRule)>)> {
-        let fault = |error: Error| super::at(error, &write.place);
-        let path = server::path(kind, table).map_err(fault)?;
-        if path.table.starts_with("_weir_") {
-            return Err(Fault::new(format!("a table cannot be called '{table}'"))
-                .at(&write.place)
-                .hint("names that begin with _weir_ are taken")
-                .into());
-        }
-        let display = format!("{connection}:{path}");
-        let rows_schema = with_partitions(&of.file_schema, &write.partition, &of.by);
-        names_differ(&rows_schema).map_err(fault)?;
-        let ddl = write.ddl.as_ref();
-        if let Some(ddl) = ddl {
-            server::check(kind, &rows_schema, ddl)?;
-        }
-        let written = Written {
-            step,
-            write,
-            segment,
-            output,
-            rows: &of.file_schema,
-            columns: &of.columns,
-            partitions: partition_fields(&write.partition, &of.by),
-            merge: of.merge.as_ref(),
-            target: &display,
-        };
-        let connections = Connections::of(self.pipeline, self.lake);
-        let evolves = write.schema_change.new_column == ColumnChange::Evolve;
-        let keys = server::keys(&write.partition, of.merge.as_ref(), ddl);
-        // The types of the file are for the rows as they come, not for what a table keeps of them.
-        let types = ddl.map(|ddl| &ddl.types);
-        let said = |field: &Field| {
-            let as_it_comes = rows_schema.field_with_name(field.name()).ok()?;
-            let is_same = as_it_comes.data_type() == field.data_type();
-            types.filter(|_| is_same)?.get(field.name()).cloned()
-        };
-        let made = |schema: &Schema| {
-            let made = server::made(kind, schema, &keys, &said);
-            made.map_err(|error| fault(error.within(&display)))
-        };
-        // Only in PostgreSQL a table can be made anew within the load.
-        let remakes = kind == ServerKind::Postgres && self.replaces(step, write.mode);
-        let (found, columns) = match kind {
-            ServerKind::Adbc => {
-                let merges = of.merge.is_some();
-                let planned = adbc::plan(&connections, connection, &path, &rows_schema, merges);
-                (KeptColumns::all(&written), planned.await.map_err(fault)?)
-            }
-            ServerKind::Postgres | ServerKind::Mysql | ServerKind::Redshift => {
-                if kind == ServerKind::Redshift {
-                    let stores = self.lake.root().stores();
-                    redshift::staging_opens(&connections, connection, stores).map_err(fault)?;
-                }
-                // What may be left out need not have a type there.
-                let leaves_out = match write.schema_change.new_column {
-                    ColumnChange::Quarantine | ColumnChange::Discard => true,
-                    ColumnChange::Evolve | ColumnChange::Freeze => false,
-                };
-                let alone = |field: &Arc<Field>| Schema::new(vec![Arc::clone(field)]);
-                let offered = rows_schema
-                    .fields()
-                    .iter()
-                    .filter(|field| !leaves_out || made(&alone(field)).is_ok())
-                    .cloned();
-                let offered = Schema::new(offered.collect::<Vec<_>>());
-                let incoming = Incoming {
-                    schema: &offered,
-                    columns: &made(&offered)?,
-                    mode: write.mode.into(),
-                    remakes,
-                    evolves,
-                };
-                let ahead = self.ahead.table(connection, &path.to_string());
-                let there = match ahead {
-                    // Whether it may be made has been asked for the step that makes it.
-                    Some(ahead) if ahead.is_made => None,
-                    _ => {
-                        let there = server::found(kind, &connections, connection, &path, &incoming);
-                        there.await.map_err(fault)?
-                    }
-                };
-                let there = match ahead {
-                    Some(ahead) => {
-                        Some(ahead.on_server(kind, there.unwrap_or_default(), &incoming))
-                    }
-                    None => there,
-                };
-                let found = self.at_server(&written, there.as_deref(), remakes)?;
-                if let Some(ddl) = ddl.filter(|_| remakes) {
-                    server::has_named(&found.written, ddl)?;
-                }
-                let columns = made(&found.written)?;
-                (found, columns)
-            }
-        };
-        let planned = PlannedWrite {
-            output,
-            app_id: self.app_id(step, &display, output, &write.partition),
-            target: PlannedTarget::Server {
-                kind,
-                connection: connection.to_owned(),
-                table: path,
-                remakes,
-                columns,
-                options: TableOptions::of(ddl),
-            },
-            mode: write.mode,
-            scope: write.partition.clone(),
-            root: self.lake.weir().child(&["staging", &self.pipeline.name]),
-            folder: String::new(),
-            file_schema: found.file_schema,
-            columns: found.columns,
-            lossy: found.lossy,
-            pinned: of.pinned,
-            by: of.by,
-            merge: of.merge,
-            required: of.required,
-            rows_schema,
-            table_schema: Arc::clone(&found.written),
-            written_schema: found.written,
-            differences: found.differences,
-            evolves,
-            labels: Labels::new(),
-        };
-        Ok((planned, found.rules))
-    }
-
     fn sqlite_path(&self, connection: &str) -> Result<PathBuf> {
         let found = self
             .pipeline
@@ -624,158 +452,6 @@ impl StepTargets<'_> {
                     .into()
             }),
         }
-    }
-
-    async fn quarantine(
-        &self,
-        step: &Step,
-        segments: &[PlannedSegment],
-        writes: &[PlannedWrite],
-    ) -> Result<Option<QuarantinePlan>> {
-        let quarantines = |action: FailAction| action == FailAction::Quarantine;
-        let read_action = match &step.read.source {
-            ReadSource::Files(read) => read.on_fail.action,
-            ReadSource::Table(_) | ReadSource::Sql(_) | ReadSource::Nothing => FailAction::Fail,
-        };
-        let keeps_records = |segment: &PlannedSegment| match &segment.source {
-            SegmentSource::Read => quarantines(read_action),
-            SegmentSource::Sql(_) => false,
-        };
-        let rejecting: Vec<&PlannedSegment> = segments
-            .iter()
-            .filter(|segment| {
-                keeps_records(segment)
-                    || segment
-                        .stages
-                        .iter()
-                        .any(|stage| quarantines(stage.fate.action))
-                    || segment
-                        .whole
-                        .iter()
-                        .any(|check| quarantines(check.fate.action))
-            })
-            .collect();
-        if rejecting.is_empty() && !self.replay {
-            return Ok(None);
-        }
-        incremental::keeps_cursor(step, rejecting.iter().copied())?;
-        let beside = writes.iter().find_map(|write| match &write.target {
-            PlannedTarget::Table { name, .. } => Some((write, name)),
-            PlannedTarget::Sqlite { .. } | PlannedTarget::Server { .. } => None,
-        });
-        let Some((write, table)) = beside else {
-            if rejecting.is_empty() {
-                return Ok(None);
-            }
-            return Err(Fault::new(
-                "the step can reject rows but writes no lake table, beside which quarantine lies",
-            )
-            .at(&step.place)
-            .hint("write a lake table too, or use on_fail = \"drop\", \"warn\" or \"fail\"")
-            .into());
-        };
-        let name = quarantine::beside(table);
-        let display = format!("{}.{}", name.zone, name.table);
-        let mut file_schemas = Vec::with_capacity(segments.len());
-        let mut all: Vec<Arc<Field>> = Vec::new();
-        for segment in segments {
-            let schema = lake_schema(
-                &Quarantine::schema(segment.kept.schema(), keeps_records(segment)),
-                &display,
-            )?;
-            if segments.len() == 1 || rejecting.iter().any(|other| std::ptr::eq(*other, segment)) {
-                for field in schema.fields() {
-                    match all.iter().find(|known| known.name() == field.name()) {
-                        None => all.push(Arc::clone(field)),
-                        Some(known) if known.data_type() == field.data_type() => {}
-                        Some(_) => {
-                            return Err(Fault::new(format!(
-                                "rows are rejected before and after a query, and '{}' has two types there",
-                                field.name()
-                            ))
-                            .at(&step.place)
-                            .hint("give the column another name in the query, or use two steps")
-                            .into());
-                        }
-                    }
-                }
-            }
-            file_schemas.push(schema);
-        }
-        // Prefixed: the input row may have a column of that name, with a value of its own.
-        let mut scope: Vec<(String, ScopeValue)> = write
-            .scope
-            .iter()
-            .map(|(name, value)| (format!("_weir_scope_{name}"), value.clone()))
-            .collect();
-        let mode = match write.mode {
-            WriteMode::Append | WriteMode::Replace | WriteMode::ReplacePartition => write.mode,
-            // New files bring new rows, and new rejects.
-            WriteMode::Merge if is_incremental(step) => WriteMode::Append,
-            // Rejected rows have no partition that could be relied upon, and other parameters bring other
-            // rows: each set of parameters replaces its own.
-            WriteMode::Merge | WriteMode::ReplaceDynamic => {
-                let params = ScopeValue::String(self.params_hash.to_owned());
-                scope.push(("_weir_scope_params".to_owned(), params));
-                WriteMode::ReplacePartition
-            }
-        };
-        let taken = segments.iter().flat_map(|segment| segment.input.fields());
-        if let Some(field) = taken
-            .into_iter()
-            .find(|field| field.name().starts_with("_weir_"))
-        {
-            return Err(Fault::new(format!(
-                "column '{}' has a name that quarantine needs",
-                field.name()
-            ))
-            .at(&step.place)
-            .hint("give the column another name in a query before")
-            .into());
-        }
-        let root = self.lake.table(&name)?;
-        let table = self.existing(&root, &name).await?;
-        if rejecting.is_empty() && table.is_none() {
-            return Ok(None);
-        }
-        let all = Arc::new(Schema::new(all));
-        let (written_schema, table_schema) = match &table {
-            Some(table) => {
-                let whole = self.replaces(step, mode);
-                if !whole {
-                    scoped_alike(&display, &scope, table, step)?;
-                }
-                for schema in &mut file_schemas {
-                    *schema = quarantine::columns_for(schema, &table.schema, whole)?;
-                }
-                let written = quarantine::columns_for(&all, &table.schema, whole)?;
-                let written = with_partitions(&written, &scope, &[]);
-                match whole {
-                    true => (Arc::clone(&written), written),
-                    false => {
-                        let after = both(&table.schema, &written);
-                        (written, after)
-                    }
-                }
-            }
-            None => {
-                let written = with_partitions(&all, &scope, &[]);
-                (Arc::clone(&written), written)
-            }
-        };
-        names_differ(&table_schema)?;
-        Ok(Some(QuarantinePlan {
-            root,
-            app_id: self.app_id(step, &display, 0, &write.scope),
-            folder: scope_folder(&scope),
-            file_schemas,
-            written_schema,
-            table_schema,
-            labels: Labels::new(),
-            scope,
-            mode,
-            name,
-        }))
     }
 }
 
@@ -808,177 +484,10 @@ pub(crate) fn is_incremental(step: &Step) -> bool {
     files || step.read.incremental.is_some()
 }
 
-/// The schema with the partition columns behind.
-fn with_partitions(
-    schema: &SchemaRef,
-    scope: &[(String, ScopeValue)],
-    by: &[PartitionColumn],
-) -> SchemaRef {
-    let fields = schema.fields().iter().cloned();
-    let fields = fields.chain(partition_fields(scope, by));
-    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
-}
-
-/// The partition columns, as a table has them.
-fn partition_fields(scope: &[(String, ScopeValue)], by: &[PartitionColumn]) -> Vec<Arc<Field>> {
-    let scope = scope
-        .iter()
-        .map(|(name, value)| Arc::new(Field::new(name, scope_type(value), true)));
-    let by = by.iter().map(|column| Arc::new(column.field()));
-    scope.chain(by).collect()
-}
-
 /// The columns of `there`, and behind them those that only `more` has.
 pub(crate) fn both(there: &Schema, more: &Schema) -> SchemaRef {
     let new = more.fields().iter();
     let new = new.filter(|field| there.field_with_name(field.name()).is_err());
     let fields = there.fields().iter().chain(new).cloned();
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
-}
-
-/// A quarantine table's scope columns are those of its step's target, and cannot change.
-fn scoped_alike(
-    display: &str,
-    scope: &[(String, ScopeValue)],
-    table: &Existing,
-    step: &Step,
-) -> Result<()> {
-    let own: Vec<&str> = scope.iter().map(|(name, _)| name.as_str()).collect();
-    match &table.partitions {
-        Some(partitions) if *partitions != own => Err(Fault::new(format!(
-            "{display} is partitioned by ({}), the step's scope is ({})",
-            partitions.join(", "),
-            own.join(", ")
-        ))
-        .at(&step.place)
-        .hint("keep the partition columns, or write another table")
-        .into()),
-        _ => Ok(()),
-    }
-}
-
-/// A column of the output that a write names.
-fn named_column(schema: &Schema, name: &str, write: &Write) -> Result<usize> {
-    super::stages::column_index(schema, name, &write.place)
-}
-
-/// The partition columns whose values the rows of an output have.
-fn partition_columns(write: &Write, schema: &Schema) -> Result<Arc<[PartitionColumn]>> {
-    let mut columns = Vec::with_capacity(write.partition_by.len());
-    for by in &write.partition_by {
-        let index = named_column(schema, &by.column, write)?;
-        let source = schema.field(index).data_type();
-        let fault = |why: String, hint: &str| -> Error {
-            Fault::new(why).at(&write.place).hint(hint).into()
-        };
-        let kept = lake_type(source).map_err(|why| {
-            fault(
-                format!("'{}' cannot be a partition column: {why}", by.column),
-                "partition by another column",
-            )
-        })?;
-        let data_type = PartitionColumn::data_type(by.part, &kept).map_err(|able| {
-            fault(
-                format!(
-                    "'{}' is {}, and this partition column needs {able}",
-                    by.column,
-                    type_text(source)
-                ),
-                "partition by another column, or cast it in a query",
-            )
-        })?;
-        let name = by.name();
-        if by.part != PartitionPart::Whole && schema.field_with_name(&name).is_ok() {
-            return Err(fault(
-                format!("the rows have a column '{name}', the name of the partition column"),
-                "partition by that column, or give it another name in a query",
-            ));
-        }
-        columns.push(PartitionColumn {
-            name,
-            index,
-            part: by.part,
-            data_type,
-        });
-    }
-    Ok(columns.into())
-}
-
-/// How a write merges, and the columns in which its rows must have a value.
-#[expect(clippy::type_complexity, reason = "a pair of two lists")]
-fn merging(write: &Write, schema: &Schema) -> Result<(Option<Merging>, Vec<(usize, String)>)> {
-    let Some(merge) = &write.merge else {
-        return Ok((None, Vec::new()));
-    };
-    let fault =
-        |why: String, hint: &str| -> Error { Fault::new(why).at(&write.place).hint(hint).into() };
-    let mut required = Vec::with_capacity(merge.key.len());
-    for name in merge.key.iter().chain(&merge.order) {
-        let index = named_column(schema, name, write)?;
-        let data_type = schema.field(index).data_type();
-        let ordered = merge.order.contains(name);
-        if data_type.is_nested() || (data_type.is_floating() && !ordered) {
-            return Err(fault(
-                format!(
-                    "'{name}' is {}, by which rows cannot be told apart",
-                    type_text(data_type)
-                ),
-                "name a text, number, date or timestamp; cast floats to decimals in a query",
-            ));
-        }
-        if write.partition.iter().any(|(scope, _)| scope == name) {
-            return Err(fault(
-                format!("'{name}' has one value in all rows, by `partition`"),
-                "leave it out of `key` and `order`",
-            ));
-        }
-        if merge.key.contains(name) {
-            required.push((index, name.clone()));
-        }
-    }
-    if let Some(by) = write
-        .partition_by
-        .iter()
-        .find(|by| !merge.key.contains(&by.column))
-    {
-        return Err(fault(
-            format!(
-                "rows with one key could be in several partitions: '{}' is not part of the key",
-                by.column
-            ),
-            "add the column to `key`, or leave it out of `partition_by`",
-        ));
-    }
-    let merging = Merging {
-        key: merge.key.clone(),
-        order: merge.order.clone(),
-        keep: match merge.when_matched {
-            WhenMatched::Update => false,
-            WhenMatched::Keep => true,
-        },
-    };
-    Ok((Some(merging), required))
-}
-
-/// The scope's value as an array of one.
-fn scope_array(value: &ScopeValue) -> Result<ArrayRef> {
-    let text = scope_text(value);
-    let scalar = match scope_type(value) {
-        DataType::Utf8 => ScalarValue::Utf8(Some(text)),
-        data_type => ScalarValue::try_from_string(text, &data_type)?,
-    };
-    Ok(scalar.to_array()?)
-}
-
-/// The folder of a scope's files.
-fn scope_folder(scope: &[(String, ScopeValue)]) -> String {
-    let texts: Vec<(&str, String)> = scope
-        .iter()
-        .map(|(name, value)| (name.as_str(), scope_text(value)))
-        .collect();
-    partition::folder(
-        texts
-            .iter()
-            .map(|(name, value)| (*name, Some(value.as_str()))),
-    )
 }
