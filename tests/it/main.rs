@@ -40,6 +40,7 @@ mod checks;
 mod cli;
 mod concurrent;
 mod database_sql;
+mod decoders;
 mod determinism;
 mod dirt;
 mod dynamodb;

@@ -14,6 +14,7 @@
 //! out:NAME   list of struct of the output's columns: the rows derived from this one
 //! ```
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -556,6 +557,30 @@ impl Rejections {
     }
 }
 
+/// A row of a scan that stands for what could not be read.
+#[derive(Debug)]
+pub struct UnreadRow {
+    /// Which row of the batch.
+    pub row: usize,
+    /// The rule's name.
+    pub rule: Cow<'static, str>,
+    /// What is wrong, and where in the file.
+    pub message: String,
+    /// The beginning of it, as text. It is data: not for logs or errors.
+    pub raw: String,
+}
+
+impl From<Reject> for UnreadRow {
+    fn from(reject: Reject) -> UnreadRow {
+        UnreadRow {
+            row: reject.row,
+            rule: reject.rule.name().into(),
+            message: reject.message,
+            raw: reject.raw,
+        }
+    }
+}
+
 /// What a scan says of the records of a batch that could not be read.
 #[derive(Debug)]
 pub struct Unread(StructArray);
@@ -571,18 +596,18 @@ impl Unread {
     }
 
     /// That column for `rows` rows, null where a row is one.
-    pub fn column(rejects: &[Reject], rows: usize) -> Result<ArrayRef> {
+    pub fn column(rejects: &[UnreadRow], rows: usize) -> Result<ArrayRef> {
         if rejects.is_empty() {
             return Ok(new_null_array(&DataType::Struct(Self::fields()), rows));
         }
-        let by_row: BTreeMap<usize, &Reject> =
+        let by_row: BTreeMap<usize, &UnreadRow> =
             rejects.iter().map(|reject| (reject.row, reject)).collect();
-        let text = |of: fn(&Reject) -> &str| -> ArrayRef {
+        let text = |of: fn(&UnreadRow) -> &str| -> ArrayRef {
             let texts = (0..rows).map(|row| by_row.get(&row).map_or("", |reject| of(reject)));
             Arc::new(StringArray::from_iter_values(texts))
         };
         let columns = vec![
-            text(|reject| reject.rule.name()),
+            text(|reject| &reject.rule),
             text(|reject| &reject.message),
             text(|reject| &reject.raw),
         ];

@@ -8,8 +8,8 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use weir_pipeline::{GuestText, StageAction};
 
-use crate::plan::{PlannedStage, PlannedStep, hex};
-use crate::segment::{Joining, PluginCall, PluginRole};
+use crate::plan::{PlannedStep, hex};
+use crate::segment::{Joining, PluginCall, PluginRole, StageFate};
 use crate::types::type_text;
 
 /// What a stage gives a plugin and holds it to. Names and numbers only: no value of a secret, none of a
@@ -74,7 +74,7 @@ impl TermsRecord {
                     })
                     .collect(),
             ),
-            PluginRole::Transform { .. } | PluginRole::Check => None,
+            PluginRole::Transform { .. } | PluginRole::Check | PluginRole::Decoder { .. } => None,
         };
         TermsRecord {
             columns: call.granted.given(&call.seen_of),
@@ -107,7 +107,7 @@ impl TermsRecord {
 /// SHA-256 of a JSON text with all that `weir plan --terms` shows of it. It changes when any of that
 /// does: the component and where it is from, its configuration, the types of what it is given and gives
 /// back, the terms, and what becomes of its rows.
-pub fn digest(step: &PlannedStep, stage: &PlannedStage, call: &PluginCall) -> String {
+pub fn digest(step: &PlannedStep, fate: &StageFate, call: &PluginCall) -> String {
     let columns = |schema: &Schema| -> Vec<String> {
         schema
             .fields()
@@ -123,18 +123,22 @@ pub fn digest(step: &PlannedStep, stage: &PlannedStage, call: &PluginCall) -> St
             emitted.iter().map(|schema| columns(schema)).collect()
         }
         PluginRole::Check => Vec::new(),
+        PluginRole::Decoder { schema } => vec![columns(schema)],
     };
     // Where secrets are read from; their values are no part of it.
-    let at = usize::try_from(stage.fate.stage).unwrap_or(usize::MAX);
-    let secrets: BTreeMap<&String, String> = match step.step.stages.get(at).map(|s| &s.action) {
-        Some(StageAction::Transform(plugin) | StageAction::PluginCheck(plugin)) => {
-            let sources = plugin.grant.secrets.iter();
-            sources
-                .map(|(name, source)| (name, format!("{source:?}")))
-                .collect()
+    let at = usize::try_from(fate.stage).unwrap_or(usize::MAX);
+    let plugin = match (&call.role, step.step.stages.get(at).map(|s| &s.action)) {
+        (PluginRole::Decoder { .. }, _) => step.step.read.decoder(),
+        (_, Some(StageAction::Transform(plugin) | StageAction::PluginCheck(plugin))) => {
+            Some(plugin)
         }
-        _ => BTreeMap::new(),
+        _ => None,
     };
+    let secrets: BTreeMap<&String, String> = plugin
+        .into_iter()
+        .flat_map(|plugin| &plugin.grant.secrets)
+        .map(|(name, source)| (name, format!("{source:?}")))
+        .collect();
     let writes: Vec<String> = step
         .writes
         .iter()
@@ -159,7 +163,7 @@ pub fn digest(step: &PlannedStep, stage: &PlannedStage, call: &PluginCall) -> St
         "terms": TermsRecord::of(call),
         "rules": call.terms.contract.rules,
         "secrets": secrets,
-        "on_fail": format!("{:?}", stage.fate.action),
+        "on_fail": format!("{:?}", fate.action),
         "quarantine": step.quarantine.as_ref().map(|plan| plan.name.to_string()),
         "writes": writes,
     })

@@ -10,7 +10,7 @@ use crate::expand::expand;
 use crate::fault::{Fault, Faults, Sink};
 use crate::grammar::{self, schema::SchemaFiles};
 use crate::merge;
-use crate::model::{Pipeline, StageAction};
+use crate::model::{FileFormat, Pipeline, ReadSource, StageAction};
 use crate::params::{self, Bindings, ParamSpec};
 use crate::place::Place;
 use crate::plugin_set::PluginSet;
@@ -238,6 +238,17 @@ impl PipelineFile {
                     ),
             );
         };
+        for step in &pipeline.steps {
+            if let ReadSource::Files(read) = &step.read.source
+                && let FileFormat::Decoder(plugin) = &read.format
+                && !pipeline.plugins.contains_key(&plugin.plugin)
+            {
+                unknown(
+                    "which plugin decodes the files".to_owned(),
+                    &step.read.place,
+                );
+            }
+        }
         for stage in pipeline.steps.iter().flat_map(|step| &step.stages) {
             if let StageAction::Transform(plugin) | StageAction::PluginCheck(plugin) = &stage.action
                 && !pipeline.plugins.contains_key(&plugin.plugin)

@@ -97,7 +97,8 @@ pub fn json_schema() -> Value {
                 "sensitivity": one_or_more("What is sensitive about it, in words of your own"),
             })),
             "stage": stage_table(),
-            "grant": grant_table(),
+            "grant": grant_table(true),
+            "decoder_grant": grant_table(false),
             "secret": table("Where a secret's value is: one of the two", &[], json!({
                 "env": text("A variable of the environment"),
                 "file": text("A file, relative to this one"),
@@ -172,20 +173,36 @@ fn schema_change_table() -> Value {
     )
 }
 
-fn grant_table() -> Value {
+/// The grant of a plugin that is given `rows`, or else bytes.
+fn grant_table(rows: bool) -> Value {
+    let mut properties = json!({
+        "memory": size("Memory of one instance; 128MiB if absent"),
+        "deadline": duration("Guest time for one call; 2s if absent"),
+        "log": size("Bytes of log of one instance; 64KiB if absent"),
+        "secrets": named("secret", "Secrets by the name under which the plugin asks for them"),
+        "clock": { "type": "boolean", "default": false, "description": "Whether it sees the real time" },
+        "random": { "type": "boolean", "default": false, "description": "Whether it gets real random numbers" },
+    });
+    let of_rows = [
+        (
+            "columns",
+            texts("Columns by name or glob, fields of structs by path; !name takes one out"),
+        ),
+        (
+            "rows_out",
+            json!({ "type": "integer", "minimum": 1, "description": "Rows out of one call for each row in" }),
+        ),
+    ];
+    if rows && let Some(properties) = properties.as_object_mut() {
+        properties.extend(of_rows.map(|(key, value)| (key.to_owned(), value)));
+    }
     table(
         "What the plugin is given; nothing by default",
-        &["columns"],
-        json!({
-            "columns": texts("Columns by name or glob, fields of structs by path; !name takes one out"),
-            "memory": size("Memory of one instance; 128MiB if absent"),
-            "deadline": duration("Guest time for one call; 2s if absent"),
-            "rows_out": { "type": "integer", "minimum": 1, "description": "Rows out of one call for each row in" },
-            "log": size("Bytes of log of one instance; 64KiB if absent"),
-            "secrets": named("secret", "Secrets by the name under which the plugin asks for them"),
-            "clock": { "type": "boolean", "default": false, "description": "Whether it sees the real time" },
-            "random": { "type": "boolean", "default": false, "description": "Whether it gets real random numbers" },
-        }),
+        match rows {
+            true => &["columns"],
+            false => &[],
+        },
+        properties,
     )
 }
 
@@ -370,6 +387,10 @@ fn read_table() -> Value {
             "incremental": reference("incremental"),
             "as_of": one_of("Which state of the table that the step writes itself", read::AS_OF),
             "format": one_of("How the files are laid out", read::FORMATS),
+            "decoder": text("The plugin that decodes the files, instead of a format"),
+            "config": { "type": "object", "description": "The decoder's configuration" },
+            "grant": reference("decoder_grant"),
+            "contract": reference("contract"),
             "compression": one_of("How the files are compressed; auto if absent", read::COMPRESSIONS),
             "schema": { "oneOf": [text("A schema file"), reference("columns"), reference("schema_file")] },
             "allow_missing": { "type": "boolean", "default": false, "description": "Whether it is fine that no file matches" },

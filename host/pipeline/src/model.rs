@@ -435,6 +435,19 @@ pub struct ItemScan {
     pub consistent: bool,
 }
 
+impl Read {
+    /// The plugin that decodes the files, if one does.
+    pub fn decoder(&self) -> Option<&PluginStage> {
+        match &self.source {
+            ReadSource::Files(FileRead {
+                format: FileFormat::Decoder(plugin),
+                ..
+            }) => Some(plugin),
+            _ => None,
+        }
+    }
+}
+
 impl FileRead {
     /// Whether a record that cannot be read is a rejected row rather than the end of the step.
     pub fn is_tolerant(&self) -> bool {
@@ -483,6 +496,8 @@ pub enum FileFormat {
     },
     /// Apache Parquet.
     Parquet,
+    /// Whatever a plugin makes rows of. Its grant has no columns.
+    Decoder(Box<PluginStage>),
 }
 
 /// How delimiter-separated text is read.
@@ -519,7 +534,7 @@ pub enum Compression {
 pub enum FileSchema {
     /// As declared, in order.
     Declared(Vec<Column>),
-    /// As the files themselves say; only Parquet does.
+    /// As the files themselves say, or the plugin that decodes them; of the formats only Parquet does.
     FromFile,
 }
 

@@ -2,10 +2,8 @@
 
 use arrow::datatypes::Schema;
 use serde_json::{Value, json};
-use weir_engine::plan::{
-    Plan, PlannedSql, PlannedStage, PlannedStep, PlannedWork, Planner, SegmentSource,
-};
-use weir_engine::segment::PluginCall;
+use weir_engine::plan::{Plan, PlannedSql, PlannedStep, PlannedWork, Planner, SegmentSource};
+use weir_engine::segment::{PluginCall, PluginRole, StageFate};
 use weir_engine::sql_commit::SqlWork;
 use weir_engine::terms::{TermsRecord, digest};
 use weir_engine::types::{scope_text, type_text};
@@ -70,6 +68,16 @@ fn read(step: &PlannedStep) -> String {
                 Undeclared::Freeze => "; new columns → fail",
                 Undeclared::Quarantine => "; new columns → quarantine",
             });
+            if let Some(call) = &step.decoder {
+                tolerance.insert_str(
+                    0,
+                    &format!(
+                        "; decoded by plugin '{}' ({})",
+                        call.plugin.name(),
+                        call.plugin.digest().chars().take(12).collect::<String>()
+                    ),
+                );
+            }
             if let Some(scan) = &files.items {
                 return format!("{} ({} segments){tolerance}", files.glob, scan.segments);
             }
@@ -348,10 +356,11 @@ fn schema_json(schema: &Schema) -> Value {
         .collect()
 }
 
-/// The terms of a stage's plugin, with what it is and where it is from.
-fn grant_json(step: &PlannedStep, stage: &PlannedStage, call: &PluginCall) -> Value {
+/// The terms of a plugin, with what it is and where it is from. A decoder has no stage.
+fn grant_json(step: &PlannedStep, fate: &StageFate, call: &PluginCall) -> Value {
+    let is_decoder = matches!(call.role, PluginRole::Decoder { .. });
     let about = json!({
-        "stage": stage.fate.stage + 1,
+        "stage": (!is_decoder).then(|| fate.stage + 1),
         "plugin": call.plugin.name(),
         "world": call.plugin.world().to_string(),
         "digest": call.plugin.digest(),
@@ -360,7 +369,7 @@ fn grant_json(step: &PlannedStep, stage: &PlannedStage, call: &PluginCall) -> Va
         "locked": call.provenance.locked,
         "imports": call.plugin.imports(),
         "config": call.bind.config,
-        "terms_digest": digest(step, stage, call),
+        "terms_digest": digest(step, fate, call),
     });
     match (about, json!(TermsRecord::of(call))) {
         (Value::Object(mut about), Value::Object(terms)) => {
@@ -383,13 +392,9 @@ fn json(plan: &Plan) -> Value {
                 .map(|needed| needed.step.name.as_str())
                 .collect();
             let grants: Vec<Value> = step
-                .segments
+                .plugins()
                 .iter()
-                .flat_map(|segment| &segment.stages)
-                .filter_map(|stage| match &stage.work {
-                    PlannedWork::Plugin(call) => Some(grant_json(step, stage, call)),
-                    PlannedWork::Checks(_) | PlannedWork::Mask(_) => None,
-                })
+                .map(|(fate, call)| grant_json(step, fate, call))
                 .collect();
             let masks: Vec<Value> = step
                 .segments

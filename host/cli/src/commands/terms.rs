@@ -1,10 +1,10 @@
 //! `weir plan --terms`: the terms of each plugin, a page each, for whoever has to answer for the data.
 
-use weir_engine::plan::{Plan, PlannedStage, PlannedStep, PlannedWork};
-use weir_engine::segment::{PluginCall, PluginRole};
+use weir_engine::plan::{Plan, PlannedStep};
+use weir_engine::segment::{PluginCall, PluginRole, StageFate};
 use weir_engine::terms::{TermsRecord, digest};
 use weir_engine::types::type_text;
-use weir_pipeline::FailAction;
+use weir_pipeline::{FailAction, ReadSource};
 
 /// Width of a page.
 const WIDTH: usize = 100;
@@ -15,10 +15,8 @@ const INDENT: usize = 14;
 pub(crate) fn pages(plan: &Plan) -> String {
     let mut pages = Vec::new();
     for step in &plan.steps {
-        for stage in step.segments.iter().flat_map(|segment| &segment.stages) {
-            if let PlannedWork::Plugin(call) = &stage.work {
-                pages.push(page(plan, step, stage, call));
-            }
+        for (fate, call) in step.plugins() {
+            pages.push(page(plan, step, &fate, call));
         }
     }
     if pages.is_empty() {
@@ -27,27 +25,42 @@ pub(crate) fn pages(plan: &Plan) -> String {
     pages.join("\n")
 }
 
-fn page(plan: &Plan, step: &PlannedStep, stage: &PlannedStage, call: &PluginCall) -> String {
+fn page(plan: &Plan, step: &PlannedStep, fate: &StageFate, call: &PluginCall) -> String {
     let terms = TermsRecord::of(call);
+    let is_decoder = matches!(call.role, PluginRole::Decoder { .. });
+    let place = match is_decoder {
+        true => "read".to_owned(),
+        false => format!("stage {}", fate.stage + 1),
+    };
     let mut page = Page::new(&format!(
-        "TERMS of plugin '{}' in pipeline '{}', step '{}', stage {}",
+        "TERMS of plugin '{}' in pipeline '{}', step '{}', {place}",
         call.plugin.name(),
         plan.pipeline.name,
         step.step.name,
-        stage.fate.stage + 1
     ));
     component(&mut page, plan, call);
     page.blank();
-    page.line("is given", &typed_columns(call));
-    page.line(
-        "not given",
-        &or_nothing(terms.withheld.join(", "), "nothing: it sees all columns"),
-    );
+    if let (true, ReadSource::Files(files)) = (is_decoder, &step.step.read.source) {
+        let given = format!(
+            "the bytes of the files {}, decompressed, and not their names",
+            files.glob
+        );
+        page.line("is given", &given);
+    } else {
+        page.line("is given", &typed_columns(call));
+        page.line(
+            "not given",
+            &or_nothing(terms.withheld.join(", "), "nothing: it sees all columns"),
+        );
+    }
     page.line("powers", &powers(&terms));
     page.line("limits", &limits(&terms));
     page.line(
         "memory of it",
         match terms.isolation.as_str() {
+            _ if is_decoder => {
+                "a fresh instance for each file: nothing is carried from one to the next"
+            }
             "batch" => "a fresh instance for each batch: nothing is carried from one to the next",
             _ => "one instance for each partition: it may carry values from batch to batch",
         },
@@ -58,7 +71,10 @@ fn page(plan: &Plan, step: &PlannedStep, stage: &PlannedStage, call: &PluginCall
     page.line("rules", &rules(call));
     page.line(
         "rejects",
-        &match (stage.fate.action, &step.quarantine) {
+        &match (fate.action, &step.quarantine) {
+            (FailAction::Quarantine, Some(quarantine)) if is_decoder => {
+                format!("parts of files that it rejects go to {}", quarantine.name)
+            }
             (FailAction::Quarantine, Some(quarantine)) => {
                 format!("rows it rejects go whole to {}", quarantine.name)
             }
@@ -88,7 +104,7 @@ fn page(plan: &Plan, step: &PlannedStep, stage: &PlannedStage, call: &PluginCall
         .map(|write| write.target.display())
         .collect();
     page.line("written to", &targets.join(", "));
-    page.line("terms", &digest(step, stage, call));
+    page.line("terms", &digest(step, fate, call));
     page.blank();
     page.text
         .push_str("signed for ______________________________   date ____________________\n");
@@ -177,9 +193,13 @@ fn limits(terms: &TermsRecord) -> String {
 }
 
 fn gives(page: &mut Page, terms: &TermsRecord, call: &PluginCall) {
-    let PluginRole::Transform { emitted, .. } = &call.role else {
-        page.line("gives back", "nothing: it judges rows and changes none");
-        return;
+    let emitted = match &call.role {
+        PluginRole::Transform { emitted, .. } => emitted.as_slice(),
+        PluginRole::Decoder { schema } => std::slice::from_ref(schema),
+        PluginRole::Check => {
+            page.line("gives back", "nothing: it judges rows and changes none");
+            return;
+        }
     };
     if let Some(adds) = &terms.adds {
         page.line("adds", &adds.join(", "));
@@ -203,6 +223,7 @@ fn gives(page: &mut Page, terms: &TermsRecord, call: &PluginCall) {
 fn rows(terms: &TermsRecord, call: &PluginCall) -> &'static str {
     match (&call.role, terms.rows.as_str()) {
         (PluginRole::Check, _) => "none",
+        (PluginRole::Decoder { .. }, _) => "any number for each file",
         (_, "one-to-one") => "one for each row it is given, in order, or a rejection",
         (_, "at-most-one") => "at most one for each row it is given, in order",
         _ => "any number for each row it is given; each is traced to the row it came from",

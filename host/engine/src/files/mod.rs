@@ -1,5 +1,6 @@
 //! Reading files: which ones match, and their rows as record batches with their origin.
 
+mod decoder;
 mod parquet;
 mod scan;
 mod text;
@@ -16,14 +17,18 @@ use serde::{Deserialize, Serialize};
 use tokio_util::io::{ReaderStream, StreamReader};
 use weir_pipeline::{Compression, FileFormat, FileRead, FileSchema};
 
+pub use decoder::Decoding;
 pub use scan::{FileScanExec, Sources};
 
 use crate::dynamodb;
+use crate::envelope::UnreadRow;
 use crate::error::{Error, Result};
 use crate::lake::{Location, RUN_COLUMN};
 use crate::store::Stores;
 use crate::types::arrow_schema;
+use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
+use weir_decode::Decoded;
 
 /// The name of the hidden column that holds the file a row came from.
 pub const FILE_COLUMN: &str = "__weir_file";
@@ -43,6 +48,25 @@ pub struct InputFile {
     pub size: u64,
     /// What the store says of its content.
     pub etag: Option<String>,
+}
+
+/// Rows of a file.
+#[derive(Debug)]
+pub(crate) struct FileRows {
+    /// At least one, with the columns that are read; all of them nullable where reading is tolerant.
+    pub(crate) batch: RecordBatch,
+    /// Those that stand for what cannot be read, in order; none where reading is not tolerant.
+    pub(crate) unread: Vec<UnreadRow>,
+}
+
+impl From<Decoded> for FileRows {
+    fn from(decoded: Decoded) -> FileRows {
+        let unread = decoded.rejects.into_iter().map(UnreadRow::from);
+        FileRows {
+            unread: unread.collect(),
+            batch: decoded.batch,
+        }
+    }
 }
 
 /// The folder in which a glob's search begins, and the pattern of the whole path.
@@ -196,7 +220,7 @@ pub async fn schema(read: &FileRead, files: &[InputFile], stores: &Stores) -> Re
             .with_hint("declare a `schema` in `read`")),
         },
         (FileSchema::FromFile, _) => Err(Error::internal(
-            "a format without columns of its own has no declared schema",
+            "files without columns of their own have no declared schema",
         )),
     }
 }

@@ -8,6 +8,7 @@ use arrow::datatypes::{DataType, Field, Int32Type, Schema, SchemaRef};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::Result as DataFusionResult;
 use datafusion::execution::TaskContext;
+use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{
     Boundedness, ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions,
@@ -18,13 +19,13 @@ use datafusion::physical_plan::{
 };
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
-use weir_decode::Decoded;
 use weir_pipeline::{Column, FileFormat, FileRead, FileSchema};
 
-use super::{FILE_COLUMN, InputFile, ORDINAL_COLUMN, REJECT_COLUMN, parquet, text};
+use super::decoder::{Decoding, read_decoded};
+use super::{FILE_COLUMN, FileRows, InputFile, ORDINAL_COLUMN, REJECT_COLUMN, parquet, text};
 use crate::dynamodb::Items;
 use crate::envelope::Unread;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::store::Stores;
 
 /// Where what is read lies.
@@ -34,6 +35,8 @@ pub struct Sources {
     pub stores: Stores,
     /// The table of DynamoDB whose segments are read in place of files.
     pub(crate) items: Option<Items>,
+    /// The plugin that decodes the files, where one does.
+    pub(crate) decoder: Option<Decoding>,
 }
 
 /// Reads files, each whole by one partition, and adds to each row the file and its place in it
@@ -114,28 +117,34 @@ async fn read_file(
     schema: SchemaRef,
     file: InputFile,
     batch_rows: usize,
-    sources: &Sources,
-) -> Result<BoxStream<'static, Result<Decoded>>> {
+    (sources, pool): (&Sources, &Arc<dyn MemoryPool>),
+) -> Result<BoxStream<'static, Result<FileRows>>> {
     let stores = &sources.stores;
     let columns: Arc<[Column]> = match &read.schema {
         FileSchema::Declared(columns) => columns.clone().into(),
         FileSchema::FromFile => Arc::new([]),
     };
-    match &read.format {
+    let decoded = match &read.format {
+        FileFormat::Decoder(_) => {
+            let decoder = sources.decoder.as_ref();
+            let decoder = decoder.ok_or_else(|| Error::internal("a decoder was not planned"))?;
+            let place = (pool, stores);
+            return read_decoded(&read, file, decoder, schema, batch_rows, place).await;
+        }
         FileFormat::Csv(options) => {
             let options = options.clone();
-            text::read_csv(&read, file, options, columns, batch_rows, stores).await
+            text::read_csv(&read, file, options, columns, batch_rows, stores).await?
         }
         FileFormat::JsonLines => {
-            text::read_json(&read, file, false, columns, batch_rows, stores).await
+            text::read_json(&read, file, false, columns, batch_rows, stores).await?
         }
         FileFormat::JsonArray => {
-            text::read_json(&read, file, true, columns, batch_rows, stores).await
+            text::read_json(&read, file, true, columns, batch_rows, stores).await?
         }
         FileFormat::DynamodbJson { item_column } => {
             let items = sources.items.as_ref();
             let how = (item_column.as_deref(), items);
-            text::read_items(&read, file, how, columns, batch_rows, stores).await
+            text::read_items(&read, file, how, columns, batch_rows, stores).await?
         }
         FileFormat::Parquet => {
             let sources = match columns.is_empty() {
@@ -151,23 +160,24 @@ async fn read_file(
             };
             let batches =
                 parquet::read(file, schema, sources, read.undeclared, batch_rows, stores).await?;
-            let decoded = |batch| Decoded {
+            let rows = |batch| FileRows {
                 batch,
-                rejects: Vec::new(),
+                unread: Vec::new(),
             };
-            Ok(batches.map_ok(decoded).boxed())
+            return Ok(batches.map_ok(rows).boxed());
         }
-    }
+    };
+    Ok(decoded.map_ok(FileRows::from).boxed())
 }
 
 /// Adds the hidden columns.
 fn with_origin(
-    decoded: &Decoded,
+    read: &FileRows,
     schema: &SchemaRef,
     path: &Arc<StringArray>,
     before: u64,
 ) -> Result<RecordBatch> {
-    let batch = &decoded.batch;
+    let batch = &read.batch;
     let rows = batch.num_rows();
     let file = DictionaryArray::<Int32Type>::try_new(
         Int32Array::from(vec![0; rows]),
@@ -178,7 +188,7 @@ fn with_origin(
     columns.push(Arc::new(file));
     columns.push(Arc::new(ordinal));
     if columns.len() < schema.fields().len() {
-        columns.push(Unread::column(&decoded.rejects, rows)?);
+        columns.push(Unread::column(&read.unread, rows)?);
     }
     Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
 }
@@ -237,6 +247,7 @@ impl ExecutionPlan for FileScanExec {
         let batch_rows = context.session_config().batch_size();
         let read = Arc::clone(&self.read);
         let sources = self.sources.clone();
+        let pool = Arc::clone(context.memory_pool());
         let file_schema = Arc::clone(&self.file_schema);
         let schema = self.schema();
         let output = Arc::clone(&schema);
@@ -244,11 +255,11 @@ impl ExecutionPlan for FileScanExec {
             for file in files {
                 let path = Arc::new(StringArray::from(vec![file.path.as_str()]));
                 let mut batches =
-                    read_file(Arc::clone(&read), Arc::clone(&file_schema), file, batch_rows, &sources).await?;
+                    read_file(Arc::clone(&read), Arc::clone(&file_schema), file, batch_rows, (&sources, &pool)).await?;
                 let mut before = 0;
-                while let Some(decoded) = batches.try_next().await? {
-                    let rows = decoded.batch.num_rows() as u64;
-                    yield with_origin(&decoded, &output, &path, before)?;
+                while let Some(read) = batches.try_next().await? {
+                    let rows = read.batch.num_rows() as u64;
+                    yield with_origin(&read, &output, &path, before)?;
                     before += rows;
                 }
             }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use weir_pipeline::{ReadSource, StageAction, Step};
+use weir_pipeline::{FileFormat, PluginStage, ReadSource, StageAction, Step};
 
 use super::{PlannedWrite, hex};
 use crate::plugins::LoadedPlugin;
@@ -22,7 +22,10 @@ pub(super) fn of(
 ) -> String {
     let read = match &step.read.source {
         ReadSource::Files(read) => json!({
-            "format": format!("{:?}", read.format),
+            "format": match &read.format {
+                FileFormat::Decoder(plugin) => called(plugin, plugins),
+                format => json!(format!("{format:?}")),
+            },
             "compression": format!("{:?}", read.compression),
             "schema": format!("{:?}", read.schema),
             "encoding": format!("{:?}", read.encoding),
@@ -39,21 +42,13 @@ pub(super) fn of(
         .iter()
         .filter_map(|stage| {
             Some(match &stage.action {
-                StageAction::Transform(plugin) | StageAction::PluginCheck(plugin) => json!({
-                    "plugin": plugins.get(&plugin.plugin).map(|loaded| loaded.plugin.digest()),
-                    "output": stage.output,
-                    "config": plugin.config,
-                    "columns": plugin.grant.columns,
-                    // A batch is cut to fit into it, and a plugin sees where.
-                    "memory": plugin.grant.memory,
-                    "clock": plugin.grant.clock,
-                    "random": plugin.grant.random,
-                    "secrets": plugin.grant.secrets.keys().collect::<Vec<_>>(),
-                    "isolation": format!("{:?}", plugin.isolation),
-                    "adds": format!("{:?}", plugin.contract.adds),
-                    "text": format!("{:?}", plugin.contract.text),
-                    "on_fail": format!("{:?}", plugin.on_fail.action),
-                }),
+                StageAction::Transform(plugin) | StageAction::PluginCheck(plugin) => {
+                    let mut called = called(plugin, plugins);
+                    if let Some(called) = called.as_object_mut() {
+                        called.insert("output".to_owned(), json!(stage.output));
+                    }
+                    called
+                }
                 StageAction::Sql(sql) => json!({ "sql": sql }),
                 StageAction::Checks(checks) => json!({
                     "output": stage.output,
@@ -119,4 +114,22 @@ pub(super) fn of(
     })
     .to_string();
     hex(&Sha256::digest(text.as_bytes()), 64)
+}
+
+/// What matters of a plugin at work. Where no stage stands it has no output.
+fn called(plugin: &PluginStage, plugins: &BTreeMap<String, LoadedPlugin>) -> Value {
+    json!({
+        "plugin": plugins.get(&plugin.plugin).map(|loaded| loaded.plugin.digest()),
+        "config": plugin.config,
+        "columns": plugin.grant.columns,
+        // A batch is cut to fit into it, and a plugin sees where.
+        "memory": plugin.grant.memory,
+        "clock": plugin.grant.clock,
+        "random": plugin.grant.random,
+        "secrets": plugin.grant.secrets.keys().collect::<Vec<_>>(),
+        "isolation": format!("{:?}", plugin.isolation),
+        "adds": format!("{:?}", plugin.contract.adds),
+        "text": format!("{:?}", plugin.contract.text),
+        "on_fail": format!("{:?}", plugin.on_fail.action),
+    })
 }

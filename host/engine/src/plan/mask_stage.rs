@@ -41,7 +41,8 @@ impl PlannedStep {
     }
 }
 
-fn masks(step: &Step) -> bool {
+/// Whether a step masks anything.
+pub(super) fn masks(step: &Step) -> bool {
     let mut stages = step.stages.iter();
     stages.any(|stage| matches!(stage.action, StageAction::Mask(_)))
 }

@@ -25,12 +25,13 @@ use datafusion::execution::context::SessionContext;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use sha2::{Digest, Sha256};
 use weir_pipeline::{
-    CheckKind, ConnectionKind, Fault, FileFormat, Pipeline, ReadSource, StageAction, Step,
-    TableName, Target, Write, WriteMode, find_cycle,
+    CheckKind, ConnectionKind, FailAction, Fault, FileFormat, Pipeline, ReadSource, StageAction,
+    Step, TableName, Target, Write, WriteMode, find_cycle,
 };
 use weir_sandbox::Sandbox;
 
 pub use database_sql::PlannedSql;
+pub(crate) use plugin_stage::decoder_label;
 pub use quarantine_target::QuarantinePlan;
 pub(crate) use schema_fit::gains_naive;
 pub(crate) use sensitivity::{FIELD_KEY as LABELS_KEY, plain, with_labels};
@@ -45,12 +46,13 @@ use crate::connections::Connections;
 use crate::database::{self, Snapshots};
 use crate::delta;
 use crate::dynamodb::{Items, Patience};
+use crate::envelope::READ_STAGE;
 use crate::error::{Error, Result};
 use crate::files::{self, InputFile};
 use crate::lake::Lake;
 use crate::mask::Masks;
 use crate::plugins::{self, LoadedPlugin};
-use crate::segment::EnvelopeExec;
+use crate::segment::{EnvelopeExec, PluginCall, StageFate};
 use crate::session::{self, Resources};
 use crate::sqlite;
 use crate::store::Stores;
@@ -80,6 +82,8 @@ pub struct PlannedStep {
     pub tables: BTreeSet<TableName>,
     /// The files it reads, where it reads files.
     pub files: Option<Vec<InputFile>>,
+    /// The plugin that decodes them, where one does.
+    pub decoder: Option<Arc<PluginCall>>,
     /// The table that it writes and reads as it was before, with the columns it reads.
     pub own: Option<(TableName, SchemaRef)>,
     /// The schema of what it reads.
@@ -94,6 +98,31 @@ pub struct PlannedStep {
     pub quarantine: Option<QuarantinePlan>,
     /// Digest of all that shapes its output.
     pub fingerprint: String,
+}
+
+impl PlannedStep {
+    /// Its plugins, each with what becomes of what it rejects; the one that decodes its files first.
+    pub fn plugins(&self) -> Vec<(StageFate, &PluginCall)> {
+        let decoder = self.decoder.as_ref().map(|call| {
+            let fate = StageFate {
+                stage: READ_STAGE,
+                label: decoder_label(&self.step).into(),
+                action: match &self.step.read.source {
+                    ReadSource::Files(read) => read.on_fail.action,
+                    ReadSource::Table(_) | ReadSource::Sql(_) | ReadSource::Nothing => {
+                        FailAction::Fail
+                    }
+                },
+            };
+            (fate, call.as_ref())
+        });
+        let stages = self.segments.iter().flat_map(|segment| &segment.stages);
+        let calls = stages.filter_map(|stage| match &stage.work {
+            PlannedWork::Plugin(call) => Some((stage.fate.clone(), call.as_ref())),
+            PlannedWork::Checks(_) | PlannedWork::Mask(_) => None,
+        });
+        decoder.into_iter().chain(calls).collect()
+    }
 }
 
 /// A run of row-wise stages.
@@ -631,13 +660,14 @@ fn order(steps: &[Step], reads: &[BTreeSet<TableName>]) -> Result<Vec<(usize, BT
     Ok(ordered)
 }
 
-/// The schema and files of a step's read, at plan time.
+/// The schema and files of a step's read, at plan time. `decoded`: the schema of what a plugin makes of them.
 async fn read_schema(
     pipeline: &Pipeline,
     context: &SessionContext,
     step: &Step,
     stores: &Stores,
     connections: &Connections,
+    decoded: Option<&SchemaRef>,
 ) -> Result<(SchemaRef, Option<Vec<InputFile>>)> {
     match &step.read.source {
         ReadSource::Files(read) => {
@@ -651,7 +681,10 @@ async fn read_schema(
                 }
             };
             looked.await.map_err(|error| at(error, &step.read.place))?;
-            let schema = files::schema(read, &found, stores).await?;
+            let schema = match decoded {
+                Some(schema) => Arc::clone(schema),
+                None => files::schema(read, &found, stores).await?,
+            };
             if let (FileFormat::Csv(_), Some(field)) = (
                 &read.format,
                 schema

@@ -2,24 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use arrow::datatypes::{Fields, Schema, SchemaRef};
 use weir_pipeline::{
-    Column, Contract, Fault, Grant, GuestText, Isolation, PluginStage, RowContract, Stage, Step,
+    Column, Contract, Fault, FileRead, FileSchema, Grant, GuestText, Isolation, Place, PluginStage,
+    RowContract, Stage, Step,
 };
 use weir_sandbox::{
     BindRequest, Limits, Output, Powers, SandboxError, Secret, Speech, Terms, World,
 };
 
 use super::stages::{StepPlanner, at_index, distinct_names, names, output_index};
-use super::{PlannedSegment, PlannedStage, PlannedWork, at};
+use super::{PlannedSegment, PlannedStage, PlannedWork, at, mask_stage};
 use crate::error::{Error, Result};
 use crate::granted::{Granted, joined_fields};
 use crate::plugins::LoadedPlugin;
 use crate::secret;
 use crate::segment::{Joining, PluginCall, PluginRole, StageFate};
-use crate::types::arrow_schema;
+use crate::types::{arrow_schema, type_text};
 
 impl StepPlanner<'_> {
     pub(super) async fn plugin(
@@ -30,56 +30,17 @@ impl StepPlanner<'_> {
         fate: StageFate,
         world: World,
     ) -> Result<()> {
-        let loaded = self
-            .plugins
-            .get(&plugin.plugin)
-            .ok_or_else(|| Error::internal("a plugin was not loaded"))?;
-        if loaded.plugin.world() != world {
-            return Err(Fault::new(format!(
-                "plugin '{}' is of world {}, this stage needs one of world {world}",
-                plugin.plugin,
-                loaded.plugin.world()
-            ))
-            .at(&stage.place)
-            .hint("use `transform` for transforms and `plugin_check` for checks")
-            .into());
-        }
-        self.instances_fit(segment, stage)?;
-        if plugin.contract.text == GuestText::GuestLog && self.lake.root().local().is_none() {
-            return Err(Fault::new(
-                "a guest log is kept on a local disk only, where its owner alone can read it",
-            )
-            .at(&stage.place)
-            .hint("leave out `text = \"guest-log\"`, or use a local lake")
-            .into());
-        }
+        let loaded = self.of_world(plugin, world, &stage.place)?;
+        let before = segment.stages.iter();
+        let plugins = before.filter(|stage| matches!(stage.work, PlannedWork::Plugin(_)));
+        let decoders = usize::from(step.read.decoder().is_some());
+        self.instances_fit(plugins.count() + decoders + 1, &stage.place)?;
         let output = output_index(&segment.outputs, stage)?;
         let (name, schema) = at_index(&segment.outputs, output)?.clone();
         let granted = granted(&plugin.grant, &schema, stage, &loaded.info.columns)?;
-        let placed = |error: SandboxError| refused(error, stage);
-        let terms = self.terms(plugin, loaded, stage)?;
-        loaded.plugin.permitted(&terms.powers).map_err(placed)?;
-        let bind = BindRequest {
-            config: serde_json::Value::Object(plugin.config.clone()),
-            pipeline: self.pipeline.name.clone(),
-            step: step.name.clone(),
-            parameters: self
-                .pipeline
-                .params
-                .iter()
-                .map(|(name, value)| (name.clone(), value.to_string()))
-                .collect(),
-            input: granted.schema(&schema),
-        };
-        // No row is near, so what the plugin says now can hold none; but a secret it was granted, and
-        // where words are kept there is no log yet to keep them in.
-        let mut planning = terms.clone();
-        if plugin.contract.text == GuestText::GuestLog || !terms.powers.secrets.is_empty() {
-            planning.speech = Speech::Untold;
-        }
-        let started = loaded.plugin.instantiate(&fate.label, &planning).await;
-        let mut instance = started.map_err(placed)?;
-        let outputs = instance.bind(&bind).await.map_err(placed)?;
+        let terms = self.terms(plugin, loaded, &stage.place)?;
+        let bind = self.request(step, plugin, granted.schema(&schema));
+        let outputs = bound(loaded, plugin, (&fate.label, &terms), &bind, &stage.place).await?;
         let role = match world {
             World::Transform => {
                 let joining = match &plugin.contract.adds {
@@ -128,13 +89,93 @@ impl StepPlanner<'_> {
         Ok(())
     }
 
-    /// Whether the sandbox has room for one instance of each plugin of the segment in each partition.
-    fn instances_fit(&self, segment: &PlannedSegment, stage: &Stage) -> Result<()> {
-        let before = segment.stages.iter();
-        let plugins = before
-            .filter(|stage| matches!(stage.work, PlannedWork::Plugin(_)))
-            .count()
-            + 1;
+    /// The plugin that decodes the files of a step, and the schema of the rows that it makes.
+    pub(super) async fn decoder(
+        &self,
+        step: &Step,
+        read: &FileRead,
+        plugin: &PluginStage,
+    ) -> Result<(PluginCall, SchemaRef)> {
+        let place = &step.read.place;
+        let loaded = self.of_world(plugin, World::Decoder, place)?;
+        self.instances_fit(1, place)?;
+        let terms = self.terms(plugin, loaded, place)?;
+        let nothing = Arc::new(Schema::empty());
+        let bind = self.request(step, plugin, Arc::clone(&nothing));
+        let label = decoder_label(step);
+        let outputs = bound(loaded, plugin, (&label, &terms), &bind, place).await?;
+        let [output] = outputs.as_slice() else {
+            return Err(Error::internal("a decoder has one output"));
+        };
+        let schema = Arc::clone(&output.schema);
+        if let FileSchema::Declared(columns) = &read.schema {
+            as_declared(columns, &schema, loaded).map_err(|fault| fault.at(place))?;
+        }
+        distinct_names(&schema).map_err(|error| at(error, place))?;
+        let granted = Granted::of(&nothing, &[])
+            .map_err(|_| Error::internal("a grant of nothing has a pattern"))?;
+        let call = PluginCall {
+            plugin: loaded.plugin.clone(),
+            provenance: loaded.provenance.clone(),
+            terms,
+            bind,
+            role: PluginRole::Decoder {
+                schema: Arc::clone(&schema),
+            },
+            seen_of: nothing,
+            granted,
+            text: plugin.contract.text,
+            // Of records that cannot be read no text is kept where the step masks anything.
+            words_kept_out: mask_stage::masks(step),
+        };
+        Ok((call, schema))
+    }
+
+    /// The plugin, if it is of the world that is needed here.
+    fn of_world(&self, plugin: &PluginStage, world: World, place: &Place) -> Result<&LoadedPlugin> {
+        let loaded = self
+            .plugins
+            .get(&plugin.plugin)
+            .ok_or_else(|| Error::internal("a plugin was not loaded"))?;
+        if loaded.plugin.world() != world {
+            return Err(Fault::new(format!(
+                "plugin '{}' is of world {}, one of world {world} is needed here",
+                plugin.plugin,
+                loaded.plugin.world()
+            ))
+            .at(place)
+            .hint("use `transform` for transforms, `plugin_check` for checks, and `decoder` in `read` for decoders")
+            .into());
+        }
+        if plugin.contract.text == GuestText::GuestLog && self.lake.root().local().is_none() {
+            return Err(Fault::new(
+                "a guest log is kept on a local disk only, where its owner alone can read it",
+            )
+            .at(place)
+            .hint("leave out `text = \"guest-log\"`, or use a local lake")
+            .into());
+        }
+        Ok(loaded)
+    }
+
+    /// What a plugin of the step is bound with.
+    fn request(&self, step: &Step, plugin: &PluginStage, input: SchemaRef) -> BindRequest {
+        BindRequest {
+            config: serde_json::Value::Object(plugin.config.clone()),
+            pipeline: self.pipeline.name.clone(),
+            step: step.name.clone(),
+            parameters: self
+                .pipeline
+                .params
+                .iter()
+                .map(|(name, value)| (name.clone(), value.to_string()))
+                .collect(),
+            input,
+        }
+    }
+
+    /// Whether the sandbox has room for one instance of each of so many plugins in each partition.
+    fn instances_fit(&self, plugins: usize, place: &Place) -> Result<()> {
         let needed = plugins.saturating_mul(self.resources.partitions);
         let allowed = usize::try_from(self.sandbox.max_instances()).unwrap_or(usize::MAX);
         if needed <= allowed {
@@ -144,13 +185,13 @@ impl StepPlanner<'_> {
             "{plugins} plugins in a row in {} partitions need {needed} instances; {allowed} may be alive at once",
             self.resources.partitions
         ))
-        .at(&stage.place)
+        .at(place)
         .hint("lower the run's parallelism (WEIR_PARTITIONS), or split the step in two")
         .into())
     }
 
     /// The terms of the stage, but for where words and memory go while it runs.
-    fn terms(&self, plugin: &PluginStage, loaded: &LoadedPlugin, stage: &Stage) -> Result<Terms> {
+    fn terms(&self, plugin: &PluginStage, loaded: &LoadedPlugin, place: &Place) -> Result<Terms> {
         // Destructured, so that a new key does not compile before it means something here.
         let PluginStage {
             plugin: _,
@@ -187,7 +228,7 @@ impl StepPlanner<'_> {
         let secrets = secrets
             .iter()
             .map(|(name, source)| {
-                let value = secret::read(name, source, &self.pipeline.dir, &stage.place)?;
+                let value = secret::read(name, source, &self.pipeline.dir, place)?;
                 Ok((name.clone(), Secret::new(value)))
             })
             .collect::<Result<BTreeMap<_, _>>>()?;
@@ -204,7 +245,7 @@ impl StepPlanner<'_> {
                     RowContract::AtMostOne => weir_sandbox::RowContract::AtMostOne,
                     RowContract::OneToOne => weir_sandbox::RowContract::OneToOne,
                 },
-                rules: Some(rule_list(rules.as_deref(), loaded, stage)?),
+                rules: Some(rule_list(rules.as_deref(), loaded, place)?),
             },
             isolation: match isolation {
                 Isolation::Partition => weir_sandbox::Isolation::Partition,
@@ -216,12 +257,75 @@ impl StepPlanner<'_> {
     }
 }
 
+/// What a plugin answers to `bind` while the run is planned.
+async fn bound(
+    loaded: &LoadedPlugin,
+    plugin: &PluginStage,
+    (label, terms): (&str, &Terms),
+    bind: &BindRequest,
+    place: &Place,
+) -> Result<Vec<Output>> {
+    let placed = |error: SandboxError| refused(error, place);
+    loaded.plugin.permitted(&terms.powers).map_err(placed)?;
+    // No row is near, so what the plugin says now can hold none; but a secret it was granted, and
+    // where words are kept there is no log yet to keep them in.
+    let mut planning = terms.clone();
+    if plugin.contract.text == GuestText::GuestLog || !terms.powers.secrets.is_empty() {
+        planning.speech = Speech::Untold;
+    }
+    let started = loaded.plugin.instantiate(label, &planning).await;
+    let mut instance = started.map_err(placed)?;
+    instance.bind(bind).await.map_err(placed)
+}
+
+/// How people call the decoder of a step.
+pub(crate) fn decoder_label(step: &Step) -> String {
+    format!("step '{}' read", step.name)
+}
+
+/// Holds what a decoder bound to against the columns that the file declares.
+fn as_declared(
+    columns: &[Column],
+    schema: &Schema,
+    loaded: &LoadedPlugin,
+) -> std::result::Result<(), Fault> {
+    let declared = arrow_schema(columns);
+    let texts = |schema: &Schema| -> Vec<String> {
+        let fields = schema.fields().iter();
+        fields
+            .map(|field| {
+                let null = if field.is_nullable() { "" } else { " not null" };
+                format!("{} {}{null}", field.name(), type_text(field.data_type()))
+            })
+            .collect()
+    };
+    let (declared, found) = (texts(&declared), texts(schema));
+    if declared == found {
+        return Ok(());
+    }
+    let lacks = |of: &[String], among: &[String]| -> String {
+        let lacking = of.iter().filter(|text| !among.contains(text)).cloned();
+        let lacking: Vec<String> = lacking.collect();
+        match lacking.is_empty() {
+            true => "nothing else".to_owned(),
+            false => lacking.join(", "),
+        }
+    };
+    Err(Fault::new(format!(
+        "plugin '{}' gives other columns than `schema` declares: it gives {}, and {} is declared",
+        loaded.plugin.name(),
+        lacks(&found, &declared),
+        lacks(&declared, &found)
+    ))
+    .hint(format!("its columns are, in order: {}", found.join(", "))))
+}
+
 /// The rules that the stage's plugin may raise, with what they demand: those it declares, or those of
 /// them that the contract lists.
 fn rule_list(
     listed: Option<&[String]>,
     loaded: &LoadedPlugin,
-    stage: &Stage,
+    place: &Place,
 ) -> Result<BTreeMap<String, String>> {
     let mut declared: BTreeMap<String, String> = loaded
         .info
@@ -238,7 +342,7 @@ fn rule_list(
             "plugin '{}' declares no rule '{unknown}'",
             loaded.plugin.name()
         ))
-        .at(&stage.place)
+        .at(place)
         .hint(format!("its rules are {}", known.join(", ")))
         .into());
     }
@@ -389,12 +493,12 @@ fn distinct_outputs(outputs: &[(String, SchemaRef)], stage: &Stage) -> Result<()
     }
 }
 
-/// A refusal of the sandbox's, at its stage.
-fn refused(error: SandboxError, stage: &Stage) -> Error {
+/// A refusal of the sandbox's, at its place.
+fn refused(error: SandboxError, place: &Place) -> Error {
     if error.retryable() {
         return Error::from(error);
     }
-    let mut fault = Fault::new(error.to_string()).at(&stage.place);
+    let mut fault = Fault::new(error.to_string()).at(place);
     if let Some(hint) = error.hint() {
         fault = fault.hint(hint);
     }

@@ -10,8 +10,8 @@ use datafusion::execution::context::SessionContext;
 use datafusion::logical_expr::{Expr, Operator, binary_expr, cast, lit};
 use weir_decode::nullable_schema;
 use weir_pipeline::{
-    Check, CheckKind, CheckStage, FailAction, Fault, OnFail, Pipeline, Place, ReadSource, Stage,
-    StageAction, Step, TableName,
+    Check, CheckKind, CheckStage, FailAction, Fault, FileFormat, FileRead, OnFail, Pipeline, Place,
+    ReadSource, Stage, StageAction, Step, TableName,
 };
 use weir_sandbox::{Sandbox, World};
 
@@ -128,12 +128,22 @@ impl StepPlanner<'_> {
             };
             incremental::check(&step, new, &schema, labels.unwrap_or(&Labels::new()))?;
         }
+        let decoder = match &step.read.source {
+            ReadSource::Files(
+                read @ FileRead {
+                    format: FileFormat::Decoder(plugin),
+                    ..
+                },
+            ) => Some(self.decoder(&step, read, plugin).await?),
+            _ => None,
+        };
         let (input, files) = read_schema(
             self.pipeline,
             self.context,
             &step,
             self.lake.root().stores(),
             &Connections::of(self.pipeline, self.lake),
+            decoder.as_ref().map(|(_, schema)| schema),
         )
         .await?;
         let labels = self.read_labels(&step).await?;
@@ -219,6 +229,7 @@ impl StepPlanner<'_> {
         }
         .plan(step, depends_on, (tables, own), input, files, segments)
         .await?;
+        planned.decoder = decoder.map(|(call, _)| Arc::new(call));
         sensitivity::settle(&mut planned, self.pipeline)?;
         Ok(planned)
     }

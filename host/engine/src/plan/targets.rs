@@ -188,6 +188,7 @@ impl StepTargets<'_> {
             depends_on,
             tables,
             files,
+            decoder: None,
             own,
             input,
             segments,

@@ -26,13 +26,14 @@ use super::step::StepRun;
 use crate::database::{Snapshots, is_of_database};
 use crate::delta;
 use crate::dynamodb::{Items, Patience};
-use crate::envelope::{ANY_RULE, EnvelopeLayout};
+use crate::envelope::{ANY_RULE, EnvelopeLayout, READ_STAGE};
 use crate::error::{Error, Result};
-use crate::files::{FileScanExec, InputFile, Sources};
+use crate::files::{Decoding, FileScanExec, InputFile, Sources};
 use crate::lake::Location;
 use crate::partition::PartitionColumn;
 use crate::plan::{
     PlannedSegment, PlannedStep, PlannedWork, SegmentSource, WholeTableCheck, WholeTableKind,
+    decoder_label,
 };
 use crate::segment::{
     CheckExec, CheckRule, EnvelopeExec, FailingKeys, FileKind, MaskExec, PluginCall, PluginExec,
@@ -270,6 +271,7 @@ impl SegmentRun<'_> {
                 let sources = Sources {
                     stores: self.shared.plan.lake.root().stores().clone(),
                     items: Items::of(files, &connections, Patience::Run).await?,
+                    decoder: self.decoding(),
                 };
                 let scan: Arc<dyn ExecutionPlan> = Arc::new(FileScanExec::new(
                     files.clone(),
@@ -296,6 +298,17 @@ impl SegmentRun<'_> {
         self.as_planned(frame.schema().as_arrow())?;
         let plan = frame.create_physical_plan().await?;
         self.in_planned_types(plan)
+    }
+
+    /// The plugin that decodes the step's files, if one does.
+    fn decoding(&self) -> Option<Decoding> {
+        let call = self.planned.decoder.as_ref()?;
+        Some(Decoding {
+            call: Arc::clone(call),
+            label: decoder_label(&self.planned.step).into(),
+            tally: self.tallies.get(&READ_STAGE).cloned().unwrap_or_default(),
+            guest_log: Arc::clone(&self.shared.guest_log) as _,
+        })
     }
 
     /// That what a query gives now is what the step was planned with: a lake table may have changed since.

@@ -1,9 +1,12 @@
 //! Running a plan: steps in dependency order, independent ones at once; each step's files, then
 //! its decision, then its targets.
 
+mod decide;
 mod execute;
 mod incremental;
 mod step;
+mod step_record;
+mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -163,7 +166,7 @@ pub async fn run(
                     true => Status::Interrupted,
                     false => Status::Blocked,
                 };
-                let entry = step::blank_record(planned, status);
+                let entry = step_record::blank_record(planned, status);
                 progress(Progress::Ended {
                     record: Box::new(entry.clone()),
                 });
@@ -215,7 +218,7 @@ pub async fn run(
                 let done = done.map(|done| *done);
                 let mut entry = StepRecord {
                     status,
-                    ..done.unwrap_or_else(|| step::blank_record(planned, status))
+                    ..done.unwrap_or_else(|| step_record::blank_record(planned, status))
                 };
                 entry.n = error.decided().or(entry.n);
                 entry.error = Some(error.to_string());

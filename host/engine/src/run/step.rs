@@ -9,8 +9,11 @@ use datafusion::logical_expr::Expr;
 use uuid::Uuid;
 use weir_pipeline::{OnFail, ReadSource, ScopeValue, Threshold, WriteMode};
 
+use super::decide::{Kind, scope_texts};
 use super::execute::{SegmentRun, register_input, tables};
 use super::incremental::NewRows;
+use super::step_record::{blank_record, differences, sql_record, stage_names};
+use super::work::{Work, judge, tell_of_touched};
 use super::{Replay, RunOptions, files_were_taken, interrupted, now, timed_out};
 use crate::commit::{Applier, Counts, Decision, Decisions, Position, TargetCommit};
 use crate::connections::Connections;
@@ -18,7 +21,7 @@ use crate::data_file::Lasting;
 use crate::database::Snapshots;
 use crate::delta::{self, Applied, DeltaCommit, Mode, Since};
 use crate::difference::SchemaDifference;
-use crate::envelope::{ANY_RULE, READ_STAGE};
+use crate::envelope::READ_STAGE;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::first_batch;
 use crate::guest_log::GuestLogFile;
@@ -58,62 +61,6 @@ pub(super) struct StepRun {
     pub(super) turns: Turns,
 }
 
-/// A step's files and counts, over all of its segments.
-struct Work {
-    counts: Counts,
-    /// For each write of the step its files.
-    accepted: Vec<Vec<WrittenFile>>,
-    quarantined: Vec<WrittenFile>,
-    rejected_by: BTreeMap<(u32, String), u64>,
-    warned_by: BTreeMap<(u32, String), u64>,
-    tallies: BTreeMap<u32, Arc<Mutex<PluginTally>>>,
-    /// Folders of files between segments, which nobody needs once the step has ended.
-    staged: Vec<Location>,
-    /// The tables read, with their versions.
-    tables: BTreeMap<String, u64>,
-    /// How far the table is read of which new rows are read.
-    position: Option<Position>,
-    /// The tokens of its masks.
-    vaults: Arc<Vaults>,
-    /// When it began.
-    began: Instant,
-}
-
-/// What a decision is about.
-enum Kind {
-    /// What the step reads.
-    Run,
-    /// All that the step has ever read, in place of what it has written.
-    Refresh,
-    /// What the step reads, in part once more: how those rows are marked that it had rejected.
-    Again(Box<DeltaCommit>),
-    /// Rows that it has rejected, and how they are marked.
-    Replay(Box<DeltaCommit>),
-}
-
-impl Kind {
-    /// How rows meet what is there, for a target of this mode.
-    fn modes(&self) -> fn(WriteMode) -> Mode {
-        match self {
-            Kind::Run | Kind::Again(_) => Mode::from,
-            Kind::Refresh => |mode| match mode {
-                WriteMode::Append | WriteMode::Merge => Mode::Replace,
-                WriteMode::Replace | WriteMode::ReplacePartition | WriteMode::ReplaceDynamic => {
-                    mode.into()
-                }
-            },
-            // They come to those that are there.
-            Kind::Replay(_) => |mode| match mode {
-                WriteMode::Merge => Mode::Merge,
-                WriteMode::Append
-                | WriteMode::Replace
-                | WriteMode::ReplacePartition
-                | WriteMode::ReplaceDynamic => Mode::Append,
-            },
-        }
-    }
-}
-
 /// How often a batch is begun again because other runs have added to its vaults.
 const ATTEMPTS: u32 = 8;
 /// What a batch reads.
@@ -137,43 +84,6 @@ pub(super) struct Stopped {
 impl From<Error> for Stopped {
     fn from(error: Error) -> Stopped {
         Stopped { error, done: None }
-    }
-}
-
-/// The record of a step whose decision `n` a database has done.
-fn sql_record(planned: &PlannedStep, sql: &PlannedSql, n: u64) -> StepRecord {
-    StepRecord {
-        n: Some(n),
-        targets: vec![TargetRecord {
-            target: sql.target.clone(),
-            rows: 0,
-            bytes: 0,
-            version: None,
-            schema_changes: Vec::new(),
-        }],
-        ..blank_record(planned, Status::Succeeded)
-    }
-}
-
-/// The record of a step that did nothing yet.
-pub(super) fn blank_record(planned: &PlannedStep, status: Status) -> StepRecord {
-    StepRecord {
-        step: planned.step.name.clone(),
-        status,
-        n: None,
-        fingerprint: planned.fingerprint.clone(),
-        counts: Counts::default(),
-        rejected: Vec::new(),
-        warned: Vec::new(),
-        targets: Vec::new(),
-        files: 0,
-        bytes_read: 0,
-        tables: BTreeMap::new(),
-        held: None,
-        plugins: plugin_records(planned, &BTreeMap::new()),
-        seconds: 0.0,
-        error: None,
-        hint: None,
     }
 }
 
@@ -267,7 +177,12 @@ impl StepRun {
     }
 
     /// A decision that has read nothing.
-    fn decided(&self, planned: &PlannedStep, n: u64, targets: Vec<TargetCommit>) -> Decision {
+    pub(super) fn decided(
+        &self,
+        planned: &PlannedStep,
+        n: u64,
+        targets: Vec<TargetCommit>,
+    ) -> Decision {
         let params = self.plan.pipeline.params.iter();
         Decision {
             format: FORMAT,
@@ -398,7 +313,7 @@ impl StepRun {
 
     /// Whose loads are counted. Decisions are numbered in each lake, so that those of two lakes which write
     /// one table must not be taken for each other.
-    fn application(&self, planned: &str) -> String {
+    pub(super) fn application(&self, planned: &str) -> String {
         format!("{planned}@{}", self.lake)
     }
 
@@ -702,7 +617,7 @@ impl StepRun {
     }
 
     /// Where a write's files lie: a database's in a folder of this run.
-    fn root(&self, write: &PlannedWrite, planned: &PlannedStep) -> Location {
+    pub(super) fn root(&self, write: &PlannedWrite, planned: &PlannedStep) -> Location {
         match &write.target {
             PlannedTarget::Table { .. } => write.root.clone(),
             PlannedTarget::Sqlite { .. } | PlannedTarget::Server { .. } => {
@@ -800,6 +715,9 @@ impl StepRun {
                     vaults: Arc::clone(&work.vaults),
                 }))
             });
+            if planned.decoder.is_some() {
+                work.tallies.entry(READ_STAGE).or_default();
+            }
             for stage in &segment.stages {
                 if matches!(stage.work, PlannedWork::Plugin(_)) {
                     work.tallies.entry(stage.fate.stage).or_default();
@@ -854,299 +772,6 @@ impl StepRun {
             },
         }
     }
-
-    fn decision(
-        &self,
-        planned: &PlannedStep,
-        n: u64,
-        input: Vec<crate::files::InputFile>,
-        work: &mut Work,
-        kind: Kind,
-    ) -> Result<Decision> {
-        let mut targets = Vec::with_capacity(planned.writes.len() + 1);
-        let refresh = matches!(kind, Kind::Refresh);
-        // Rows that are replayed were not made from the table's state.
-        let replay = matches!(kind, Kind::Replay(_));
-        let mode = kind.modes();
-        let mut quarantine = planned.quarantine.as_ref();
-        if let Kind::Replay(rewrite) | Kind::Again(rewrite) = kind {
-            // First: if the rows have changed meanwhile, nothing else must have been done.
-            targets.push(TargetCommit::Delta(*rewrite));
-            quarantine = None;
-        }
-        for (write, files) in planned.writes.iter().zip(&work.accepted) {
-            let in_lake = matches!(write.target, PlannedTarget::Table { .. });
-            if self.options.dry_run && !in_lake {
-                continue;
-            }
-            targets.push(match &write.target {
-                PlannedTarget::Table { .. } => TargetCommit::Delta(DeltaCommit {
-                    table: write.target.display(),
-                    url: write.root.url().to_string(),
-                    run: self.run.to_string(),
-                    app_id: self.application(&write.app_id),
-                    mode: mode(write.mode),
-                    scope: scope_texts(&write.scope),
-                    by: write.by.iter().map(|column| column.name.clone()).collect(),
-                    merge: write.merge.clone(),
-                    replaces: Vec::new(),
-                    since: match replay {
-                        true => None,
-                        false => since(planned, &write.target, work),
-                    },
-                    schema: delta::schema_json(&with_labels(&write.written_schema, &write.labels))?,
-                    evolves: write.evolves,
-                    files: files.clone(),
-                }),
-                PlannedTarget::Sqlite {
-                    connection,
-                    path,
-                    table,
-                    remakes: _,
-                } => TargetCommit::Sqlite(SqliteCommit {
-                    target: write.target.display(),
-                    connection: Some(connection.clone()),
-                    path: std::path::absolute(path).map_err(|error| {
-                        Error::usage("the database's path cannot be used").with_source(error)
-                    })?,
-                    table: table.clone(),
-                    run: self.run.to_string(),
-                    app_id: self.application(&write.app_id),
-                    mode: mode(write.mode),
-                    merge: within_scope(write),
-                    columns: sqlite::columns(&write.written_schema)?,
-                    evolves: write.evolves,
-                    scope: write
-                        .scope
-                        .iter()
-                        .map(|(name, value)| {
-                            let text = match value {
-                                ScopeValue::Int(number) => ScopeText::Int(*number),
-                                other => ScopeText::Text(scope_text(other)),
-                            };
-                            (name.clone(), text)
-                        })
-                        .collect(),
-                    staging: self.root(write, planned).url().to_string(),
-                    files: files.clone(),
-                }),
-                PlannedTarget::Server {
-                    kind,
-                    connection,
-                    table,
-                    remakes: _,
-                    columns,
-                    options,
-                } => TargetCommit::Server(ServerCommit {
-                    kind: *kind,
-                    target: write.target.display(),
-                    connection: connection.clone(),
-                    table: table.clone(),
-                    run: self.run.to_string(),
-                    app_id: self.application(&write.app_id),
-                    mode: mode(write.mode),
-                    merge: within_scope(write),
-                    columns: columns.clone(),
-                    evolves: write.evolves,
-                    options: options.clone(),
-                    scope: scope_texts(&write.scope),
-                    staging: self.root(write, planned).url().to_string(),
-                    files: files.clone(),
-                }),
-            });
-        }
-        if let Some(quarantine) = quarantine {
-            targets.push(TargetCommit::Delta(DeltaCommit {
-                table: format!("{}.{}", quarantine.name.zone, quarantine.name.table),
-                url: quarantine.root.url().to_string(),
-                run: self.run.to_string(),
-                app_id: self.application(&quarantine.app_id),
-                mode: mode(quarantine.mode),
-                scope: scope_texts(&quarantine.scope),
-                by: Vec::new(),
-                merge: None,
-                replaces: Vec::new(),
-                since: None,
-                schema: delta::schema_json(&with_labels(
-                    &quarantine.written_schema,
-                    &quarantine.labels,
-                ))?,
-                evolves: true,
-                files: work.quarantined.clone(),
-            }));
-        }
-        // First the one that cannot be made any more once others have changed the table, then databases,
-        // which may refuse rows: then nothing has been done.
-        targets.sort_by_key(|target| match target.delta() {
-            Some(commit) if commit.may_be_stale() => 0,
-            None => 1,
-            Some(_) => 2,
-        });
-        Ok(Decision {
-            input,
-            tables: work.tables.clone(),
-            position: work.position.clone(),
-            refresh,
-            counts: work.counts,
-            ..self.decided(planned, n, targets)
-        })
-    }
-
-    fn record(&self, planned: &PlannedStep, work: &Work, warned: bool) -> StepRecord {
-        let stages = stage_names(&self.plan, planned);
-        let rules = |counts: &BTreeMap<(u32, String), u64>| {
-            counts
-                .iter()
-                .filter(|((_, rule), _)| rule != ANY_RULE)
-                .map(|((stage, rule), rows)| RuleCount {
-                    stage: stages
-                        .get(*stage)
-                        .map(|name| name.label.to_string())
-                        .unwrap_or_default(),
-                    rule: rule.clone(),
-                    rows: *rows,
-                })
-                .collect()
-        };
-        let status = if warned || work.counts.quarantined > 0 {
-            Status::Warned
-        } else {
-            Status::Succeeded
-        };
-        StepRecord {
-            counts: work.counts,
-            rejected: rules(&work.rejected_by),
-            warned: rules(&work.warned_by),
-            plugins: plugin_records(planned, &work.tallies),
-            tables: work.tables.clone(),
-            ..blank_record(planned, status)
-        }
-    }
-}
-
-impl Work {
-    /// Adds what a segment did; gives its accepted files where they are not the step's.
-    fn take(&mut self, result: SegmentResult, first: bool, last: bool) -> Vec<WrittenFile> {
-        let mut between = Vec::new();
-        for (kind, file) in result.files {
-            match kind {
-                FileKind::Quarantined => self.quarantined.push(file),
-                FileKind::Accepted(index) if last => {
-                    if let Some(files) = self.accepted.get_mut(index) {
-                        files.push(file);
-                    }
-                }
-                FileKind::Accepted(_) => between.push(file),
-            }
-        }
-        // A query between segments makes other rows of the rows before it: the balance is that of
-        // the first segment's input, and what later segments reject is counted by rule.
-        if first {
-            self.counts = Counts {
-                read: result.read,
-                accepted: result.accepted,
-                quarantined: result.quarantined,
-                dropped: result.dropped,
-            };
-        }
-        for (by, rows) in result.rejected_by {
-            *self.rejected_by.entry(by).or_default() += rows;
-        }
-        for (by, rows) in result.warned_by {
-            *self.warned_by.entry(by).or_default() += rows;
-        }
-        between
-    }
-}
-
-/// Thresholds; whether one of those that only warn was passed, or rows were warned of with none
-/// set.
-fn judge(planned: &PlannedStep, work: &Work, run: &str) -> Result<bool> {
-    let mut stages: BTreeMap<u32, (&OnFail, &str)> = BTreeMap::new();
-    let read = format!("step '{}' read", planned.step.name);
-    if let ReadSource::Files(files) = &planned.step.read.source {
-        stages.insert(READ_STAGE, (&files.on_fail, &read));
-    }
-    for segment in &planned.segments {
-        for stage in &segment.stages {
-            stages.insert(stage.fate.stage, (&stage.on_fail, &stage.fate.label));
-        }
-        for check in &segment.whole {
-            stages.insert(check.fate.stage, (&check.on_fail, &check.fate.label));
-        }
-    }
-    let mut warned = false;
-    for (stage, (on_fail, label)) in stages {
-        // A row is rejected by one rule; of those that may break several the writer counts rows.
-        let rejected: u64 = work
-            .rejected_by
-            .iter()
-            .filter(|((of, _), _)| *of == stage)
-            .map(|(_, rows)| rows)
-            .sum();
-        let any = (stage, ANY_RULE.to_owned());
-        let rows = rejected + work.warned_by.get(&any).copied().unwrap_or_default();
-        let passed = |threshold: &Threshold| match threshold {
-            Threshold::Rows(most) => rows > *most,
-            Threshold::Share(most) => rows as f64 > most * work.counts.read as f64,
-        };
-        if on_fail.fail_above.as_ref().is_some_and(passed) {
-            let by_rule: Vec<String> = [&work.rejected_by, &work.warned_by]
-                .into_iter()
-                .flatten()
-                .filter(|((of, rule), _)| *of == stage && rule != ANY_RULE)
-                .map(|((_, rule), rows)| format!("{rule} {rows}"))
-                .collect();
-            return Err(Error::new(
-                ErrorKind::Check,
-                format!(
-                    "{label}: {rows} of {} rows break its rules, more than `fail_above` allows ({})",
-                    work.counts.read,
-                    by_rule.join(", ")
-                ),
-            )
-            .with_hint(format!("look at the input; no target was changed. Rows that would have gone to quarantine: weir quarantine held {run}")));
-        }
-        warned |= match &on_fail.warn_above {
-            Some(threshold) => passed(threshold),
-            None => work.warned_by.keys().any(|(of, _)| *of == stage),
-        };
-    }
-    Ok(warned)
-}
-
-/// Says of files that they are read again though they have the path and size of one that was read before: where
-/// a store tells them apart by time only, their rows may be the same.
-fn tell_of_touched(
-    planned: &PlannedStep,
-    files: &[crate::files::InputFile],
-    loaded: &BTreeSet<crate::files::InputFile>,
-) {
-    let known: BTreeSet<(&str, u64)> = loaded
-        .iter()
-        .map(|file| (file.path.as_str(), file.size))
-        .collect();
-    let touched = files
-        .iter()
-        .filter(|file| known.contains(&(file.path.as_str(), file.size)))
-        .count();
-    if touched > 0 {
-        tracing::warn!(
-            step = %planned.step.name,
-            files = touched,
-            "files are read again that have the path and size of files that were read before, and another tag of the store: if they were only touched, their rows are there twice"
-        );
-    }
-}
-
-/// The state of the table that the step writes from which its rows were made.
-fn since(planned: &PlannedStep, target: &PlannedTarget, work: &Work) -> Option<Since> {
-    match (&planned.own, target) {
-        (Some((own, _)), PlannedTarget::Table { name }) if own == name => Some(Since {
-            version: work.tables.get(&own.to_string()).copied(),
-        }),
-        _ => None,
-    }
 }
 
 /// What becomes of a step whose vaults others keep adding to.
@@ -1159,55 +784,6 @@ fn vault_is_busy(planned: &PlannedStep) -> Error {
         ),
     )
     .with_hint("no target has changed: run the same command again once they are done")
-}
-
-/// How the rows met the target that they went to.
-fn differences(planned: &PlannedStep, target: &str) -> Vec<SchemaDifference> {
-    let mut writes = planned.writes.iter();
-    let write = writes.find(|write| write.target.display() == target);
-    write.map_or_else(Vec::new, |write| write.differences.clone())
-}
-
-fn scope_texts(scope: &[(String, ScopeValue)]) -> Vec<(String, String)> {
-    scope
-        .iter()
-        .map(|(name, value)| (name.clone(), scope_text(value)))
-        .collect()
-}
-
-/// The stages of the step.
-fn stage_names(plan: &Plan, planned: &PlannedStep) -> Arc<StageNames> {
-    let version = |name: &str| {
-        let loaded = plan.plugins.get(name);
-        loaded.map_or("", |loaded| loaded.info.version.as_str())
-    };
-    let plugins: BTreeMap<u32, PluginName> = planned
-        .segments
-        .iter()
-        .flat_map(|segment| &segment.stages)
-        .filter_map(|stage| match &stage.work {
-            PlannedWork::Plugin(call) => Some((
-                stage.fate.stage,
-                PluginName {
-                    name: call.plugin.name().into(),
-                    version: version(call.plugin.name()).into(),
-                    digest: call.plugin.digest().into(),
-                },
-            )),
-            PlannedWork::Checks(_) | PlannedWork::Mask(_) => None,
-        })
-        .collect();
-    let stages = (0_u32..).zip(&planned.step.stages);
-    let names = stages.map(|(index, stage)| StageName {
-        label: stage.label.as_str().into(),
-        plugin: plugins.get(&index).cloned(),
-    });
-    let targets: Vec<String> = planned
-        .writes
-        .iter()
-        .map(|write| write.target.display())
-        .collect();
-    Arc::new(StageNames::new(names.collect(), &targets))
 }
 
 /// Accepted rows on their way to the next segment's query.
@@ -1229,44 +805,4 @@ fn between(segment: &PlannedSegment, root: Location) -> Result<SegmentOutput> {
         run: None,
         lasting: Lasting::Passing,
     })
-}
-
-/// The plugins of a step with their terms, and what they used by stage.
-fn plugin_records(
-    planned: &PlannedStep,
-    tallies: &BTreeMap<u32, Arc<Mutex<PluginTally>>>,
-) -> Vec<PluginRecord> {
-    let mut records = Vec::new();
-    for stage in planned.segments.iter().flat_map(|segment| &segment.stages) {
-        let PlannedWork::Plugin(call) = &stage.work else {
-            continue;
-        };
-        let tally = tallies
-            .get(&stage.fate.stage)
-            .and_then(|tally| tally.lock().ok().map(|tally| tally.clone()))
-            .unwrap_or_default();
-        records.push(PluginRecord {
-            plugin: call.plugin.name().to_owned(),
-            digest: call.plugin.digest().to_owned(),
-            source: call.provenance.source.clone(),
-            signer: call.provenance.signer.clone(),
-            stage: stage.fate.label.to_string(),
-            terms: TermsRecord::of(call),
-            terms_digest: terms::digest(planned, stage, call),
-            guest_ms: u64::try_from(tally.guest_time.as_millis()).unwrap_or(u64::MAX),
-            peak_memory: tally.peak_memory,
-            log_lines_dropped: tally.log_lines_dropped,
-            metrics: tally.metrics,
-        });
-    }
-    records
-}
-
-/// How rows are matched in a table of a database: those of other scopes are other rows. A lake table has them in
-/// other partitions.
-fn within_scope(write: &PlannedWrite) -> Option<Merging> {
-    let mut merging = write.merge.clone()?;
-    let scope = write.scope.iter().map(|(name, _)| name.clone());
-    merging.key.extend(scope);
-    Some(merging)
 }

@@ -10,7 +10,7 @@ use arrow::datatypes::{DataType, FieldRef, Fields, SchemaRef};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::Result as DataFusionResult;
 use datafusion::execution::TaskContext;
-use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::execution_plan::{
     ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions,
@@ -23,7 +23,7 @@ use futures::{StreamExt, TryStreamExt};
 use weir_components::Provenance;
 use weir_pipeline::GuestText;
 use weir_sandbox::{
-    BindRequest, GuestSink, Instance, MemoryBudget, Plugin, Processed, Speech, Terms,
+    BindRequest, GuestSink, Instance, MemoryBudget, Output, Plugin, Processed, Speech, Terms,
 };
 
 use super::{Layouts, StageFate, properties};
@@ -43,6 +43,11 @@ pub enum PluginRole {
     },
     /// It judges rows and changes nothing.
     Check,
+    /// It makes rows of this schema of the bytes of files.
+    Decoder {
+        /// What it was bound with.
+        schema: SchemaRef,
+    },
 }
 
 /// How the rows that a transform emits are joined with the rows they come from.
@@ -70,7 +75,7 @@ pub struct PluginTally {
     pub guest_time: std::time::Duration,
     /// The most memory that an instance had, in bytes.
     pub peak_memory: u64,
-    /// Calls of `process`.
+    /// Calls into it.
     pub calls: u64,
     /// Lines of its log that were dropped, its budget being spent.
     pub log_lines_dropped: u64,
@@ -117,7 +122,7 @@ pub struct PluginCall {
 
 impl PluginCall {
     /// What quarantine says of a row that broke `rule`.
-    fn message<'a>(&'a self, rule: &str, said: &'a str) -> &'a str {
+    pub(crate) fn message<'a>(&'a self, rule: &str, said: &'a str) -> &'a str {
         if !self.words_kept_out {
             return said;
         }
@@ -125,6 +130,76 @@ impl PluginCall {
         rules
             .and_then(|rules| rules.get(rule))
             .map_or("", String::as_str)
+    }
+}
+
+impl PluginCall {
+    /// An instance that is not bound yet, and what its memory takes of the run's. `guest_log` gets its words
+    /// where they are kept.
+    ///
+    /// # Errors
+    /// Plugin, if there is not that much memory left, or the sandbox refuses.
+    pub(crate) async fn instance(
+        &self,
+        label: &str,
+        pool: &Arc<dyn MemoryPool>,
+        guest_log: &Arc<dyn GuestSink>,
+    ) -> Result<(Instance, MemoryReservation)> {
+        let reservation = self.consumer("").register(pool);
+        let memory = self.terms.limits.memory;
+        reservation
+            .try_grow(usize::try_from(memory).unwrap_or(usize::MAX))
+            .map_err(|_| {
+                Error::new(
+                    crate::ErrorKind::Plugin,
+                    format!(
+                        "{label}: {} MiB of memory are granted to plugin '{}', more than is left",
+                        memory >> 20,
+                        self.plugin.name()
+                    ),
+                )
+                .with_hint("lower `grant.memory` of the stage, or raise WEIR_MEMORY (such as 2GiB)")
+            })?;
+        let mut terms = self.terms.clone();
+        let budget = self.consumer("'s output").register(pool);
+        terms.budget = Some(Arc::new(PoolBudget(budget)));
+        if self.text == GuestText::GuestLog {
+            terms.speech = Speech::Kept(Arc::clone(guest_log));
+        }
+        let instance = self.plugin.instantiate(label, &terms).await?;
+        Ok((instance, reservation))
+    }
+
+    fn consumer(&self, what: &str) -> MemoryConsumer {
+        MemoryConsumer::new(format!("plugin {}{what}", self.plugin.name()))
+    }
+
+    /// That a plugin has bound to what the run was planned with.
+    ///
+    /// # Errors
+    /// Plugin.
+    pub(crate) fn as_planned(
+        &self,
+        label: &str,
+        outputs: &[Output],
+        planned: &[&SchemaRef],
+    ) -> Result<()> {
+        let same = outputs.len() == planned.len()
+            && outputs
+                .iter()
+                .zip(planned)
+                .all(|(output, planned)| output.schema.fields() == planned.fields());
+        match same {
+            true => Ok(()),
+            false => Err(Error::new(
+                crate::ErrorKind::Plugin,
+                format!(
+                    "{label}: plugin '{}' bound to other outputs than when the run was planned",
+                    self.plugin.name()
+                ),
+            )
+            .with_hint("`bind` must give the same answer for the same arguments: mend the plugin")),
+        }
     }
 }
 
@@ -187,57 +262,18 @@ impl PluginWork {
         &self,
         context: &TaskContext,
     ) -> Result<(Instance, MemoryReservation, MemoryReservation)> {
-        let name = self.call.plugin.name();
-        let reserve = |what: &str| {
-            MemoryConsumer::new(format!("plugin {name}{what}")).register(context.memory_pool())
-        };
-        let reservation = reserve("");
-        reservation
-            .try_grow(usize::try_from(self.call.terms.limits.memory).unwrap_or(usize::MAX))
-            .map_err(|_| {
-                Error::new(
-                    crate::ErrorKind::Plugin,
-                    format!(
-                        "{}: {} MiB of memory are granted to plugin '{}', more than is left",
-                        self.fate.label,
-                        self.call.terms.limits.memory >> 20,
-                        name
-                    ),
-                )
-                .with_hint("lower `grant.memory` of the stage, or raise WEIR_MEMORY (such as 2GiB)")
-            })?;
-        let mut terms = self.call.terms.clone();
-        terms.budget = Some(Arc::new(PoolBudget(reserve("'s output"))));
-        if self.call.text == GuestText::GuestLog {
-            terms.speech = Speech::Kept(Arc::clone(&self.guest_log));
-        }
-        let mut instance = self
+        let pool = context.memory_pool();
+        let (mut instance, reservation) = self
             .call
-            .plugin
-            .instantiate(&self.fate.label, &terms)
+            .instance(&self.fate.label, pool, &self.guest_log)
             .await?;
         let outputs = instance.bind(&self.call.bind).await?;
         if let PluginRole::Transform { emitted, .. } = &self.call.role {
-            let same = outputs.len() == emitted.len()
-                && outputs
-                    .iter()
-                    .zip(emitted)
-                    .all(|(output, planned)| output.schema.fields() == planned.fields());
-            if !same {
-                return Err(Error::new(
-                    crate::ErrorKind::Plugin,
-                    format!(
-                        "{}: plugin '{}' bound to other outputs than when the run was planned",
-                        self.fate.label,
-                        self.call.plugin.name()
-                    ),
-                )
-                .with_hint(
-                    "`bind` must give the same answer for the same arguments: mend the plugin",
-                ));
-            }
+            let planned: Vec<&SchemaRef> = emitted.iter().collect();
+            self.call.as_planned(&self.fate.label, &outputs, &planned)?;
         }
-        Ok((instance, reservation, reserve("'s joined rows")))
+        let joined_rows = self.call.consumer("'s joined rows").register(pool);
+        Ok((instance, reservation, joined_rows))
     }
 
     /// Sends one batch of envelopes through the plugin. `joined_rows` is resized to what the columns that
@@ -350,22 +386,29 @@ impl PluginWork {
     }
 
     fn count(&self, instance: &Instance) {
-        let usage = instance.usage();
         if let Ok(mut tally) = self.tally.lock() {
-            tally.guest_time += usage.guest_time;
-            tally.peak_memory = tally.peak_memory.max(usage.peak_memory);
-            tally.calls += usage.calls;
-            tally.log_lines_dropped += usage.log_lines_dropped;
-            // A name is the guest's word and ends up in the run record: only a name may be one.
-            let plain = |name: &&String| {
-                name.len() <= 64
-                    && name
-                        .chars()
-                        .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
-            };
-            for (name, value) in usage.metrics.iter().filter(|(name, _)| plain(name)) {
-                *tally.metrics.entry(name.clone()).or_default() += value;
-            }
+            tally.count(instance);
+        }
+    }
+}
+
+impl PluginTally {
+    /// Adds what an instance has used.
+    pub(crate) fn count(&mut self, instance: &Instance) {
+        let usage = instance.usage();
+        self.guest_time += usage.guest_time;
+        self.peak_memory = self.peak_memory.max(usage.peak_memory);
+        self.calls += usage.calls;
+        self.log_lines_dropped += usage.log_lines_dropped;
+        // A name is the guest's word and ends up in the run record: only a name may be one.
+        let plain = |name: &&String| {
+            name.len() <= 64
+                && name
+                    .chars()
+                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+        };
+        for (name, value) in usage.metrics.iter().filter(|(name, _)| plain(name)) {
+            *self.metrics.entry(name.clone()).or_default() += value;
         }
     }
 }
@@ -470,7 +513,7 @@ impl Emitted {
     fn new(role: &PluginRole) -> Emitted {
         let count = match role {
             PluginRole::Transform { emitted, .. } => emitted.len(),
-            PluginRole::Check => 0,
+            PluginRole::Check | PluginRole::Decoder { .. } => 0,
         };
         let empty = Pieces {
             identity: true,

@@ -127,15 +127,22 @@ pub struct StageNames {
 }
 
 impl StageNames {
-    /// The names of `stages`, in their order, of a step that writes `targets`.
-    pub fn new(stages: Vec<StageName>, targets: &[String]) -> StageNames {
+    /// The names of `stages`, in their order, of a step that writes `targets`. `decoder` decodes what it reads.
+    pub fn new(
+        stages: Vec<StageName>,
+        decoder: Option<PluginName>,
+        targets: &[String],
+    ) -> StageNames {
         let plain = |label: &str| StageName {
             label: label.into(),
             plugin: None,
         };
         StageNames {
             stages,
-            read: plain(quarantine::READ),
+            read: StageName {
+                plugin: decoder,
+                ..plain(quarantine::READ)
+            },
             writes: targets
                 .iter()
                 .map(|target| plain(&format!("write {target}")))

@@ -67,20 +67,10 @@ pub(crate) fn plugin(
     context: &Context<'_>,
 ) -> Option<PluginStage> {
     let plugin = fields.text(key).map(|text| context.plugin(text));
-    let config = match fields.node("config") {
-        None => Some(Map::new()),
-        Some(node) if node.table().is_some() => match json(node, context.sink) {
-            Some(serde_json::Value::Object(map)) => Some(map),
-            _ => None,
-        },
-        Some(node) => {
-            crate::fields::wrong_kind(node, "config", "a table", context.sink);
-            None
-        }
-    };
+    let config = config(fields, context);
     let grant = fields
-        .need("grant", "nothing is granted by default: write grant = { columns = [\"*\"] }, or name the columns it needs")
-        .and_then(|node| grant(node, context.sink));
+        .need("grant", COLUMNS_HINT)
+        .and_then(|node| grant(node, Given::Columns, context.sink));
     let isolation = fields
         .choice("isolation", ISOLATIONS)
         .unwrap_or(Isolation::Partition);
@@ -98,10 +88,84 @@ pub(crate) fn plugin(
     })
 }
 
-fn grant(node: &Node, sink: &Sink) -> Option<Grant> {
+/// The plugin that decodes the files of a read: it is given their bytes, and so no column.
+pub(crate) fn decoder(
+    fields: &Fields<'_>,
+    on_fail: OnFail,
+    context: &Context<'_>,
+) -> Option<PluginStage> {
+    let plugin = fields.text("decoder").map(|text| context.plugin(text));
+    let config = config(fields, context);
+    let grant = match fields.node("grant") {
+        None => Some(nothing()),
+        Some(node) => grant(node, Given::Bytes, context.sink),
+    };
+    let contract = match fields.node("contract") {
+        None => Some(Contract::default()),
+        Some(node) => contract(node, false, context.sink),
+    };
+    Some(PluginStage {
+        plugin: plugin?,
+        config: config?,
+        grant: grant?,
+        // Each file is given to an instance of its own.
+        isolation: Isolation::Partition,
+        contract: contract?,
+        on_fail,
+    })
+}
+
+fn config(fields: &Fields<'_>, context: &Context<'_>) -> Option<Map<String, serde_json::Value>> {
+    match fields.node("config") {
+        None => Some(Map::new()),
+        Some(node) if node.table().is_some() => match json(node, context.sink) {
+            Some(serde_json::Value::Object(map)) => Some(map),
+            _ => None,
+        },
+        Some(node) => {
+            crate::fields::wrong_kind(node, "config", "a table", context.sink);
+            None
+        }
+    }
+}
+
+/// What a plugin is given to work on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Given {
+    Columns,
+    Bytes,
+}
+
+const COLUMNS_HINT: &str = "nothing is granted by default: write grant = { columns = [\"*\"] }, or name the columns it needs";
+
+/// The grant of a file that has none.
+fn nothing() -> Grant {
+    Grant {
+        columns: Vec::new(),
+        memory: DEFAULT_MEMORY,
+        deadline: DEFAULT_DEADLINE,
+        rows_out: None,
+        log: DEFAULT_LOG,
+        secrets: BTreeMap::new(),
+        clock: false,
+        random: false,
+    }
+}
+
+fn grant(node: &Node, given: Given, sink: &Sink) -> Option<Grant> {
     let fields = Fields::open(node, &GRANT, sink)?;
-    let hint = "nothing is granted by default: write grant = { columns = [\"*\"] }, or name the columns it needs";
-    let columns_node = fields.need("columns", hint);
+    let hint = COLUMNS_HINT;
+    let columns_node = match given {
+        Given::Columns => fields.need("columns", hint),
+        Given::Bytes => {
+            fields.refuse(
+                &["columns", "rows_out"],
+                "belongs to plugins that are given rows",
+                "leave it out: a decoder is given the bytes of files",
+            );
+            None
+        }
+    };
     let columns = fields.texts("columns").unwrap_or_default();
     if let Some(node) = columns_node
         && matches!(&node.value, Value::Array(nodes) if nodes.is_empty())
@@ -222,7 +286,7 @@ pub(crate) fn secret_source(node: &Node, sink: &Sink) -> Option<SecretSource> {
 fn contract(node: &Node, transform: bool, sink: &Sink) -> Option<Contract> {
     let fields = Fields::open(node, &CONTRACT, sink)?;
     if !transform {
-        let hint = "leave it out: a check changes no row";
+        let hint = "leave it out: a check changes no row, and a decoder is given none";
         fields.refuse(&["adds", "rows"], "belongs to transforms", hint);
     }
     let adds = match fields.node("adds") {

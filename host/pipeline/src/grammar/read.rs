@@ -3,7 +3,7 @@
 use crate::fields::{Fields, Keys, Text};
 use crate::grammar::incremental::incremental;
 use crate::grammar::sql::sql;
-use crate::grammar::{Context, schema, stage};
+use crate::grammar::{Context, plugin_stage, schema, stage};
 use crate::literals;
 use crate::model::{
     AsOf, Column, Compression, CsvOptions, DataType, Encoding, FailAction, FileFormat, FileRead,
@@ -23,6 +23,10 @@ pub(crate) const READ: Keys = Keys {
         "incremental",
         "as_of",
         "format",
+        "decoder",
+        "config",
+        "grant",
+        "contract",
         "compression",
         "schema",
         "allow_missing",
@@ -55,6 +59,8 @@ const FILE_KEYS: &[&str] = &[
     "max_files",
     "max_bytes",
 ];
+/// Keys that belong to a plugin that decodes files.
+const DECODER_KEYS: &[&str] = &["decoder", "config", "grant", "contract"];
 /// Keys that belong to files of text.
 const TEXT_KEYS: &[&str] = &[
     "encoding",
@@ -157,7 +163,13 @@ pub(crate) fn read(node: &Node, context: &Context<'_>) -> Option<Read> {
         );
         files(&fields, text, context).map(ReadSource::Files)
     } else {
-        for keys in [FILE_KEYS, TEXT_KEYS, CSV_KEYS, &["item_column"]] {
+        for keys in [
+            FILE_KEYS,
+            DECODER_KEYS,
+            TEXT_KEYS,
+            CSV_KEYS,
+            &["item_column"],
+        ] {
             fields.refuse(
                 keys,
                 "belongs to `files`",
@@ -230,8 +242,15 @@ fn own_table(fields: &Fields<'_>, context: &Context<'_>) -> Option<OwnTable> {
 
 fn files(fields: &Fields<'_>, glob: Option<Text<'_>>, context: &Context<'_>) -> Option<FileRead> {
     let glob = glob.filter(|text| not_blank(fields, *text, "files"));
-    let format_hint =
-        "write format = \"csv\", \"json-lines\", \"json\", \"dynamodb-json\" or \"parquet\"";
+    if fields.node("decoder").is_some() {
+        return decoded(fields, glob, context);
+    }
+    fields.refuse(
+        DECODER_KEYS,
+        "belongs to `decoder`",
+        "name the plugin that decodes the files: decoder = \"NAME\"",
+    );
+    let format_hint = "write format = \"csv\", \"json-lines\", \"json\", \"dynamodb-json\" or \"parquet\"; or decoder = \"NAME\" for a plugin";
     fields.need("format", format_hint);
     let format = fields.choice("format", FORMATS);
     let compression = fields.choice("compression", COMPRESSIONS);
@@ -320,6 +339,39 @@ fn files(fields: &Fields<'_>, glob: Option<Text<'_>>, context: &Context<'_>) -> 
     })
 }
 
+/// Files that a plugin decodes.
+fn decoded(fields: &Fields<'_>, glob: Option<Text<'_>>, context: &Context<'_>) -> Option<FileRead> {
+    let hint = "leave it out: what the files hold is the plugin's to know";
+    for keys in [
+        &["format", "new_column", "item_column"][..],
+        CSV_KEYS,
+        &["encoding", "max_record"],
+    ] {
+        fields.refuse(keys, "does not apply to files that a plugin decodes", hint);
+    }
+    let compression = fields.choice("compression", COMPRESSIONS);
+    let on_fail = on_fail(fields);
+    let schema = match fields.node("schema") {
+        Some(node) => schema::declared(node, context).map(FileSchema::Declared),
+        None => Some(FileSchema::FromFile),
+    };
+    let decoder = plugin_stage::decoder(fields, on_fail.clone(), context);
+    Some(FileRead {
+        glob: glob?.text.to_owned(),
+        format: FileFormat::Decoder(Box::new(decoder?)),
+        compression: compression.unwrap_or(Compression::Auto),
+        schema: schema?,
+        allow_missing: fields.flag("allow_missing").unwrap_or(false),
+        max_files: fields.count("max_files"),
+        max_bytes: size(fields, "max_bytes"),
+        encoding: Encoding::Utf8,
+        max_record: None,
+        undeclared: Undeclared::Discard,
+        on_fail,
+        items: None,
+    })
+}
+
 /// The items of a table of DynamoDB.
 fn items(
     fields: &Fields<'_>,
@@ -327,7 +379,7 @@ fn items(
     table: Option<Text<'_>>,
     context: &Context<'_>,
 ) -> Option<FileRead> {
-    for keys in [BATCH_KEYS, CSV_KEYS] {
+    for keys in [BATCH_KEYS, CSV_KEYS, DECODER_KEYS] {
         fields.refuse(
             keys,
             "belongs to `files`",

@@ -9,7 +9,7 @@ use std::cell::RefCell;
 
 use exports::weir::plugin::decoder_plugin::Guest;
 use weir::plugin::decoding;
-use weir::plugin::types::{Batch, DataType, Error, Field, Info, Node, Run, SideInput};
+use weir::plugin::types::{Batch, DataType, Error, Field, Info, Node, Rule, Run, SideInput};
 
 struct Decoder;
 
@@ -44,7 +44,10 @@ impl Guest for Decoder {
             description: "One row a line.".into(),
             config_schema: "{}".into(),
             columns: vec![],
-            rules: vec![],
+            rules: vec![Rule {
+                name: "not_utf8".into(),
+                description: "A line is UTF-8.".into(),
+            }],
         }
     }
 
