@@ -36,7 +36,7 @@ fn made(scene: &Scene, name: &str, world: &str, lang: &str) -> PathBuf {
         &["plugin", "new", name, "--world", world, "--lang", lang],
     )
     .expect_code(0)
-    .says(&["vendor/weir: the SDK", "weir plugin test"]);
+    .prints(&["vendor/weir: the SDK", "weir plugin test"]);
     let folder = scene.path(name);
     if lang == "rust" {
         // The same versions as those that are built.
@@ -111,7 +111,7 @@ fn rust_plugins_build_and_pass() {
         let folder = made(&scene, &name, world, "rust");
         weir(&scene, &["plugin", "test", &name])
             .expect_code(0)
-            .says(&[says, PASSED]);
+            .prints(&[says, PASSED]);
         let mut native = with_tools(Command::new("cargo"));
         let output = native
             .args(["test", "--quiet"])
@@ -129,7 +129,7 @@ fn rust_plugins_build_and_pass() {
         &["plugin", "bench", "new-transform", "--rounds", "3"],
     )
     .expect_code(0)
-    .says(&[
+    .prints(&[
         "24,576 rows in 3 rounds",
         "ns for each row, the middle round",
     ]);
@@ -155,7 +155,7 @@ fn python_plugins_build_and_pass() {
     typed(&folder, install);
     weir(&scene, &["plugin", "test", "amounts"])
         .expect_code(0)
-        .says(&["6 rows in, 3 out, 3 rejected", PASSED]);
+        .prints(&["6 rows in, 3 out, 3 rejected", PASSED]);
     typed(&folder, ".venv/bin/python -m unittest");
     runs_in_a_pipeline(&scene, &folder);
     // One environment serves the others.
@@ -168,7 +168,7 @@ fn python_plugins_build_and_pass() {
         let name = other.file_name().unwrap().to_str().unwrap();
         weir(&scene, &["plugin", "test", name])
             .expect_code(0)
-            .says(&[says, PASSED]);
+            .prints(&[says, PASSED]);
     }
 }
 
@@ -185,7 +185,7 @@ fn javascript_plugins_build_and_pass() {
     typed(&folder, "npm install");
     weir(&scene, &["plugin", "test", "amounts"])
         .expect_code(0)
-        .says(&["6 rows in, 3 out, 3 rejected", PASSED]);
+        .prints(&["6 rows in, 3 out, 3 rejected", PASSED]);
     typed(&folder, "npm test");
     runs_in_a_pipeline(&scene, &folder);
     for (world, says) in [
@@ -197,7 +197,7 @@ fn javascript_plugins_build_and_pass() {
         let name = other.file_name().unwrap().to_str().unwrap();
         weir(&scene, &["plugin", "test", name])
             .expect_code(0)
-            .says(&[says, PASSED]);
+            .prints(&[says, PASSED]);
     }
 }
 
@@ -222,7 +222,7 @@ fn what_is_wrong_is_told_with_its_place() {
         "config = {{ mode = \"panic\" }}\n{INPUT}\n[[output]]\nrows = ''"
     ))
     .expect_code(1)
-    .says(&[
+    .prints(&[
         "FAIL  one",
         "trapped: unreachable",
         "in rows 0 to 1",
@@ -234,14 +234,14 @@ fn what_is_wrong_is_told_with_its_place() {
         "{INPUT}\n[[output]]\nschema = {{ id = \"string\", more = \"date\" }}\nrows = ''"
     ))
     .expect_code(1)
-    .says(&[
+    .prints(&[
         "output 'out', column 0: expected id string, got id int64",
         "output 'out', column 1: expected more date, got no column",
     ]);
     // Other rows.
     test(&format!("{INPUT}\n[[output]]\nrows = '{{\"id\":1}}'"))
         .expect_code(1)
-        .says(&[
+        .prints(&[
             "output 'out': expected 1 rows, got 2",
             "output 'out', row 1:",
             "expected no row",
@@ -249,25 +249,25 @@ fn what_is_wrong_is_told_with_its_place() {
         ]);
     test(&format!("{INPUT}\n[[output]]\nname = \"other\"\nrows = ''"))
         .expect_code(1)
-        .says(&[
+        .prints(&[
             "output 'other' is expected; the plugin has out",
             "output 'out': 2 rows, none is expected",
         ]);
     test(&format!("{INPUT}\n[[reject]]\nrule = \"odd\"\nrows = [1]"))
         .expect_code(1)
-        .says(&["row 1 is expected to be rejected by odd"]);
+        .prints(&["row 1 is expected to be rejected by odd"]);
     test(&format!("{INPUT}\n[error]\nkind = \"config\""))
         .expect_code(1)
-        .says(&["expected an error of kind 'config', and there was none"]);
+        .prints(&["expected an error of kind 'config', and there was none"]);
     test(&format!(
         "config = {{ mode = \"bind_config_error\" }}\n{INPUT}\n[error]\nkind = \"config\""
     ))
     .expect_code(0)
-    .says(&["stops as expected", PASSED]);
+    .prints(&["stops as expected", PASSED]);
     // Nothing is expected yet.
     test(INPUT)
         .expect_code(1)
-        .says(&["it does not say yet what is expected", "--bless"]);
+        .prints(&["it does not say yet what is expected", "--bless"]);
     // Files that cannot be.
     for (text, says) in [
         ("inputs = 1", "unknown field `inputs`"),
@@ -318,7 +318,7 @@ fn blessed_fixtures_pass_and_keep_what_their_author_wrote() {
     let text = format!("# Why this one is there.\n{INPUT}");
     with_fixture(&scene, "transform", &text, &["--bless"])
         .expect_code(0)
-        .says(&["new   one", "0 passed, 0 failed, 1 written"]);
+        .prints(&["new   one", "0 passed, 0 failed, 1 written"]);
     let written = std::fs::read_to_string(scene.path("guest/tests/one.toml")).unwrap();
     assert!(written.starts_with(&text), "{written}");
     assert!(
@@ -329,7 +329,7 @@ fn blessed_fixtures_pass_and_keep_what_their_author_wrote() {
     );
     with_fixture(&scene, "transform", &written, &[])
         .expect_code(0)
-        .says(&[PASSED]);
+        .prints(&[PASSED]);
     // What came out before is replaced, and an error is as good as rows.
     let failing = written.replace("[input]", "[config]\nmode = \"bind_config_error\"\n[input]");
     with_fixture(&scene, "transform", &failing, &["--bless"]).expect_code(0);

@@ -69,6 +69,7 @@ mod sensitivity;
 mod server_columns;
 mod server_trouble;
 mod sources;
+mod sqlite;
 mod stores;
 mod supply;
 mod surroundings;

@@ -95,10 +95,16 @@ fn a_table_is_made_and_replaced() {
     );
     let ledger = "select count(*), max(version) from _weir_loads";
     assert_eq!(loaded.server.sql(ledger), ["1|1"]);
-    // Other columns make it anew.
+    // Other columns make it anew, unless something would be lost that is not the pipeline's.
     let wider =
         pipeline("table = \"visits\"").replace("version = \"int64\"", "version = \"float64\"");
     loaded.scene.file("pipeline.toml", wider);
+    loaded.run().expect_code(2).says(&[
+        "would lose, made anew with those, what is granted to 'public', the index 'visits_id_idx'",
+    ]);
+    loaded
+        .server
+        .sql("revoke all on visits from public; drop index visits_id_idx");
     loaded.run().expect_code(0);
     assert_eq!(
         loaded.server.sql(types),
@@ -388,9 +394,9 @@ fn columns_that_differ_become_what_schema_change_says() {
         varchar: "character varying(9)",
     });
     // Made anew, unless it must not be.
-    loaded.server.sql(
-        "create table visits (id bigint generated always as identity, state text, version bigint)",
-    );
+    loaded
+        .server
+        .sql("create table visits (id bigint, state text, version bigint)");
     let write = |change: &str| {
         let write = format!("table = \"visits\"\nschema_change = {change}");
         loaded.scene.file("pipeline.toml", pipeline(&write));
@@ -403,7 +409,7 @@ fn columns_that_differ_become_what_schema_change_says() {
         ),
         (
             "{ missing_column = \"freeze\" }",
-            "version type bigint, add column more int default 1",
+            "version type bigint, add column more int",
             "'more' (int4 in the table) is missing",
         ),
         (
@@ -422,6 +428,77 @@ fn columns_that_differ_become_what_schema_change_says() {
     loaded.run().expect_code(0);
     let columns = "select string_agg(attname, ' ' order by attnum) from pg_attribute where attrelid = 'visits'::regclass and attnum > 0";
     assert_eq!(loaded.server.sql(columns), ["id state"]);
+}
+
+#[test]
+fn a_table_that_is_replaced_keeps_what_is_not_the_pipelines() {
+    let loaded = Loaded::new("table = \"visits\"");
+    loaded.server.sql(
+        "create table visits (pk bigint generated always as identity primary key, id bigint, state text, version bigint, loaded timestamptz default now())",
+    );
+    loaded.input("1", "1,NY,1\n2,CA,2");
+    loaded.run().expect_code(0);
+    loaded.run().expect_code(0);
+    // Columns that the server fills are not missing, in the mode replace either.
+    assert_eq!(
+        loaded
+            .server
+            .sql("select pk, id, loaded is not null from visits order by id"),
+        ["3|1|t", "4|2|t"]
+    );
+    // Made anew it would lose them, and more.
+    loaded.server.sql(
+        "alter table visits alter version type int; create index own on visits (state, id);
+         alter table visits add constraint positive check (id > 0); create role reader; grant select on visits to reader;
+         comment on column visits.state is 'where'",
+    );
+    loaded.run().expect_code(2).says(&[
+        "warehouse:visits has other columns than the rows, and would lose, made anew with those,",
+        "its comments",
+        "the constraint 'positive'",
+        "what fills 'loaded', what fills 'pk'",
+        "what is granted to 'reader'",
+        "the index 'own'",
+        "the primary key 'visits_pkey'",
+        "drop the table: it is made anew then",
+    ]);
+    assert_eq!(loaded.server.sql("select count(*) from visits"), ["2"]);
+    // What `ddl` says is made again.
+    let with_ddl = "table = \"visits\"\n[step.write.ddl]\nprimary_key = [\"id\"]\nindexes = [[\"state\", \"id\"]]\ngrants = [\"reader\"]";
+    loaded.server.sql("drop table visits");
+    loaded.scene.file("pipeline.toml", pipeline(with_ddl));
+    loaded.run().expect_code(0);
+    loaded
+        .server
+        .sql("alter table visits alter version type int");
+    loaded.run().expect_code(0);
+    assert_eq!(
+        loaded
+            .server
+            .sql("select count(*) from pg_indexes where tablename = 'visits'"),
+        ["2"]
+    );
+}
+
+#[test]
+fn the_ledger_is_beside_the_table_wherever_the_session_looks() {
+    let loaded = Loaded::new("table = \"visits\"\nmode = \"append\"");
+    loaded.input("1", "1,NY,1");
+    loaded.run().expect_code(0);
+    loaded.server.sql(
+        "create schema src; grant all on schema src to weir;
+         create table src._weir_loads (like public._weir_loads including all);
+         alter role weir set search_path = src, public",
+    );
+    loaded.input("2", "2,CA,2");
+    loaded.run().expect_code(0);
+    assert_eq!(loaded.rows(), ["1|NY|1", "2|CA|2"]);
+    assert_eq!(
+        loaded
+            .server
+            .sql("select (select count(*) from src._weir_loads), (select max(version) from public._weir_loads)"),
+        ["0|1"]
+    );
 }
 
 #[test]

@@ -57,6 +57,19 @@ impl Ended {
         self
     }
 
+    /// Demands that stdout has each of the texts.
+    #[track_caller]
+    pub fn prints(self, texts: &[&str]) -> Self {
+        for text in texts {
+            assert!(
+                self.stdout.contains(text),
+                "stdout lacks {text:?}\n{}",
+                self.screen()
+            );
+        }
+        self
+    }
+
     /// Demands that neither stdout nor stderr has any of the texts.
     #[track_caller]
     pub fn hides(self, texts: &[&str]) -> Self {

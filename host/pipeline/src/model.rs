@@ -1074,17 +1074,18 @@ pub enum WhenMatched {
 impl Pipeline {
     /// The plugins that its steps use.
     pub fn plugin_set(&self) -> PluginSet {
-        let used = self.steps.iter().flat_map(|step| &step.stages);
-        let plugins = used
-            .filter_map(|stage| match &stage.action {
-                StageAction::Transform(plugin) | StageAction::PluginCheck(plugin) => {
-                    self.plugins.get_key_value(&plugin.plugin)
-                }
-                StageAction::Sql(_)
-                | StageAction::Checks(_)
-                | StageAction::Mask(_)
-                | StageAction::Declassify(_) => None,
-            })
+        let decoders = self.steps.iter().filter_map(|step| step.read.decoder());
+        let stages = self.steps.iter().flat_map(|step| &step.stages);
+        let staged = stages.filter_map(|stage| match &stage.action {
+            StageAction::Transform(plugin) | StageAction::PluginCheck(plugin) => Some(plugin),
+            StageAction::Sql(_)
+            | StageAction::Checks(_)
+            | StageAction::Mask(_)
+            | StageAction::Declassify(_) => None,
+        });
+        let plugins = decoders
+            .chain(staged)
+            .filter_map(|plugin| self.plugins.get_key_value(&plugin.plugin))
             .map(|(name, source)| (name.clone(), source.clone()))
             .collect();
         PluginSet {

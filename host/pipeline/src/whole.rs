@@ -13,6 +13,7 @@ pub(crate) fn check(steps: &[Step], sink: &Sink) {
     distinct_names(steps, sink);
     append_needs_new_rows(steps, sink);
     new_rows_are_added(steps, sink);
+    new_files_are_added_everywhere(steps, sink);
     batches_belong_to_append(steps, sink);
     one_writer_each(steps, sink);
     no_cycle(steps, sink);
@@ -119,6 +120,27 @@ fn new_rows_are_added(steps: &[Step], sink: &Sink) {
                 Fault::new("with `lag` rows are read again, and 'append' would double them")
                     .at(&write.place)
                     .hint("write with mode = \"merge\" and a `key`, or leave out `lag`"),
+            );
+        }
+    }
+}
+
+/// A step that adds files to one target reads only those that are new: another target that it replaced would be
+/// left with their rows alone.
+fn new_files_are_added_everywhere(steps: &[Step], sink: &Sink) {
+    for step in steps {
+        let ReadSource::Files(files) = &step.read.source else {
+            continue;
+        };
+        let reads_new_ones = files.items.is_none() && step.writes.iter().any(adds);
+        let replaced = step.writes.iter().find(|write| !adds(write));
+        if let (true, Some(write)) = (reads_new_ones, replaced) {
+            sink.push(
+                Fault::new(
+                    "a step that appends or merges reads new files only, and this target would be left with their rows alone",
+                )
+                .at(&write.place)
+                .hint("write it with mode = \"append\" or \"merge\" too, or in a step of its own"),
             );
         }
     }

@@ -103,7 +103,11 @@ async fn a_file_that_is_not_there_is_told() {
     assert!(matches!(error, Error::Missing { .. }), "{error}");
     std::fs::create_dir(scene.path("y.wasm")).unwrap();
     let error = scene.fetch().await.unwrap_err();
-    assert!(error.hint().contains("cargo build"), "{}", error.hint());
+    assert!(
+        error.hint().contains("weir plugin build"),
+        "{}",
+        error.hint()
+    );
     // The build of a crate's folder is found in its own target folder.
     std::fs::create_dir(scene.path("my-plugin")).unwrap();
     let built = scene.path("my-plugin/target/wasm32-wasip2/release");

@@ -97,7 +97,15 @@ fn refused(server: &mysql_async::ServerError) -> Failure {
             "raise `statement_timeout` of the connection, or look at what holds the server up"
         }
         1071 => "give the key's columns shorter types in a table of your own",
-        _ => "look at what the server says, and run the same command again",
+        1644 => {
+            "a trigger of the server refuses, in words that are not repeated since they may hold values: look at what it checks"
+        }
+        code if SPEAKING.contains(&code) => {
+            "look at what the server says, and run the same command again"
+        }
+        _ => {
+            "look the number up, or look into the server's log: its words are not repeated since they may hold values"
+        }
     };
     match BREAKING.contains(&code) || UNTAKEN.contains(&code) || code == 1644 {
         true => Failure::Unfit(what, hint),

@@ -318,15 +318,66 @@ impl Load<'_> {
     async fn unlike(&self, conn: &mut Conn, rows: u64, written: u64) -> Result<Failure, Failure> {
         let warnings: Vec<(String, u16, String)> = conn.query("show warnings limit 20").await?;
         let codes: std::collections::BTreeSet<u16> =
-            warnings.into_iter().map(|(_, code, _)| code).collect();
+            warnings.iter().map(|(_, code, _)| *code).collect();
         let codes: Vec<String> = codes.iter().map(u16::to_string).collect();
+        let place = warnings.iter().find_map(|(_, _, message)| place(message));
+        let place = place.map_or(String::new(), |place| format!(", first at {place}"));
         Ok(Failure::Unfit(
             format!(
-                "the server does not take all rows as they are (warnings {}; {written} of {rows} rows)",
+                "the server does not take all rows as they are (warnings {}{place}; {written} of {rows} rows)",
                 codes.join(", ")
             ),
-            "check the rows before they are written (1062: unique, 1048: not_null, 1265, 1264, 1366: values), or change the table",
+            "check the rows before they are written (1062: unique, 1048: not_null, 3819, 4025: a check of the table, 4038: JSON, 1264, 1265, 1292, 1366, 1406: values), or change the table",
         ))
+    }
+}
+
+/// The place that a warning names: a column and a row, or a constraint. What it quotes of a value stands before.
+fn place(message: &str) -> Option<String> {
+    let name = |quoted: &str| -> Option<String> {
+        let last = quoted.rsplit('.').next()?;
+        let bare = last.trim_matches(|quote| quote == '`' || quote == '\'');
+        let plain = !bare.is_empty() && !bare.contains(['`', '\'', '"']);
+        plain.then(|| bare.to_owned())
+    };
+    if let Some(rest) = message.strip_prefix("CONSTRAINT ") {
+        let (constraint, _) = rest.split_once(" failed for ")?;
+        return Some(format!("constraint '{}'", name(constraint)?));
+    }
+    let (_, place) = message.rsplit_once(" for column ")?;
+    let (column, row) = place.rsplit_once(" at row ")?;
+    let row: u64 = row.parse().ok()?;
+    Some(format!("column '{}' in row {row}", name(column)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::place;
+
+    #[test]
+    fn places_of_warnings_are_read_and_values_are_not() {
+        for (message, expected) in [
+            (
+                "Data truncated for column 'n' at row 3",
+                Some("column 'n' in row 3"),
+            ),
+            (
+                "Incorrect string value: '\\xF0\\x9F' for column `care`.`visits`.`note` at row 12",
+                Some("column 'note' in row 12"),
+            ),
+            (
+                "Incorrect integer value: 'x for column 'y' at row 1' for column 'n' at row 2",
+                Some("column 'n' in row 2"),
+            ),
+            (
+                "CONSTRAINT `positive` failed for `care`.`visits`",
+                Some("constraint 'positive'"),
+            ),
+            ("Duplicate entry 'secret' for key 'PRIMARY'", None),
+            ("Incorrect value: 'a' for column 'b' at row x", None),
+        ] {
+            assert_eq!(place(message).as_deref(), expected, "{message}");
+        }
     }
 }
 

@@ -365,7 +365,8 @@ pub(super) fn create(table: &str, columns: &[Column], options: &TableOptions) ->
         parts.push(format!("index ({})", list(columns)));
     }
     format!(
-        "create table if not exists {table} ({}) engine = InnoDB",
+        // Also for columns whose type the file says: a database may have another character set.
+        "create table if not exists {table} ({}) engine = InnoDB default {EXACT}",
         parts.join(", ")
     )
 }

@@ -281,7 +281,10 @@ impl Meeting<'_> {
                 Ok((as_there(Misfits::None), told(Outcome::Cast)))
             }
             ColumnChange::Evolve => Err((
-                format!("{}, and its type cannot change while the table has other rows", differs()),
+                match self.keeper {
+                    Keeper::Server => format!("{}, and a load changes no type there", differs()),
+                    Keeper::Lake | Keeper::File => format!("{}, and its type cannot change while the table has other rows", differs()),
+                },
                 Some(match self.keeper {
                     Keeper::Lake | Keeper::File => "files that are there would have to be read anew as the new type: replace the whole table (mode = \"replace\"; `--full-refresh` for a step that appends or merges files), or write another table",
                     Keeper::Server => "cast the column in a query, give it the type at the server (alter table), or drop the table: it is made anew then",

@@ -12,9 +12,11 @@ use super::write_columns::{partition_fields, with_partitions};
 use super::{Labels, PlannedSegment};
 use crate::adbc;
 use crate::connections::Connections;
+use crate::difference::SchemaDifference;
 use crate::error::{Error, Result};
 use crate::merge::Merging;
 use crate::partition::PartitionColumn;
+use crate::postgres;
 use crate::redshift;
 use crate::segment::CheckRule;
 use crate::server::{self, Incoming, TableOptions};
@@ -131,6 +133,17 @@ impl StepTargets<'_> {
                     server::has_named(&found.written, ddl)?;
                 }
                 let columns = made(&found.written)?;
+                let is_made_anew = remakes
+                    && there.is_some()
+                    && found
+                        .differences
+                        .iter()
+                        .any(SchemaDifference::changes_table);
+                if is_made_anew && ahead.is_none() {
+                    let options = TableOptions::of(ddl);
+                    let lost = postgres::loses(&connections, connection, &path, &options);
+                    self.may_be_made_anew(&display, write, lost.await.map_err(fault)?)?;
+                }
                 (found, columns)
             }
         };
@@ -164,5 +177,19 @@ impl StepTargets<'_> {
             labels: Labels::new(),
         };
         Ok((planned, found.rules))
+    }
+
+    /// A table is made anew only where nothing is lost that the pipeline does not say.
+    fn may_be_made_anew(&self, display: &str, write: &Write, lost: Vec<String>) -> Result<()> {
+        if lost.is_empty() {
+            return Ok(());
+        }
+        Err(Fault::new(format!(
+            "{display} has other columns than the rows, and would lose, made anew with those, {}",
+            lost.join(", ")
+        ))
+        .at(&write.place)
+        .hint("give the table the columns at the server (alter table), leave the step's own to it with schema_change, say in `ddl` what is to be there, or drop the table: it is made anew then")
+        .into())
     }
 }

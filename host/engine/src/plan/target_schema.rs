@@ -156,9 +156,9 @@ impl StepTargets<'_> {
         };
         let there = there.map(|columns| {
             let fields = columns.iter().map(|(name, told)| {
-                let same = kept
-                    .iter()
-                    .find(|(own, kept, _)| own == name && sqlite::is_alike(kept, told));
+                let same = kept.iter().find(|(own, kept, data_type)| {
+                    own == name && sqlite::is_alike(kept, data_type, told)
+                });
                 foreign(
                     name,
                     told,
@@ -192,7 +192,7 @@ impl StepTargets<'_> {
             let fields = columns.iter().filter_map(|column| {
                 let here = here(&column.name);
                 // What the server fills by itself rows need not have.
-                let meets = here.is_some() || remakes || !column.filled;
+                let meets = here.is_some() || !column.filled;
                 // A scope has one value, and that of its own type.
                 let is_scope = written
                     .partitions
@@ -229,7 +229,7 @@ impl StepTargets<'_> {
         };
         let fitted = meeting
             .fit()
-            .map_err(|refused| told(written, keeper, refused))?;
+            .map_err(|refused| told(written, (keeper, replaces), refused))?;
         if !meeting.replaces {
             known_keys(written, &fitted)?;
         }
@@ -238,7 +238,7 @@ impl StepTargets<'_> {
 }
 
 /// What to say where rows cannot go to a table.
-fn told(written: &Written<'_>, keeper: Keeper, refused: Refused) -> Fault {
+fn told(written: &Written<'_>, (keeper, replaces): (Keeper, bool), refused: Refused) -> Fault {
     let Refused { reasons, hint } = refused;
     let target = match keeper {
         Keeper::Lake => format!("{} has other columns than the step writes", written.target),
@@ -254,8 +254,9 @@ fn told(written: &Written<'_>, keeper: Keeper, refused: Refused) -> Fault {
             )
         }
     };
-    let hint = hint.unwrap_or_else(|| {
-        "write another table, or replace the whole table with mode = \"replace\"; or say what becomes of such columns with `schema_change`".to_owned()
+    let hint = hint.unwrap_or_else(|| match replaces {
+        true => "let the step's rows have the table's columns, write another table, or say what becomes of such columns with `schema_change`".to_owned(),
+        false => "write another table, or replace the whole table with mode = \"replace\"; or say what becomes of such columns with `schema_change`".to_owned()
     });
     Fault::new(format!("{target}: {}", reasons.join("; ")))
         .at(&written.write.place)

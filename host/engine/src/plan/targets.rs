@@ -8,8 +8,8 @@ use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use sha2::{Digest, Sha256};
 use weir_pipeline::{
-    ColumnChange, ConnectionKind, FailAction, Fault, Pipeline, ScopeValue, ServerKind, Step,
-    TableName, Target, Write, WriteMode,
+    ColumnChange, ConnectionKind, FailAction, Fault, Pipeline, ReadSource, ScopeValue, ServerKind,
+    Step, TableName, Target, Write, WriteMode,
 };
 
 use super::ahead::Ahead;

@@ -26,6 +26,23 @@ const SPEAKING: [&str; 14] = [
     "08", "0A", "25", "28", "2B", "3D", "3F", "40", "42", "53", "55", "57", "58", "XX",
 ];
 
+/// The column and the row at which a binary COPY ended, by what the server says of it: `COPY table, line 3,
+/// column name`. Of a COPY in binary form it quotes no value there.
+fn copied(context: &str) -> (Option<&str>, Option<u64>) {
+    let place = context.lines().find_map(|line| {
+        let rest = line.strip_prefix("COPY ")?;
+        Some(rest.rsplit_once(", line ")?.1)
+    });
+    let Some(place) = place else {
+        return (None, None);
+    };
+    let (row, column) = match place.split_once(", column ") {
+        Some((row, column)) => (row, Some(column)),
+        None => (place, None),
+    };
+    (column, row.parse().ok())
+}
+
 impl From<tokio_postgres::Error> for Failure {
     fn from(error: tokio_postgres::Error) -> Failure {
         let Some(server) = error.as_db_error() else {
@@ -41,10 +58,15 @@ impl From<tokio_postgres::Error> for Failure {
             ("constraint", server.constraint()),
             ("table", server.table()),
         ];
-        let places: Vec<String> = named
+        let mut places: Vec<String> = named
             .iter()
             .filter_map(|(what, name)| name.map(|name| format!("{what} '{name}'")))
             .collect();
+        let (column, row) = copied(server.where_().unwrap_or_default());
+        if server.column().is_none() {
+            places.extend(column.map(|name| format!("column '{name}'")));
+        }
+        places.extend(row.map(|row| format!("row {row} of those that are loaded")));
         let places = match places.is_empty() {
             true => String::new(),
             false => format!(", {}", places.join(", ")),
@@ -98,7 +120,15 @@ impl From<tokio_postgres::Error> for Failure {
             (_, "2BP01") => {
                 "something depends on the table, whose columns change: drop it first, or write another table"
             }
-            _ => "look at what the server says, and run the same command again",
+            ("P0", _) => {
+                "a trigger or function of the server refuses, in words that are not repeated since they may hold values: look at what it checks"
+            }
+            (class, _) if SPEAKING.contains(&class) => {
+                "look at what the server says, and run the same command again"
+            }
+            _ => {
+                "look into the server's log: its words are not repeated since they may hold values"
+            }
         };
         // Data, constraints, what a trigger raises, and what depends on a table that is made anew.
         match matches!(class.as_str(), "22" | "23" | "P0" | "2B") {
@@ -306,5 +336,30 @@ impl ServerCertVerifier for Anybody {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::copied;
+
+    #[test]
+    fn the_place_of_a_copy_is_read() {
+        for (context, place) in [
+            ("COPY visits, line 3", (None, Some(3))),
+            (
+                "COPY visits, line 12, column note",
+                (Some("note"), Some(12)),
+            ),
+            (
+                "JSON data, line 1: {\"secret\nCOPY visits, line 2, column doc",
+                (Some("doc"), Some(2)),
+            ),
+            ("COPY a, line 1 b, line 4", (None, Some(4))),
+            ("PL/pgSQL function no() line 3 at RAISE", (None, None)),
+            ("", (None, None)),
+        ] {
+            assert_eq!(copied(context), place, "{context}");
+        }
     }
 }

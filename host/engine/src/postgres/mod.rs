@@ -38,7 +38,7 @@ use crate::connections::Connections;
 use crate::delta::{Applied, Mode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::server::{
-    Column, Failure, FoundColumn, Incoming, ServerCommit, TablePath, number, was_done,
+    Column, Failure, FoundColumn, Incoming, ServerCommit, TableOptions, TablePath, number, was_done,
 };
 use crate::types::type_text;
 
@@ -111,6 +111,22 @@ pub(crate) async fn found(
     Ok(Some(there.iter().map(found).collect()))
 }
 
+/// What a table that is made anew would lose, besides its rows and columns: what neither a load nor `options` make
+/// again. Empty for none, and if there is no table.
+///
+/// # Errors
+/// Storage, if the server cannot be reached.
+pub(crate) async fn loses(
+    connections: &Connections,
+    connection: &str,
+    table: &TablePath,
+    options: &TableOptions,
+) -> Result<Vec<String>> {
+    let client = connect(&connections.get(connection)?).await?;
+    let belongings = table::belongings(&client, table, options).await;
+    belongings.map_err(|failure| failure.told(&format!("{connection}:{table}")))
+}
+
 /// Whether the table has columns of all these names.
 fn has_all(there: &[Target], columns: &[Column]) -> bool {
     let has = |column: &Column| there.iter().any(|target| target.name == column.name);
@@ -165,7 +181,8 @@ pub(crate) async fn is_loaded(
 ) -> Result<bool> {
     let client = connect(&connections.get(&commit.connection)?).await?;
     let told = |failure: Failure| failure.told(&commit.target);
-    let ledger = Ledger::of(&commit.table.ledger(), &commit.app_id);
+    let placed = table::placed(&client, &commit.table).await.map_err(told)?;
+    let ledger = Ledger::of(&placed.ledger(), &commit.app_id);
     if !ledger.is_there(&client).await.map_err(told)? {
         return Ok(false);
     }
@@ -181,8 +198,9 @@ pub(crate) async fn load(
     n: i64,
 ) -> Result<Applied, Failure> {
     let load = Load::of(commit);
-    let ledger = Ledger::of(&commit.table.ledger(), &commit.app_id);
     let mut client = connect(&applier.connections.get(&commit.connection)?).await?;
+    let placed = table::placed(&client, &commit.table).await?;
+    let ledger = Ledger::of(&placed.ledger(), &commit.app_id);
     ledger.make(&mut client).await?;
     // What has been loaded needs no partitions and columns; the transaction looks again.
     if was_done(&commit.target, n, ledger.version(&client).await?)? {
@@ -344,15 +362,18 @@ impl Load<'_> {
         Ok(())
     }
 
-    /// Whether the table has these columns, and no others.
+    /// Whether the table has these columns, and no others but those that the server fills by itself.
     async fn fits(&self, transaction: &Transaction<'_>, there: &[Target]) -> Result<bool, Failure> {
         let columns = &self.commit.columns;
+        let is_ours = |target: &&Target| {
+            !target.filled || columns.iter().any(|column| column.name == target.name)
+        };
         let same = |name: &str, data_type: &str| {
             there
                 .iter()
                 .any(|target| target.name == name && target.type_name() == data_type)
         };
-        if columns.len() != there.len() {
+        if columns.len() != there.iter().filter(is_ours).count() {
             return Ok(false);
         }
         if columns

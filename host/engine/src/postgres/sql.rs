@@ -112,6 +112,17 @@ async fn make(transaction: &Transaction<'_>, view: &View) -> Result<(), Failure>
             }
             return Ok(());
         }
+        Some((is, comment))
+            if (is == "v" || is == "m")
+                && !comment
+                    .as_deref()
+                    .is_some_and(|comment| comment.starts_with(SIGN)) =>
+        {
+            return Err(Failure::Refused(
+                format!("{} is there, and Weir has not made it", view.view),
+                "give the view another name, or drop the one that has it",
+            ));
+        }
         Some((is, _)) if is == wanted && !view.materialized => {
             replace(transaction, &name, &view.query).await?;
         }
@@ -171,11 +182,11 @@ async fn create(
     Ok(transaction.batch_execute(&sql).await?)
 }
 
+/// What the comments of views begin with that Weir has made.
+const SIGN: &str = "made by weir: ";
+
 /// By what a view is known that says what it is to say: its comment.
 fn sign(view: &View) -> String {
     let text = format!("{:?}", (&view.query, &view.grants));
-    format!(
-        "made by weir: {}",
-        hex(&Sha256::digest(text.as_bytes()), 16)
-    )
+    format!("{SIGN}{}", hex(&Sha256::digest(text.as_bytes()), 16))
 }

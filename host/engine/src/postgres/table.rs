@@ -337,16 +337,116 @@ pub(super) async fn lacks(
     }))
 }
 
+/// The table with its schema: that in which it is, or would be made.
+pub(super) async fn placed(client: &Client, table: &TablePath) -> Result<TablePath, Failure> {
+    if table.schema.is_some() {
+        return Ok(table.clone());
+    }
+    let row = client
+        .query_one(
+            "select coalesce(
+                 (select n.nspname::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
+                  where c.oid = to_regclass($1)),
+                 current_schema()::text)",
+            &[&quoted_path(table)],
+        )
+        .await?;
+    Ok(TablePath {
+        schema: row.try_get(0)?,
+        table: table.table.clone(),
+    })
+}
+
+/// What belongs to a table, besides its columns and what `options` say, in words.
+pub(super) async fn belongings(
+    client: &Client,
+    table: &TablePath,
+    options: &TableOptions,
+) -> Result<Vec<String>, Failure> {
+    let rows = client
+        .query(
+            "with t as (select oid, relowner, relacl from pg_class where oid = to_regclass($1)),
+             names as (
+                 select i.indexrelid, array_agg(a.attname::text order by k.place) as columns
+                 from t join pg_index i on i.indrelid = t.oid
+                 cross join lateral unnest(i.indkey::int2[]) with ordinality as k(attnum, place)
+                 join pg_attribute a on a.attrelid = t.oid and a.attnum = k.attnum
+                 group by i.indexrelid)
+             select 'index', c.relname::text, n.columns
+             from t join pg_index i on i.indrelid = t.oid join pg_class c on c.oid = i.indexrelid
+             left join names n on n.indexrelid = i.indexrelid
+             where not exists (select 1 from pg_constraint k where k.conindid = i.indexrelid and k.contype in ('p', 'u', 'x'))
+             union all
+             select case k.contype when 'p' then 'key' else 'constraint' end, k.conname::text, n.columns
+             from t join pg_constraint k on k.conrelid = t.oid
+             left join names n on n.indexrelid = k.conindid and k.contype = 'p'
+             where k.contype in ('p', 'u', 'x', 'c', 'f')
+             union all
+             select 'trigger', g.tgname::text, null from t join pg_trigger g on g.tgrelid = t.oid where not g.tgisinternal
+             union all
+             select 'policy', p.polname::text, null from t join pg_policy p on p.polrelid = t.oid
+             union all
+             select distinct 'grant', case a.grantee when 0 then 'public' else pg_get_userbyid(a.grantee)::text end,
+                    array[lower(a.privilege_type)]
+             from t cross join lateral aclexplode(t.relacl) a where a.grantee <> t.relowner
+             union all
+             select 'comment', '', null from t join pg_description d on d.objoid = t.oid and d.classoid = 'pg_class'::regclass
+             group by 1
+             union all
+             select 'default', a.attname::text, null
+             from t join pg_attribute a on a.attrelid = t.oid
+             where a.attnum > 0 and not a.attisdropped and (a.atthasdef or a.attidentity <> '')
+             union all
+             select 'not null', a.attname::text, null
+             from t join pg_attribute a on a.attrelid = t.oid
+             where a.attnum > 0 and not a.attisdropped and a.attnotnull and a.attidentity = ''
+               and not exists (select 1 from pg_index i where i.indrelid = t.oid and i.indisprimary and a.attnum = any (i.indkey))
+             order by 1, 2",
+            &[&quoted_path(table)],
+        )
+        .await?;
+    let mut told = Vec::new();
+    for row in rows {
+        let (kind, name): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+        let columns: Option<Vec<String>> = row.try_get(2)?;
+        let columns = columns.unwrap_or_default();
+        let is_said = match kind.as_str() {
+            "index" => options.indexes.contains(&columns),
+            "key" => options.primary_key == columns,
+            "grant" => options.grants.contains(&name) && columns == ["select"],
+            _ => false,
+        };
+        if is_said {
+            continue;
+        }
+        told.push(match kind.as_str() {
+            "index" => format!("the index '{name}'"),
+            "key" => format!("the primary key '{name}'"),
+            "constraint" => format!("the constraint '{name}'"),
+            "trigger" => format!("the trigger '{name}'"),
+            "policy" => format!("the policy '{name}'"),
+            "grant" => format!("what is granted to '{name}'"),
+            "default" => format!("what fills '{name}'"),
+            "not null" => format!("that '{name}' is never null"),
+            _ => "its comments".to_owned(),
+        });
+    }
+    told.dedup();
+    Ok(told)
+}
+
 /// The columns of a table, in order; none if there is no table.
 pub(super) async fn columns(client: &Client, table: &TablePath) -> Result<Vec<Target>, Failure> {
     // Of a domain the type beneath is what its values are read as.
     let rows = client
         .query(
             "select a.attname::text, case when t.typbasetype <> 0 then t.typtypmod else a.atttypmod end, coalesce(nullif(t.typbasetype, 0), t.oid) as base,
-                    b.typtype::text, b.typname::text, a.attnotnull, a.atthasdef or a.attidentity <> '' or t.typdefault is not null
+                    b.typtype::text, b.typname::text, a.attnotnull, a.atthasdef or a.attidentity <> '' or t.typdefault is not null,
+                    e.oid, e.typname::text
              from pg_attribute a
              join pg_type t on t.oid = a.atttypid
              join pg_type b on b.oid = coalesce(nullif(t.typbasetype, 0), t.oid)
+             left join pg_type e on e.oid = b.typelem and b.typcategory = 'A' and e.typtype = 'e'
              where a.attrelid = to_regclass($1) and a.attnum > 0 and not a.attisdropped
              order by a.attnum",
             &[&quoted_path(table)],
@@ -359,7 +459,10 @@ pub(super) async fn columns(client: &Client, table: &TablePath) -> Result<Vec<Ta
         let data_type = match Type::from_oid(oid) {
             Some(known) => known,
             // What the values of an enum are, the server checks.
-            None if kind == "e" => Type::new(name, oid, Kind::Enum(Vec::new()), String::new()),
+            None if kind == "e" => of_enum(name, oid),
+            None if let (Some(item), Some(of)) = (row.try_get(7)?, row.try_get(8)?) => {
+                Type::new(name, oid, Kind::Array(of_enum(of, item)), String::new())
+            }
             None => Type::new(name, oid, Kind::Pseudo, String::new()),
         };
         columns.push(Target {
@@ -371,6 +474,11 @@ pub(super) async fn columns(client: &Client, table: &TablePath) -> Result<Vec<Ta
         });
     }
     Ok(columns)
+}
+
+/// An enum, whose labels nobody asks for.
+fn of_enum(name: String, oid: u32) -> Type {
+    Type::new(name, oid, Kind::Enum(Vec::new()), String::new())
 }
 
 /// The statements that merge the rows of `_weir_stage` into a table.

@@ -1,13 +1,13 @@
 //! One step: recover, settle the input, write files, decide, apply.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::logical_expr::Expr;
 use uuid::Uuid;
-use weir_pipeline::{OnFail, ReadSource, ScopeValue, Threshold, WriteMode};
+use weir_pipeline::ReadSource;
 
 use super::decide::{Kind, scope_texts};
 use super::execute::{SegmentRun, register_input, tables};
@@ -15,37 +15,28 @@ use super::incremental::NewRows;
 use super::step_record::{blank_record, differences, sql_record, stage_names};
 use super::work::{Work, judge, tell_of_touched};
 use super::{Replay, RunOptions, files_were_taken, interrupted, now, timed_out};
-use crate::commit::{Applier, Counts, Decision, Decisions, Position, TargetCommit};
+use crate::commit::{Applier, Counts, Decision, Decisions, TargetCommit};
 use crate::connections::Connections;
 use crate::data_file::Lasting;
 use crate::database::Snapshots;
-use crate::delta::{self, Applied, DeltaCommit, Mode, Since};
-use crate::difference::SchemaDifference;
+use crate::delta::{self, Applied, DeltaCommit};
 use crate::envelope::READ_STAGE;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::first_batch;
 use crate::guest_log::GuestLogFile;
 use crate::lake::{FORMAT, Location, RUN_COLUMN};
-use crate::merge::{self, Merging};
+use crate::merge;
 use crate::plan::QuarantinePlan;
 use crate::plan::{
     Plan, PlannedSegment, PlannedSql, PlannedStep, PlannedTarget, PlannedWork, PlannedWrite,
     is_incremental, sequence, with_labels,
 };
 use crate::quarantine::{self, Found, Selection};
-use crate::record::{
-    HeldRows, PluginRecord, RuleCount, RunRecord, Status, StepRecord, TargetRecord,
-};
-use crate::segment::{
-    FileKind, PluginName, PluginTally, Quarantine, SegmentOutput, SegmentResult, StageName,
-    StageNames, WrittenFile,
-};
-use crate::server::ServerCommit;
+use crate::record::{HeldRows, RunRecord, Status, StepRecord, TargetRecord};
+use crate::segment::{Quarantine, SegmentOutput, WrittenFile};
 use crate::session;
 use crate::sql_commit::SqlCommit;
-use crate::sqlite::{self, ScopeText, SqliteCommit};
-use crate::terms::{self, TermsRecord};
-use crate::types::{lake_schema, scope_text};
+use crate::types::lake_schema;
 use crate::upkeep::vacuum::LEAST_RETENTION;
 use crate::vault::{Turns, Vaults};
 

@@ -321,6 +321,7 @@ impl SqliteCommit {
             .iter()
             .map(|(_, value)| Value::from(value))
             .collect();
+        let mut before = 0_usize;
         loop {
             let batch = batches
                 .blocking_recv()
@@ -335,7 +336,10 @@ impl SqliteCommit {
                 .collect::<Result<Vec<_>>>()?;
             for row in 0..batch.num_rows() {
                 let mut index = 1;
-                for column in &columns {
+                for (column, (name, _)) in columns.iter().zip(&self.columns) {
+                    if column.is_nan(row) {
+                        return Err(self.not_a_number(name, before + row));
+                    }
                     statement
                         .raw_bind_parameter(index, ToSqlOutput::Borrowed(column.value(row)))
                         .map_err(failed)?;
@@ -347,7 +351,22 @@ impl SqliteCommit {
                 }
                 statement.raw_execute().map_err(failed)?;
             }
+            before += batch.num_rows();
         }
+    }
+
+    /// SQLite has no NaN, and would keep a null without a word.
+    fn not_a_number(&self, column: &str, row: usize) -> Error {
+        Error::new(
+            ErrorKind::Input,
+            format!(
+                "{}: column '{column}' is NaN in row {} of those that are loaded, and SQLite has none",
+                self.target,
+                row + 1
+            ),
+        )
+        .into_refusal()
+        .with_hint("make it null in a query (case when isnan(x) then null else x end), or write the column as text")
     }
 }
 
@@ -378,9 +397,38 @@ pub fn describe(path: &Path, table: &str) -> Result<Option<Vec<(String, String)>
     Ok((!existing.is_empty()).then_some(existing))
 }
 
-/// Whether a column that is declared so takes values of the type `kept`: zones were not declared once.
-pub(crate) fn is_alike(kept: &str, declared: &str) -> bool {
-    kept == declared || (kept == "TIMESTAMPTZ" && declared == "TIMESTAMP")
+/// Whether a column that is declared so keeps values of the type `rows` as they are, which are `kept` in a table
+/// that Weir makes: other names for the same, and more digits. (Zones were not declared once.)
+pub(crate) fn is_alike(kept: &str, rows: &DataType, declared: &str) -> bool {
+    let same = |name: &str| declared.eq_ignore_ascii_case(name);
+    if same(kept) || (kept == "TIMESTAMPTZ" && same("TIMESTAMP")) {
+        return true;
+    }
+    // Of others SQLite makes numbers where texts look like some.
+    let keeps_texts = || {
+        let upper = declared.to_ascii_uppercase();
+        ["CHAR", "CLOB", "TEXT"]
+            .iter()
+            .any(|word| upper.contains(word))
+    };
+    match (kept, source::reads(declared)) {
+        ("INTEGER", Some(DataType::Int64)) => true,
+        ("INTEGER", Some(DataType::Boolean)) => *rows == DataType::Boolean,
+        ("REAL", Some(DataType::Float64))
+        | ("BLOB", Some(DataType::Binary))
+        | ("DATE", Some(DataType::Date32))
+        | ("TIMESTAMP", Some(DataType::Timestamp(_, None)))
+        | ("TIMESTAMPTZ", Some(DataType::Timestamp(_, Some(_)))) => true,
+        ("TEXT", Some(DataType::Utf8)) => keeps_texts(),
+        (_, Some(DataType::Decimal128(precision, scale))) => match rows {
+            DataType::Decimal128(own @ ..=15, of) => {
+                let whole = |precision: u8, scale: i8| i16::from(precision) - i16::from(scale);
+                scale >= *of && whole(precision, scale) >= whole(*own, *of)
+            }
+            _ => false,
+        },
+        _ => false,
+    }
 }
 
 /// Whether trying again may help: the file is busy, or its disk failed.
@@ -407,12 +455,22 @@ fn load_error(message: String, error: rusqlite::Error) -> Error {
             "check that the file may be written and nobody else locks it, then run the same command again",
         );
     }
-    Error::new(ErrorKind::Input, message)
-        .into_refusal()
-        .with_source(error)
-        .with_hint(
+    let refusal = Error::new(ErrorKind::Input, message).into_refusal();
+    // What a trigger says may hold values of the row.
+    let raised = match &error {
+        rusqlite::Error::SqliteFailure(code, _) => {
+            code.extended_code == rusqlite::ffi::SQLITE_CONSTRAINT_TRIGGER
+        }
+        _ => false,
+    };
+    match raised {
+        true => refusal.with_hint(
+            "a trigger of the table refuses a row, in words that are not repeated since they may hold values: look at its triggers, and check the rows before they are written",
+        ),
+        false => refusal.with_source(error).with_hint(
             "look at the cause: the table or its triggers and constraints do not take the rows",
-        )
+        ),
+    }
 }
 
 fn connect(path: &Path) -> Result<Connection> {
@@ -461,6 +519,15 @@ impl SqlColumn {
             // turns into numbers and one of TEXT keeps (see `types::sqlite_type`).
             _ => SqlColumn::Text(cast(column, &DataType::Utf8)?),
         })
+    }
+
+    fn is_nan(&self, row: usize) -> bool {
+        match self {
+            SqlColumn::Real(column) => {
+                column.is_valid(row) && column.as_primitive::<Float64Type>().value(row).is_nan()
+            }
+            SqlColumn::Int(_) | SqlColumn::Text(_) | SqlColumn::Blob(_) => false,
+        }
     }
 
     fn value(&self, row: usize) -> ValueRef<'_> {

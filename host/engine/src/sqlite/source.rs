@@ -230,7 +230,7 @@ pub(crate) fn read_schema(schema: &Schema) -> Result<SchemaRef> {
 /// | REAL, FLOA, DOUB | float64 |
 /// | DECIMAL(p,s), NUMERIC(p,s) of at most 38 digits | decimal(p,s) |
 /// | DECIMAL, NUMERIC and NUM without digits | float64 |
-fn reads(declared: &str) -> Option<DataType> {
+pub(super) fn reads(declared: &str) -> Option<DataType> {
     let upper = declared.to_uppercase();
     let has = |words: &[&str]| words.iter().any(|word| upper.contains(word));
     let word = upper.split(['(', ' ']).next().unwrap_or_default();
