@@ -582,6 +582,7 @@ fn a_server_that_does_not_serve_is_told_and_its_password_is_not() {
         "does not own the table, and so may not add the columns that are new",
         "alter table \"visits\" owner to",
     ]);
+    loaded.server.sql("revoke all on visits from reader");
     loaded
         .scene
         .file("pipeline.toml", pipeline("table = \"visits\""));

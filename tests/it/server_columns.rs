@@ -171,7 +171,7 @@ schema_change = {{ missing_column = "evolve", {change} }}
         .as_array()
         .unwrap()
         .iter()
-        .find(|step| step["name"] == "more")
+        .find(|step| step["step"] == "more")
         .unwrap();
     let changes = more["targets"][0]["schema_changes"].as_array().unwrap();
     let told: Vec<String> = changes

@@ -1,5 +1,6 @@
 //! Judges the rows of a table.
 
+use weir_plugin::arrow::datatypes::Int64Type;
 use weir_plugin::prelude::*;
 
 /// What a pipeline says after `config =`: nothing yet.
