@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use weir_tests::{Ended, Scene, built};
+use weir_tests::{Contents, Ended, Scene, built};
 
 /// A pipeline of one step that reads lines.
 fn pipeline(scene: &Scene, read: &str, more: &str) -> std::path::PathBuf {
@@ -228,4 +228,96 @@ fn its_terms_are_shown() {
         plain,
         fingerprint(&format!("{DECODED}, grant = {{ deadline = \"9s\" }}"))
     );
+}
+
+/// Messages of three formats, several of each, some of them broken.
+fn messages(scene: &Scene) {
+    for number in 0..40_u32 {
+        let id = format!("{number:03}");
+        let mut hl7 = format!(
+            "MSH|^~\\&|LAB|A|B|C|20260105||ADT^A01|{id}|P|2.6\rPID|1||M{id}^^^H~N{id}||Roe^Ann||19800203|F||W~B\rOBX|1|TX|a\\T\\b\r"
+        );
+        if number % 10 == 3 {
+            hl7.push_str("no segment\r");
+        }
+        scene.file(&format!("hl7/{id}.hl7"), hl7);
+        let x12 = format!(
+            "ISA*00*          *00*          *ZZ*PAYER          *ZZ*CLINIC         *240105*1200*^*00501*000000{id}*0*P*:~\nGS*HP*PAYER*CLINIC*20240105*1200*{number}*X*005010X221A1~\nST*835*0001~\nCLP*c{id}*1*100.50*80~\nSE*{}*0001~\nGE*1*{number}~\nIEA*1*000000{id}~\n",
+            if number % 10 == 7 { 9 } else { 3 }
+        );
+        scene.file(&format!("x12/{id}.835"), x12);
+        let mut fhir = format!(
+            "{{\"resourceType\":\"Patient\",\"id\":\"p{id}\",\"name\":[{{\"family\":\"Roe\",\"given\":[\"Ann\",\"B\"]}}]}}\n{{\"resourceType\":\"Observation\",\"id\":\"o{id}\"}}\n"
+        );
+        if number % 10 == 9 {
+            fhir.push_str("{\"id\":\"nothing\"}\n");
+        }
+        scene.file(&format!("fhir/{id}.ndjson"), fhir);
+    }
+}
+
+#[test]
+fn messages_become_tables_and_the_same_ones_each_time() {
+    let run = |partitions: &str| {
+        let scene = Scene::new();
+        messages(&scene);
+        let step = |name: &str, files: &str, config: &str| {
+            format!(
+                "[[step]]\nname = \"{name}\"\nread = {{ files = \"{files}\", decoder = \"{name}\", config = {config}, on_fail = \"quarantine\" }}\n[[step.write]]\ntable = \"raw.{name}\"\n"
+            )
+        };
+        let plugins: String = ["hl7v2", "x12", "fhir"]
+            .map(|name| {
+                format!(
+                    "{name} = {{ component = \"{}\" }}\n",
+                    built::plugin(name).display()
+                )
+            })
+            .concat();
+        let pipeline = scene.file(
+            "pipeline.toml",
+            format!(
+                "weir = 1\nname = \"messages\"\n[zone.raw]\n[plugins]\n{plugins}{}{}{}",
+                step("hl7v2", "hl7/*", "{ segment = \"PID\", columns = { mrn = \"3.1\", family = \"5.1\", races = \"10[*].1\" } }"),
+                step("x12", "x12/*", "{ segment = \"CLP\", set = \"835\", columns = { claim = \"1\", charged = \"3\" } }"),
+                step("fhir", "fhir/*", "{ resource = \"Patient\", columns = { id = \"id\", given = \"name[*].given[*]\" } }"),
+            ),
+        );
+        let mut command = scene.run_command(&pipeline, &[]);
+        command.env("WEIR_PARTITIONS", partitions);
+        Ended::from(command.output().unwrap()).expect_code(3);
+        scene
+    };
+    let scenes = [run("1"), run("2"), run("2")];
+    let first = Contents::of(&scenes[0]);
+    for scene in &scenes[1..] {
+        Contents::of(scene).expect_same(&first, "rows of another run");
+    }
+    let scene = &scenes[0];
+    assert_eq!(
+        scene.sql_csv("select control_id, segment, mrn, family, races[2] from raw.hl7v2 order by control_id limit 1")[1..],
+        ["000,2,M000,Roe,B"]
+    );
+    assert_eq!(
+        scene.sql_csv("select interchange, claim, charged from raw.x12 order by claim limit 1")
+            [1..],
+        ["000000000,c000,100.50"]
+    );
+    assert_eq!(
+        scene.sql_csv("select id, given[1], given[2] from raw.fhir order by id limit 1")[1..],
+        ["p000,Ann,B"]
+    );
+    for (table, rule) in [
+        ("hl7v2", "bad_segment"),
+        ("x12", "wrong_count"),
+        ("fhir", "not_a_resource"),
+    ] {
+        assert_eq!(scene.count(&format!("raw.{table}")), 40);
+        assert_eq!(
+            scene.sql_csv(&format!(
+                "select _weir_rule, count(*), min(_weir_plugin) from raw.{table}__quarantine group by 1"
+            ))[1..],
+            [format!("{rule},4,{table}")]
+        );
+    }
 }
