@@ -81,7 +81,10 @@ fn tree(folder: &Path, name: &str) -> Outcome<Files> {
     entries.sort();
     for path in entries {
         let file_name = path.file_name().unwrap_or_default().to_string_lossy();
-        if ["__pycache__", "node_modules", "target"].contains(&file_name.as_ref()) {
+        // What tools and editors leave behind is nobody's.
+        let left = ["__pycache__", "node_modules", "target"].contains(&file_name.as_ref());
+        let hidden = file_name.starts_with('.') && file_name != ".gitignore";
+        if left || hidden || file_name.ends_with('~') {
             continue;
         }
         let below = match name {

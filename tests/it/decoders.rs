@@ -114,7 +114,7 @@ fn what_does_not_fit_is_told() {
     run(&scene, "decoder = \"lines\"", "")
         .expect_code(1)
         .says(&[
-            "in/a.txt: 4 bytes from byte 4 on: the line is not UTF-8 (not_utf8)",
+            "in/a.txt: 4 bytes from byte 4 on: not_utf8 (A line is UTF-8.)",
             "on_fail = \"quarantine\"",
         ]);
     for (read, more, says) in [

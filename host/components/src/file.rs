@@ -32,11 +32,17 @@ pub fn component_file(plugin: &str, named: &Path) -> Result<PathBuf> {
         "target/wasm32-wasip2/release/{}.wasm",
         name.replace('-', "_")
     );
-    let candidates = [
-        Some(folder.join(&built)),
-        folder.parent().map(|above| above.join(&built)),
-        Some(folder.join(format!("{name}.wasm"))),
-    ];
+    let is_crate = folder.join("Cargo.toml").is_file();
+    let in_folder = ["pyproject.toml", "package.json"]
+        .iter()
+        .any(|manifest| !is_crate && folder.join(manifest).is_file());
+    let candidates = match in_folder {
+        true => [Some(folder.join(format!("{name}.wasm"))), None],
+        false => [
+            Some(folder.join(&built)),
+            folder.parent().map(|above| above.join(&built)),
+        ],
+    };
     candidates
         .into_iter()
         .flatten()

@@ -44,6 +44,7 @@ pub fn type_text(data_type: &DataType) -> String {
         DataType::Boolean => "bool".to_owned(),
         DataType::Utf8 => "string".to_owned(),
         DataType::Date32 => "date".to_owned(),
+        DataType::Time64(TimeUnit::Microsecond) => "time".to_owned(),
         DataType::Timestamp(_, None) => "timestamp".to_owned(),
         DataType::Timestamp(_, Some(_)) => "timestamptz".to_owned(),
         DataType::Decimal128(precision, scale) => format!("decimal({precision},{scale})"),

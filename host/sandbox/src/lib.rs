@@ -79,7 +79,7 @@ pub use guest_log::{GuestLevel, GuestLine, GuestSink, GuestStream};
 pub use held::Reserved;
 pub use instance::Instance;
 pub use limits::{Limits, ROWS_OUT_FLOOR};
-pub use lower::{MAX_BATCH_ROWS, split};
+pub use lower::{MAX_BATCH_ROWS, decoder_chunk, split};
 pub use model::{
     BindRequest, ByteRejection, Emitted, Finding, Info, Output, Processed, Rule, Usage, World,
 };

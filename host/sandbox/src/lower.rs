@@ -56,6 +56,13 @@ fn halve(batch: &RecordBatch, allowed: u64, out: &mut Vec<RecordBatch>) {
     }
 }
 
+/// Bytes of a file that a decoder is given at once: at most 1 MiB, and a quarter of its memory.
+pub fn decoder_chunk(memory: u64) -> usize {
+    usize::try_from(batch_bytes(memory).min(1 << 20))
+        .unwrap_or(usize::MAX)
+        .max(1)
+}
+
 /// The most bytes of a batch for an instance granted `memory`.
 pub(crate) fn batch_bytes(memory: u64) -> u64 {
     memory / 4

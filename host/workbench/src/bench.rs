@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use arrow::array::{RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
-use weir_sandbox::{MAX_BATCH_ROWS, Plugin, split};
+use weir_sandbox::{MAX_BATCH_ROWS, Plugin, decoder_chunk, split};
 
 use crate::fixture::{Fixture, Given, Stopped};
 
@@ -63,7 +63,7 @@ pub async fn measure(
                 if round > 0 {
                     instance.bind(&request).await.map_err(early)?;
                 }
-                for chunk in bytes.chunks(1 << 20) {
+                for chunk in bytes.chunks(decoder_chunk(terms.limits.memory)) {
                     instance.decode(chunk).await.map_err(early)?;
                 }
                 instance.finish().await.map_err(early)?;

@@ -207,9 +207,10 @@ fn named(name: Option<&str>, manifest: &Path) -> Result<String> {
     }
 }
 
-/// Runs a tool to its end, its stdout beside its stderr.
+/// Runs a tool to its end; what it says goes to stderr.
 fn run(name: &str, mut command: Command) -> Result<()> {
-    command.stdout(Stdio::null());
+    // Stdout is for what `weir` says.
+    command.stdout(std::io::stderr());
     let status = command.status().map_err(|error| {
         let install = match name {
             "node" => "install Node.js 20 or newer, such as: apt install nodejs npm",

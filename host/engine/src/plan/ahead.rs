@@ -1,7 +1,7 @@
 //! Tables of databases as the steps planned before leave them. What a server or a file has now says nothing of
 //! a table that an earlier step of the run makes, makes anew, or adds columns to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::datatypes::{DataType, SchemaRef};
 use weir_pipeline::ServerKind;
@@ -23,6 +23,8 @@ pub(super) struct TableAhead {
     pub(super) is_made: bool,
     /// The columns they give it.
     columns: Vec<ColumnAhead>,
+    /// Which they are, by their place in the plan.
+    by: BTreeSet<usize>,
 }
 
 #[derive(Debug)]
@@ -39,11 +41,25 @@ impl Ahead {
         self.0.get(&(connection.to_owned(), table.to_owned()))
     }
 
-    /// Remembers what a planned write makes of its table.
+    /// The steps, by their place in the plan, that change tables which these writes go to.
+    pub(super) fn before(&self, writes: &[PlannedWrite]) -> BTreeSet<usize> {
+        let tables = writes.iter().filter_map(|write| match &write.target {
+            PlannedTarget::Table { .. } => None,
+            PlannedTarget::Sqlite {
+                connection, table, ..
+            } => self.table(connection, table),
+            PlannedTarget::Server {
+                connection, table, ..
+            } => self.table(connection, &table.to_string()),
+        });
+        tables.flat_map(|table| &table.by).copied().collect()
+    }
+
+    /// Remembers what a planned write of the step `by` makes of its table.
     ///
     /// # Errors
     /// Internal, for a column that SQLite does not have and that passed the plan.
-    pub(super) fn planned(&mut self, write: &PlannedWrite) -> Result<()> {
+    pub(super) fn planned(&mut self, write: &PlannedWrite, by: usize) -> Result<()> {
         let (connection, table, remakes, columns) = match &write.target {
             PlannedTarget::Table { .. } => return Ok(()),
             PlannedTarget::Sqlite {
@@ -93,6 +109,7 @@ impl Ahead {
             let table = TableAhead {
                 is_made: true,
                 columns: columns.collect(),
+                by: BTreeSet::from([by]),
             };
             self.0.insert(key, table);
             return Ok(());
@@ -104,8 +121,10 @@ impl Ahead {
             let table = self.0.entry(key).or_insert_with(|| TableAhead {
                 is_made: false,
                 columns: Vec::new(),
+                by: BTreeSet::new(),
             });
             table.columns.extend(added);
+            table.by.insert(by);
         }
         Ok(())
     }

@@ -31,7 +31,7 @@ use weir_pipeline::{
 use weir_sandbox::Sandbox;
 
 pub use database_sql::PlannedSql;
-pub(crate) use plugin_stage::decoder_label;
+pub(crate) use plugin_stage::read_label;
 pub use quarantine_target::QuarantinePlan;
 pub(crate) use schema_fit::gains_naive;
 pub(crate) use sensitivity::{FIELD_KEY as LABELS_KEY, plain, with_labels};
@@ -45,6 +45,7 @@ use ahead::Ahead;
 use crate::connections::Connections;
 use crate::database::{self, Snapshots};
 use crate::delta;
+use crate::difference::SchemaDifference;
 use crate::dynamodb::{Items, Patience};
 use crate::envelope::READ_STAGE;
 use crate::error::{Error, Result};
@@ -106,7 +107,7 @@ impl PlannedStep {
         let decoder = self.decoder.as_ref().map(|call| {
             let fate = StageFate {
                 stage: READ_STAGE,
-                label: decoder_label(&self.step).into(),
+                label: read_label(&self.step).into(),
                 action: match &self.step.read.source {
                     ReadSource::Files(read) => read.on_fail.action,
                     ReadSource::Table(_) | ReadSource::Sql(_) | ReadSource::Nothing => {
@@ -245,8 +246,11 @@ impl Planner<'_> {
             }
             .plan(step.clone(), depends_on, tables.clone(), own)
             .await?;
+            let mut planned = planned;
+            // What an earlier step makes of a table is there only once it has.
+            planned.depends_on.extend(ahead.before(&planned.writes));
             for write in &planned.writes {
-                ahead.planned(write)?;
+                ahead.planned(write, index)?;
                 match &write.target {
                     PlannedTarget::Table { name, .. } => {
                         known.insert(name.clone(), Arc::clone(&write.table_schema));
@@ -277,7 +281,11 @@ impl Planner<'_> {
                         }
                         // A table that is there keeps its types, unless it is made anew.
                         let made = database::made(*kind, columns)?;
-                        let schema = match remakes {
+                        let changes = write
+                            .differences
+                            .iter()
+                            .any(SchemaDifference::changes_table);
+                        let schema = match *remakes && changes {
                             true => made,
                             false => match snapshots.schema(&name).await? {
                                 Some(there) => both(&there, &made),
@@ -300,7 +308,11 @@ impl Planner<'_> {
                             continue;
                         }
                         let made = sqlite::read_schema(&write.table_schema)?;
-                        let schema = match remakes {
+                        let changes = write
+                            .differences
+                            .iter()
+                            .any(SchemaDifference::changes_table);
+                        let schema = match *remakes && changes {
                             true => made,
                             false => match snapshots.schema(&name).await? {
                                 Some(there) => both(&there, &made),

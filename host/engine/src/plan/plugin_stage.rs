@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use arrow::datatypes::{Fields, Schema, SchemaRef};
+use arrow::datatypes::{FieldRef, Fields, Schema, SchemaRef};
 use weir_pipeline::{
     Column, Contract, Fault, FileRead, FileSchema, Grant, GuestText, Isolation, Place, PluginStage,
     RowContract, Stage, Step,
@@ -102,7 +102,7 @@ impl StepPlanner<'_> {
         let terms = self.terms(plugin, loaded, place)?;
         let nothing = Arc::new(Schema::empty());
         let bind = self.request(step, plugin, Arc::clone(&nothing));
-        let label = decoder_label(step);
+        let label = read_label(step);
         let outputs = bound(loaded, plugin, (&label, &terms), &bind, place).await?;
         let [output] = outputs.as_slice() else {
             return Err(Error::internal("a decoder has one output"));
@@ -278,8 +278,8 @@ async fn bound(
     instance.bind(bind).await.map_err(placed)
 }
 
-/// How people call the decoder of a step.
-pub(crate) fn decoder_label(step: &Step) -> String {
+/// How people call the read of a step.
+pub(crate) fn read_label(step: &Step) -> String {
     format!("step '{}' read", step.name)
 }
 
@@ -299,10 +299,17 @@ fn as_declared(
             })
             .collect()
     };
-    let (declared, found) = (texts(&declared), texts(schema));
-    if declared == found {
+    let same = |(one, other): (&FieldRef, &FieldRef)| {
+        one.name() == other.name()
+            && one.data_type() == other.data_type()
+            && one.is_nullable() == other.is_nullable()
+    };
+    if declared.fields().len() == schema.fields().len()
+        && declared.fields().iter().zip(schema.fields()).all(same)
+    {
         return Ok(());
     }
+    let (declared, found) = (texts(&declared), texts(schema));
     let lacks = |of: &[String], among: &[String]| -> String {
         let lacking = of.iter().filter(|text| !among.contains(text)).cloned();
         let lacking: Vec<String> = lacking.collect();

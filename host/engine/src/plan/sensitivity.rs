@@ -459,6 +459,7 @@ fn quarantine(planned: &mut PlannedStep, pipeline: &Pipeline) -> Result<()> {
                 .stages
                 .iter()
                 .any(|stage| matches!(stage.work, PlannedWork::Plugin(_)));
+            let plugins = plugins || (index == 0 && planned.step.read.decoder().is_some());
             let raw = (tolerant && index == 0).then_some(RAW_COLUMN);
             for column in raw.into_iter().chain(plugins.then_some(MESSAGE_COLUMN)) {
                 all.entry(column.to_owned())

@@ -319,6 +319,18 @@ impl Load<'_> {
         let there = table::columns(transaction.client(), &commit.table).await?;
         let mut missing = there.is_empty();
         if commit.mode == Mode::Replace && !missing && !self.fits(transaction, &there).await? {
+            // Asked again: the plan may be older than what is there.
+            let lost = table::belongings(transaction.client(), &commit.table, &commit.options);
+            let lost = lost.await?;
+            if !lost.is_empty() {
+                return Err(Failure::Refused(
+                    format!(
+                        "the table has other columns than the rows, and would lose, made anew with those, {}",
+                        lost.join(", ")
+                    ),
+                    "give the table the columns at the server (alter table), or drop it: it is made anew then",
+                ));
+            }
             // What depends on the table stops this, and is told.
             transaction
                 .batch_execute(&format!("drop table {table}"))

@@ -365,15 +365,19 @@ pub(super) async fn belongings(
 ) -> Result<Vec<String>, Failure> {
     let rows = client
         .query(
-            "with t as (select oid, relowner, relacl from pg_class where oid = to_regclass($1)),
+            "with t as (select * from pg_class where oid = to_regclass($1)),
              names as (
                  select i.indexrelid, array_agg(a.attname::text order by k.place) as columns
                  from t join pg_index i on i.indrelid = t.oid
                  cross join lateral unnest(i.indkey::int2[]) with ordinality as k(attnum, place)
                  join pg_attribute a on a.attrelid = t.oid and a.attnum = k.attnum
                  group by i.indexrelid)
-             select 'index', c.relname::text, n.columns
+             select 'index', c.relname::text,
+                    case when not i.indisunique and i.indpred is null and i.indexprs is null and m.amname = 'btree'
+                              and i.indnkeyatts = i.indnatts and 0 = all (i.indoption::int2[])
+                         then n.columns end
              from t join pg_index i on i.indrelid = t.oid join pg_class c on c.oid = i.indexrelid
+             join pg_am m on m.oid = c.relam
              left join names n on n.indexrelid = i.indexrelid
              where not exists (select 1 from pg_constraint k where k.conindid = i.indexrelid and k.contype in ('p', 'u', 'x'))
              union all
@@ -392,6 +396,20 @@ pub(super) async fn belongings(
              union all
              select 'comment', '', null from t join pg_description d on d.objoid = t.oid and d.classoid = 'pg_class'::regclass
              group by 1
+             union all
+             select distinct 'columns', pg_get_userbyid(g.grantee)::text, null::text[]
+             from t join pg_attribute a on a.attrelid = t.oid cross join lateral aclexplode(a.attacl) g
+             union all
+             select 'owner', pg_get_userbyid(t.relowner)::text, null from t where t.relowner <> (select oid from pg_roles where rolname = current_user)
+             union all
+             select 'rows', '', null from t where t.relrowsecurity
+             union all
+             select 'partitions', '', null from t where t.relkind = 'p'
+             union all
+             select 'publication', p.pubname::text, null
+             from t join pg_publication_rel r on r.prrelid = t.oid join pg_publication p on p.oid = r.prpubid
+             union all
+             select 'rule', r.rulename::text, null from t join pg_rewrite r on r.ev_class = t.oid where t.relkind in ('r', 'p')
              union all
              select 'default', a.attname::text, null
              from t join pg_attribute a on a.attrelid = t.oid
@@ -414,6 +432,7 @@ pub(super) async fn belongings(
             "index" => options.indexes.contains(&columns),
             "key" => options.primary_key == columns,
             "grant" => options.grants.contains(&name) && columns == ["select"],
+            "partitions" => !options.partition_by.is_empty(),
             _ => false,
         };
         if is_said {
@@ -428,6 +447,12 @@ pub(super) async fn belongings(
             "grant" => format!("what is granted to '{name}'"),
             "default" => format!("what fills '{name}'"),
             "not null" => format!("that '{name}' is never null"),
+            "columns" => format!("what is granted of columns to '{name}'"),
+            "owner" => format!("its owner '{name}'"),
+            "rows" => "its row security".to_owned(),
+            "partitions" => "its partitions".to_owned(),
+            "publication" => format!("its place in the publication '{name}'"),
+            "rule" => format!("the rule '{name}'"),
             _ => "its comments".to_owned(),
         });
     }

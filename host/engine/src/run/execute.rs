@@ -33,7 +33,7 @@ use crate::lake::Location;
 use crate::partition::PartitionColumn;
 use crate::plan::{
     PlannedSegment, PlannedStep, PlannedWork, SegmentSource, WholeTableCheck, WholeTableKind,
-    decoder_label,
+    read_label,
 };
 use crate::segment::{
     CheckExec, CheckRule, EnvelopeExec, FailingKeys, FileKind, MaskExec, PluginCall, PluginExec,
@@ -305,7 +305,7 @@ impl SegmentRun<'_> {
         let call = self.planned.decoder.as_ref()?;
         Some(Decoding {
             call: Arc::clone(call),
-            label: decoder_label(&self.planned.step).into(),
+            label: read_label(&self.planned.step).into(),
             tally: self.tallies.get(&READ_STAGE).cloned().unwrap_or_default(),
             guest_log: Arc::clone(&self.shared.guest_log) as _,
         })

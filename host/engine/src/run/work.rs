@@ -10,7 +10,7 @@ use crate::commit::{Counts, Position};
 use crate::envelope::{ANY_RULE, READ_STAGE};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::Location;
-use crate::plan::PlannedStep;
+use crate::plan::{PlannedStep, read_label};
 use crate::segment::{FileKind, PluginTally, SegmentResult, WrittenFile};
 use crate::vault::Vaults;
 
@@ -79,7 +79,7 @@ impl Work {
 /// set.
 pub(super) fn judge(planned: &PlannedStep, work: &Work, run: &str) -> Result<bool> {
     let mut stages: BTreeMap<u32, (&OnFail, &str)> = BTreeMap::new();
-    let read = format!("step '{}' read", planned.step.name);
+    let read = read_label(&planned.step);
     if let ReadSource::Files(files) = &planned.step.read.source {
         stages.insert(READ_STAGE, (&files.on_fail, &read));
     }

@@ -252,12 +252,21 @@ impl SqliteCommit {
         Ok(Applied::Now(n.unsigned_abs()))
     }
 
+    /// Whether a table with these columns is the one that the rows go to, whatever words it is declared in.
+    fn has_columns_of(&self, existing: &[(String, String)]) -> bool {
+        let is_there = |(name, kept): &(String, String)| {
+            let mut there = existing.iter();
+            there.any(|(other, declared)| other == name && keeps_as(kept, declared))
+        };
+        existing.len() == self.columns.len() && self.columns.iter().all(is_there)
+    }
+
     /// The table as it must be before rows are added.
     fn prepare(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
         let table = quoted(&self.table);
         let existing = table_columns(transaction, &self.table)?;
         // A whole replacement may change the columns. DDL is part of SQLite's transactions.
-        if self.mode == Mode::Replace && !existing.is_empty() && existing != self.columns {
+        if self.mode == Mode::Replace && !existing.is_empty() && !self.has_columns_of(&existing) {
             transaction.execute_batch(&format!("drop table {table}"))?;
         }
         let columns: Vec<String> = self
@@ -400,30 +409,36 @@ pub fn describe(path: &Path, table: &str) -> Result<Option<Vec<(String, String)>
 /// Whether a column that is declared so keeps values of the type `rows` as they are, which are `kept` in a table
 /// that Weir makes: other names for the same, and more digits. (Zones were not declared once.)
 pub(crate) fn is_alike(kept: &str, rows: &DataType, declared: &str) -> bool {
-    let same = |name: &str| declared.eq_ignore_ascii_case(name);
-    if same(kept) || (kept == "TIMESTAMPTZ" && same("TIMESTAMP")) {
+    if kept == "TIMESTAMPTZ" && declared.eq_ignore_ascii_case("TIMESTAMP") {
         return true;
     }
-    // Of others SQLite makes numbers where texts look like some.
-    let keeps_texts = || {
-        let upper = declared.to_ascii_uppercase();
-        ["CHAR", "CLOB", "TEXT"]
-            .iter()
-            .any(|word| upper.contains(word))
-    };
+    let is_truth = source::reads(declared) == Some(DataType::Boolean);
+    keeps_as(kept, declared) && (!is_truth || *rows == DataType::Boolean)
+}
+
+/// The same, of values that are `kept` in a table that Weir makes; those of truths are whole numbers.
+fn keeps_as(kept: &str, declared: &str) -> bool {
+    if declared.eq_ignore_ascii_case(kept) {
+        return true;
+    }
     match (kept, source::reads(declared)) {
-        ("INTEGER", Some(DataType::Int64)) => true,
-        ("INTEGER", Some(DataType::Boolean)) => *rows == DataType::Boolean,
-        ("REAL", Some(DataType::Float64))
+        ("INTEGER", Some(DataType::Int64 | DataType::Boolean))
+        | ("REAL", Some(DataType::Float64))
         | ("BLOB", Some(DataType::Binary))
         | ("DATE", Some(DataType::Date32))
         | ("TIMESTAMP", Some(DataType::Timestamp(_, None)))
         | ("TIMESTAMPTZ", Some(DataType::Timestamp(_, Some(_)))) => true,
-        ("TEXT", Some(DataType::Utf8)) => keeps_texts(),
-        (_, Some(DataType::Decimal128(precision, scale))) => match rows {
-            DataType::Decimal128(own @ ..=15, of) => {
+        // Of others SQLite makes numbers where texts look like some.
+        ("TEXT", Some(DataType::Utf8)) => {
+            let upper = declared.to_ascii_uppercase();
+            ["CHAR", "CLOB", "TEXT"]
+                .iter()
+                .any(|word| upper.contains(word))
+        }
+        (_, Some(DataType::Decimal128(precision, scale))) => match source::reads(kept) {
+            Some(DataType::Decimal128(own, of)) => {
                 let whole = |precision: u8, scale: i8| i16::from(precision) - i16::from(scale);
-                scale >= *of && whole(precision, scale) >= whole(*own, *of)
+                scale >= of && whole(precision, scale) >= whole(own, of)
             }
             _ => false,
         },

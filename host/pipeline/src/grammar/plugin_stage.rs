@@ -154,9 +154,8 @@ fn nothing() -> Grant {
 
 fn grant(node: &Node, given: Given, sink: &Sink) -> Option<Grant> {
     let fields = Fields::open(node, &GRANT, sink)?;
-    let hint = COLUMNS_HINT;
     let columns_node = match given {
-        Given::Columns => fields.need("columns", hint),
+        Given::Columns => fields.need("columns", COLUMNS_HINT),
         Given::Bytes => {
             fields.refuse(
                 &["columns", "rows_out"],
@@ -170,7 +169,7 @@ fn grant(node: &Node, given: Given, sink: &Sink) -> Option<Grant> {
     if let Some(node) = columns_node
         && matches!(&node.value, Value::Array(nodes) if nodes.is_empty())
     {
-        fields.fault(&node.place, "this grant has no column", hint);
+        fields.fault(&node.place, "this grant has no column", COLUMNS_HINT);
     }
     for text in &columns {
         if text.text.trim_start_matches('!').is_empty() {

@@ -65,9 +65,11 @@ pub(crate) async fn pull(args: &PullArgs) -> Result<u8, Failure> {
             .unwrap_or_default();
         format!("{name}.wasm").into()
     });
-    if file.exists() {
+    // A signature that was there would be taken for this component's.
+    let places = [file.clone(), signature_of(&file)];
+    if let Some(there) = places.iter().find(|path| path.exists()) {
         return Err(
-            Failure::usage(format!("'{}' is there already", file.display()))
+            Failure::usage(format!("'{}' is there already", there.display()))
                 .hint("name another file with --output"),
         );
     }

@@ -80,8 +80,8 @@ mod tests {
         let amount: ArrayRef = Arc::new(Int64Array::from(vec![-1, 1]));
         let batch = RecordBatch::try_from_iter([("id", id), ("amount", amount)])?;
         let outcome = Harness::new("{}").check::<{{Type}}>(&[batch])?;
-        assert_eq!(outcome.failed("negative_amount"), [0]);
-        assert_eq!(outcome.failed("missing_id"), [1]);
+        assert_eq!(outcome.rejected("negative_amount"), [0]);
+        assert_eq!(outcome.rejected("missing_id"), [1]);
         Ok(())
     }
 }
