@@ -212,4 +212,5 @@ schema_change = {{ missing_column = "evolve", new_column = "freeze" }}
         (at.sql)("select id, note from visits where id > 20 order by id"),
         ["21|n", "22|n"]
     );
+    (at.sql)("drop table visits");
 }
