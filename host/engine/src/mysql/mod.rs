@@ -350,37 +350,6 @@ fn place(message: &str) -> Option<String> {
     Some(format!("column '{}' in row {row}", name(column)?))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::place;
-
-    #[test]
-    fn places_of_warnings_are_read_and_values_are_not() {
-        for (message, expected) in [
-            (
-                "Data truncated for column 'n' at row 3",
-                Some("column 'n' in row 3"),
-            ),
-            (
-                "Incorrect string value: '\\xF0\\x9F' for column `care`.`visits`.`note` at row 12",
-                Some("column 'note' in row 12"),
-            ),
-            (
-                "Incorrect integer value: 'x for column 'y' at row 1' for column 'n' at row 2",
-                Some("column 'n' in row 2"),
-            ),
-            (
-                "CONSTRAINT `positive` failed for `care`.`visits`",
-                Some("constraint 'positive'"),
-            ),
-            ("Duplicate entry 'secret' for key 'PRIMARY'", None),
-            ("Incorrect value: 'a' for column 'b' at row x", None),
-        ] {
-            assert_eq!(place(message).as_deref(), expected, "{message}");
-        }
-    }
-}
-
 /// How encoding has ended: the number of rows, once all are sent.
 type Fed = Arc<Mutex<Option<Result<u64>>>>;
 
@@ -456,4 +425,35 @@ async fn feed(
     // A receiver that is gone has an error of its own.
     send_all(out.into(), send).await;
     Ok(writer.map_or(0, |writer| writer.rows()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::place;
+
+    #[test]
+    fn places_of_warnings_are_read_and_values_are_not() {
+        for (message, expected) in [
+            (
+                "Data truncated for column 'n' at row 3",
+                Some("column 'n' in row 3"),
+            ),
+            (
+                "Incorrect string value: '\\xF0\\x9F' for column `care`.`visits`.`note` at row 12",
+                Some("column 'note' in row 12"),
+            ),
+            (
+                "Incorrect integer value: 'x for column 'y' at row 1' for column 'n' at row 2",
+                Some("column 'n' in row 2"),
+            ),
+            (
+                "CONSTRAINT `positive` failed for `care`.`visits`",
+                Some("constraint 'positive'"),
+            ),
+            ("Duplicate entry 'secret' for key 'PRIMARY'", None),
+            ("Incorrect value: 'a' for column 'b' at row x", None),
+        ] {
+            assert_eq!(place(message).as_deref(), expected, "{message}");
+        }
+    }
 }

@@ -78,7 +78,7 @@ impl StepTargets<'_> {
             types.filter(|_| is_same)?.get(field.name()).cloned()
         };
         let made = |schema: &Schema| {
-            let made = server::made(kind, schema, &keys, &said);
+            let made = server::made(kind, schema, &keys, said);
             made.map_err(|error| fault(error.within(&display)))
         };
         // Only in PostgreSQL a table can be made anew within the load.
