@@ -16,8 +16,6 @@ pub struct Built {
     pub component: PathBuf,
     /// The plugin's name by its manifest.
     pub name: String,
-    /// The language of the plugin.
-    pub language: Language,
 }
 
 /// Builds the component of the plugin in `folder`. What the tools say goes to stderr.
@@ -32,11 +30,7 @@ pub fn build(folder: &Path) -> Result<Built> {
         Language::Python => python(folder)?,
         Language::Js => js(folder)?,
     };
-    Ok(Built {
-        component,
-        name,
-        language,
-    })
+    Ok(Built { component, name })
 }
 
 /// The language of a plugin, by the manifest in its folder.

@@ -30,7 +30,7 @@ pub(super) struct TableAhead {
 #[derive(Debug)]
 struct ColumnAhead {
     column: Column,
-    /// The type of the rows for which it is made; none where the file gives it another type.
+    /// The type of the rows for which it is made.
     natural: Option<DataType>,
     nullable: bool,
 }
