@@ -339,3 +339,41 @@ impl Clients {
         Ok(place.insert(client).clone())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether a request for an address would be sent. None is: some machines have these services.
+    fn is_allowed(url: &str, private: bool, asked: &str) -> bool {
+        let grant = Grant {
+            private,
+            ..Grant::of(url).unwrap()
+        };
+        let target = Target::of(&asked.parse().unwrap()).unwrap();
+        let grant = Granted::new(grant, &mut Clients::default()).unwrap();
+        assert!(grant.holds(&Method::GET, &target), "{url} {asked}");
+        grant.check_address(&target.host).is_ok()
+    }
+
+    #[test]
+    fn metadata_is_reached_only_by_a_grant_that_names_its_address() {
+        for url in [
+            "http://169.254.169.254/",
+            "http://[fd00:ec2::254]/",
+            "http://[::ffff:169.254.169.254]/",
+            "http://100.100.100.200/",
+        ] {
+            assert!(is_allowed(url, true, url), "{url}");
+            assert!(!is_allowed(url, false, url), "{url}");
+        }
+        assert!(is_allowed(
+            "http://169.254.169.254/",
+            true,
+            "http://0xa9fea9fe/"
+        ));
+        assert!(is_allowed("http://10.0.0.1/", true, "http://10.0.0.1/"));
+        assert!(!is_allowed("http://10.0.0.1/", false, "http://10.0.0.1/"));
+        assert!(is_allowed("http://8.8.8.8/", false, "http://8.8.8.8/"));
+    }
+}

@@ -242,18 +242,18 @@ fn cause<E: std::error::Error + 'static>(error: &reqwest::Error) -> Option<&E> {
     None
 }
 
-/// Whether TLS is what failed. I/O errors hold its errors without naming them as their source.
+/// Whether TLS is what failed. I/O errors hold its errors, within one another, without naming them as
+/// their source.
 fn is_tls(error: &reqwest::Error) -> bool {
     let mut source = error.source();
     while let Some(current) = source {
-        let within = current
-            .downcast_ref::<io::Error>()
-            .and_then(io::Error::get_ref);
-        if current.is::<rustls::Error>() || within.is_some_and(|error| error.is::<rustls::Error>())
-        {
+        if current.is::<rustls::Error>() {
             return true;
         }
-        source = current.source();
+        source = match current.downcast_ref::<io::Error>() {
+            Some(error) => error.get_ref().map(|inner| inner as _),
+            None => current.source(),
+        };
     }
     false
 }

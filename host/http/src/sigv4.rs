@@ -41,7 +41,7 @@ impl SigV4 {
                     .bytes()
                     .all(|b| b.is_ascii_graphic() && b != b'/' && b != b',')
         };
-        if !parts.iter().all(|part| is_word(part)) {
+        if !parts.iter().all(is_word) {
             return Err("need a region, a service and an access key id, each a word".to_owned());
         }
         if self.secret_access_key.reveal().is_empty() {
@@ -132,4 +132,89 @@ pub(crate) fn sign(
         headers.insert(HeaderName::from_static(header.name()), value);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Signs as the examples that AWS publishes are signed.
+    fn signed(
+        method: Method,
+        url: &str,
+        headers: &[(&'static str, &'static str)],
+        token: Option<&str>,
+    ) -> HeaderMap {
+        let keys = SigV4 {
+            region: "us-east-1".to_owned(),
+            service: "service".to_owned(),
+            access_key_id: "AKIDEXAMPLE".to_owned(),
+            secret_access_key: SecretText::new("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"),
+            session_token: token.map(SecretText::new),
+        };
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(*name, HeaderValue::from_static(value));
+        }
+        // 2015-08-30T12:36:00Z
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_440_938_160);
+        let url = Url::parse(url).unwrap();
+        sign(&keys, &method, &url, &mut map, b"", now).unwrap();
+        map
+    }
+
+    fn authorization(signed_headers: &str, signature: &str) -> String {
+        format!(
+            "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, SignedHeaders={signed_headers}, Signature={signature}"
+        )
+    }
+
+    #[test]
+    fn signatures_are_those_that_aws_publishes() {
+        let token = "6e86291e8372ff2a2260956d9b8aae1d763fbf315fa00fa31553b73ebf194267";
+        for (url, headers, token, signed_headers, signature) in [
+            (
+                "https://example.amazonaws.com/",
+                &[][..],
+                None,
+                "host;x-amz-date",
+                "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31",
+            ),
+            (
+                "https://example.amazonaws.com/?Param-3=Value3&Param=Value2&%E1%88%B4=Value1",
+                &[],
+                None,
+                "host;x-amz-date",
+                "371d3713e185cc334048618a97f809c9ffe339c62934c032af5a0e595648fcac",
+            ),
+            (
+                "https://example.amazonaws.com/",
+                &[
+                    ("my-header1", "value2"),
+                    ("my-header1", "value2"),
+                    ("my-header1", "value1"),
+                ],
+                None,
+                "host;my-header1;x-amz-date",
+                "c9d5ea9f3f72853aea855b47ea873832890dbdd183b4468f858259531a5138ea",
+            ),
+            (
+                "https://example.amazonaws.com/",
+                &[],
+                Some(token),
+                "host;x-amz-date;x-amz-security-token",
+                "07ec1639c89043aa0e3e2de82b96708f198cceab042d4a97044c66dd9f74e7f8",
+            ),
+        ] {
+            let headers = signed(Method::GET, url, headers, token);
+            let expected = authorization(signed_headers, signature);
+            assert_eq!(headers["authorization"], expected.as_str());
+            assert!(headers["authorization"].is_sensitive());
+            assert_eq!(headers["x-amz-date"], "20150830T123600Z");
+            let sent = headers.get("x-amz-security-token");
+            assert_eq!(sent.map(|value| value.to_str().unwrap()), token);
+        }
+    }
 }
