@@ -289,8 +289,8 @@ impl Granted {
         };
         let is_allowed = match Reach::of(address) {
             Reach::Public => true,
-            Reach::Private => self.private,
-            Reach::Metadata => self.private && self.host.is_address(address),
+            // No pattern stands for more than one address: the grant names this very one.
+            Reach::Private | Reach::Metadata => self.private,
         };
         match is_allowed {
             true => Ok(()),

@@ -109,11 +109,6 @@ impl HostPattern {
             (Pattern::Below(_), Host::Address(_)) => false,
         }
     }
-
-    /// Whether it is this very address.
-    pub(crate) fn is_address(&self, address: IpAddr) -> bool {
-        self.0 == Pattern::One(Host::Address(address))
-    }
 }
 
 impl fmt::Display for HostPattern {
