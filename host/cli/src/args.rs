@@ -116,6 +116,8 @@ pub(crate) enum PluginCommand {
     Test(TestArgs),
     /// Say what a row costs in the sandbox, with the input of a fixture
     Bench(BenchArgs),
+    /// Print Rust structs for the rows that the plugin of a stage is given and gives
+    Bind(BindArgs),
     /// Show what a component is and wants: world, imports, rules, configuration
     Inspect(InspectArgs),
     /// Write weir.lock: which components the steps of a pipeline use
@@ -204,6 +206,33 @@ pub(crate) struct BenchArgs {
     /// How often it is given
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) rounds: u32,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct BindArgs {
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArgs,
+    #[command(flatten)]
+    pub(crate) components: ComponentArgs,
+    /// Use this lake instead of the file's
+    #[arg(long, value_name = "URL")]
+    pub(crate) lake: Option<String>,
+    /// The step
+    #[arg(long, value_name = "NAME")]
+    pub(crate) step: String,
+    /// The stage, counted from 1; 0 is the decoder of the step's files. Not needed where only one has a
+    /// plugin
+    #[arg(long, value_name = "N")]
+    pub(crate) stage: Option<usize>,
+    /// The language of the structs
+    #[arg(long, value_enum, default_value_t = BindLanguageArg::Rust)]
+    pub(crate) lang: BindLanguageArg,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BindLanguageArg {
+    /// Rust, with the derives of `weir_plugin::rows`
+    Rust,
 }
 
 /// Which pipeline, and with what.

@@ -43,6 +43,7 @@
 //!     isolate: false,
 //!     full_refresh: false,
 //!     replay: false,
+//!     aside: None,
 //!     resources: Resources::default(),
 //! };
 //! let plan = planner.plan(file.resolve(&BTreeMap::new())?).await?;
