@@ -51,6 +51,8 @@ pub(crate) enum Command {
     Plan(PlanArgs),
     /// Run a pipeline
     Run(RunArgs),
+    /// Say what another component of a plugin would change: columns, rows, rejections, cost
+    Diff(DiffArgs),
     /// Run what is left of a run that failed, was stopped or was killed
     Retry(RetryArgs),
     /// Run a pipeline for each value of a parameter, such as each day of a year
@@ -323,6 +325,35 @@ pub(crate) struct RunArgs {
     /// Do everything but change a target: the run works on an empty lake of its own
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// How the result looks
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DiffArgs {
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArgs,
+    #[command(flatten)]
+    pub(crate) components: ComponentArgs,
+    /// Read the tables of this lake instead of the file's
+    #[arg(long, value_name = "URL")]
+    pub(crate) lake: Option<String>,
+    /// The plugin, and the component that is to stand in its place
+    #[arg(long, value_name = "NAME=NEW.wasm", value_parser = name_value)]
+    pub(crate) plugin: (String, String),
+    /// Only this step; may be given several times
+    #[arg(long = "step", value_name = "NAME")]
+    pub(crate) steps: Vec<String>,
+    /// Read at most this many rows in each step
+    #[arg(long, value_name = "ROWS")]
+    pub(crate) limit: Option<u64>,
+    /// The columns that say which rows are the same, with commas; if not given, the key of a merge
+    #[arg(long, value_name = "COLUMN,…", value_delimiter = ',')]
+    pub(crate) key: Vec<String>,
+    /// How many rows of each kind are shown
+    #[arg(long, value_name = "ROWS", default_value_t = 5)]
+    pub(crate) show: usize,
     /// How the result looks
     #[arg(long, value_enum, default_value_t = Output::Text)]
     pub(crate) output: Output,
