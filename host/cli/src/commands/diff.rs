@@ -138,9 +138,9 @@ fn step(text: &mut String, step: &StepComparison, limit: Option<u64>) {
     };
     let _ = writeln!(
         text,
-        "\nstep {}: {first}{} rows read",
+        "\nstep {}: {first}{} read",
         step.step,
-        thousands(old.read)
+        counted(old.read)
     );
     if let Some(why) = &step.fails.new
         && step.outputs.is_empty()
@@ -245,8 +245,8 @@ fn rows(text: &mut String, rows: &Rows) {
             .collect();
         let _ = writeln!(
             text,
-            "    {} rows differ: {}",
-            thousands(rows.changed),
+            "    {} of one key differ: {}",
+            counted(rows.changed),
             columns.join(", ")
         );
     }
@@ -290,6 +290,14 @@ fn cells(cells: &[Cell]) -> String {
         .iter()
         .map(|cell| format!("{}={}", cell.column, value(&cell.value)));
     cells.collect::<Vec<_>>().join(", ")
+}
+
+/// So many rows, in words.
+fn counted(rows: u64) -> String {
+    match rows {
+        1 => "1 row".to_owned(),
+        rows => format!("{} rows", thousands(rows)),
+    }
 }
 
 /// A value in one line, cut where it is long.
