@@ -2,6 +2,7 @@
 //! has one of them it is the same row, changed.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
@@ -57,9 +58,8 @@ impl Layout {
 }
 
 /// A row where it was found.
-#[derive(Clone)]
 struct Found {
-    batch: RecordBatch,
+    batch: Arc<RecordBatch>,
     row: usize,
     times: u64,
 }
@@ -116,6 +116,7 @@ impl Gatherer {
             .ok_or_else(missing)?
             .clone();
         let keys = self.keys_of(batch)?;
+        let batch = Arc::new(batch.clone());
         for row in 0..batch.num_rows() {
             let key = keys.as_ref().and_then(|keys| keys.get(row));
             // Without a key each row is one of its own.
@@ -125,7 +126,7 @@ impl Gatherer {
             }
             let times = more.value(row);
             let found = Found {
-                batch: batch.clone(),
+                batch: Arc::clone(&batch),
                 row,
                 times: times.unsigned_abs(),
             };
@@ -247,8 +248,6 @@ fn shown(array: &ArrayRef, row: usize) -> Result<Shown> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use arrow::array::{Int64Array, StringArray};
 
     use super::*;

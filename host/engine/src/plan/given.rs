@@ -170,7 +170,8 @@ fn step_of<'a>(pipeline: &'a Pipeline, name: &str) -> Result<&'a Step> {
         names.join(", ")
     };
     match (whole, all.as_slice()) {
-        (Some(step), _) | (None, [step]) => Ok(step),
+        (Some(step), _) => Ok(step),
+        (None, [step]) => Ok(*step),
         (None, []) => {
             let steps: Vec<&Step> = pipeline.steps.iter().collect();
             Err(Error::usage(format!("there is no step '{name}'"))
