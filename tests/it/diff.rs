@@ -163,8 +163,8 @@ fn a_row_that_is_rejected_is_shown_with_its_rule() {
     scores.diff("revised", &[]).expect_code(3).prints(&[
         "accepted: 5 → 4 rows",
         "quarantined: 0 → 1 rows",
-        "rule odd (step 'load' stage 2",
-        "0 → 1 rows rejected",
+        "rule odd of stage 2 (",
+        "): 0 → 1 rows rejected",
         "quarantine\n    1 row only in the new one\n      _weir_rule=odd, _weir_message=it is three",
         "_weir_ordinal=3",
     ]);
@@ -307,7 +307,10 @@ table = "cleansed.scores"
         command.args(["--key", "id", "--lake"]).arg(scene.lake());
         Ended::from(command.output().unwrap())
     };
-    diff().expect_code(2).says(&["raw.scores"]);
+    diff().expect_code(2).says(&[
+        "step 'cleanse' reads raw.scores, which is not in the lake",
+        "hint: run the steps before it first",
+    ]);
     scene.run(&file, &[]).expect_code(0);
     let before = Contents::of(&scene);
     diff()

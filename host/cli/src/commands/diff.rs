@@ -180,7 +180,7 @@ fn step(text: &mut String, step: &StepComparison, limit: Option<u64>) {
             false => "rejected",
         };
         let (old, new) = (thousands(*old), thousands(*new));
-        let _ = writeln!(text, "  rule {rule} ({stage}): {old} → {new} rows {what}");
+        let _ = writeln!(text, "  rule {rule} of {stage}: {old} → {new} rows {what}");
     }
     if let Some(rejected) = &step.quarantine
         && rejected.differ()

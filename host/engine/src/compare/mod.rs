@@ -283,6 +283,9 @@ struct StepPair<'a> {
 
 type Loaded = BTreeMap<String, LoadedPlugin>;
 
+/// A folder, and files below it.
+type Written = (Location, Vec<WrittenFile>);
+
 impl StepPair<'_> {
     async fn compare(
         &self,
@@ -418,7 +421,7 @@ impl StepPair<'_> {
         &self,
         ground: &Ground,
         (old, new): (&PlannedWrite, &PlannedWrite),
-        (old_files, new_files): (&(Location, Vec<WrittenFile>), &(Location, Vec<WrittenFile>)),
+        (old_files, new_files): (&Written, &Written),
     ) -> Result<OutputComparison> {
         let rows = Both {
             old: RowSet::of_write(old, old_files),

@@ -499,6 +499,15 @@ impl Planner<'_> {
                         session::read_schema(name, &EnvelopeExec::visible(&schema))
                     }
                     None if own == Some(name) => declared(step, name)?,
+                    None if self.aside.is_some() => {
+                        return Err(Fault::new(format!(
+                            "step '{}' reads {name}, which is not in the lake",
+                            step.name
+                        ))
+                        .at(&step.read.place)
+                        .hint("run the steps before it first; or check the lake (--lake)")
+                        .into());
+                    }
                     None => {
                         return Err(Fault::new(format!(
                             "step '{}' reads {}.{}, which is not in the lake and which no step writes",

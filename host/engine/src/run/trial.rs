@@ -60,7 +60,7 @@ pub(crate) struct Trial {
 pub(crate) struct Used {
     /// Its name in the file.
     pub(crate) plugin: String,
-    /// The stage's label.
+    /// The stage's label within its step.
     pub(crate) stage: String,
     /// Time in the guest, over all instances.
     pub(crate) guest_time: Duration,
@@ -119,6 +119,7 @@ pub(crate) async fn attempt(plan: Arc<Plan>, ground: &Ground, name: &str) -> Res
 
 fn used(planned: &PlannedStep, work: &super::work::Work) -> Vec<Used> {
     let mut all = Vec::new();
+    let of_step = format!("step '{}' ", planned.step.name);
     for (fate, call) in planned.plugins() {
         let tally = work.tallies.get(&fate.stage).and_then(|tally| {
             let tally = tally.lock().ok()?;
@@ -127,7 +128,11 @@ fn used(planned: &PlannedStep, work: &super::work::Work) -> Vec<Used> {
         let (guest_time, peak_memory) = tally.unwrap_or_default();
         all.push(Used {
             plugin: call.plugin.name().to_owned(),
-            stage: fate.label.to_string(),
+            stage: fate
+                .label
+                .strip_prefix(&of_step)
+                .unwrap_or(&fate.label)
+                .to_owned(),
             guest_time,
             peak_memory,
         });
