@@ -20,6 +20,7 @@
 //! - [`stores`]: lakes and input in an object store.
 //! - [`upkeep`]: `weir lake`, and the format of a lake.
 //! - [`supply`]: where components come from, and whether they may run.
+//! - [`authoring`], [`diff`]: authors of plugins, from a new folder to what a next version changes.
 //! - [`cli`], [`surroundings`]: the commands, and where they are typed.
 //! - [`canary`]: no value of a row is anywhere but in tables.
 #![allow(
@@ -42,6 +43,7 @@ mod concurrent;
 mod database_sql;
 mod decoders;
 mod determinism;
+mod diff;
 mod dirt;
 mod dynamodb;
 mod formats;

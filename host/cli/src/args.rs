@@ -51,6 +51,8 @@ pub(crate) enum Command {
     Plan(PlanArgs),
     /// Run a pipeline
     Run(RunArgs),
+    /// Say what another component of a plugin would change: columns, rows, rejections, cost
+    Diff(DiffArgs),
     /// Run what is left of a run that failed, was stopped or was killed
     Retry(RetryArgs),
     /// Run a pipeline for each value of a parameter, such as each day of a year
@@ -116,6 +118,8 @@ pub(crate) enum PluginCommand {
     Test(TestArgs),
     /// Say what a row costs in the sandbox, with the input of a fixture
     Bench(BenchArgs),
+    /// Print Rust structs for the rows that the plugin of a stage is given and gives
+    Bind(BindArgs),
     /// Show what a component is and wants: world, imports, rules, configuration
     Inspect(InspectArgs),
     /// Write weir.lock: which components the steps of a pipeline use
@@ -206,6 +210,33 @@ pub(crate) struct BenchArgs {
     pub(crate) rounds: u32,
 }
 
+#[derive(Debug, ClapArgs)]
+pub(crate) struct BindArgs {
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArgs,
+    #[command(flatten)]
+    pub(crate) components: ComponentArgs,
+    /// Use this lake instead of the file's
+    #[arg(long, value_name = "URL")]
+    pub(crate) lake: Option<String>,
+    /// The step
+    #[arg(long, value_name = "NAME")]
+    pub(crate) step: String,
+    /// The stage, counted from 1; 0 is the decoder of the step's files. Not needed where only one has a
+    /// plugin
+    #[arg(long, value_name = "N")]
+    pub(crate) stage: Option<usize>,
+    /// The language of the structs
+    #[arg(long, value_enum, default_value_t = BindLanguageArg::Rust)]
+    pub(crate) lang: BindLanguageArg,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BindLanguageArg {
+    /// Rust, with the derives of `weir_plugin::rows`
+    Rust,
+}
+
 /// Which pipeline, and with what.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct PipelineArgs {
@@ -294,6 +325,35 @@ pub(crate) struct RunArgs {
     /// Do everything but change a target: the run works on an empty lake of its own
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// How the result looks
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DiffArgs {
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArgs,
+    #[command(flatten)]
+    pub(crate) components: ComponentArgs,
+    /// Read the tables of this lake instead of the file's
+    #[arg(long, value_name = "URL")]
+    pub(crate) lake: Option<String>,
+    /// The plugin, and the component that is to stand in its place
+    #[arg(long, value_name = "NAME=NEW.wasm", value_parser = name_value)]
+    pub(crate) plugin: (String, String),
+    /// Only this step; may be given several times
+    #[arg(long = "step", value_name = "NAME")]
+    pub(crate) steps: Vec<String>,
+    /// Read at most this many rows in each step
+    #[arg(long, value_name = "ROWS")]
+    pub(crate) limit: Option<u64>,
+    /// The columns that say which rows are the same, with commas; if not given, the key of a merge
+    #[arg(long, value_name = "COLUMN,…", value_delimiter = ',')]
+    pub(crate) key: Vec<String>,
+    /// How many rows of each kind are shown
+    #[arg(long, value_name = "ROWS", default_value_t = 5)]
+    pub(crate) show: usize,
     /// How the result looks
     #[arg(long, value_enum, default_value_t = Output::Text)]
     pub(crate) output: Output,

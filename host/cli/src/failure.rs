@@ -11,6 +11,7 @@ pub(crate) mod code {
     pub(crate) const FAILED: u8 = 1;
     pub(crate) const USAGE: u8 = 2;
     pub(crate) const WARNED: u8 = 3;
+    pub(crate) const DIFFERS: u8 = 3;
     pub(crate) const RETRY: u8 = 75;
 }
 

@@ -1,7 +1,8 @@
 //! `weir`, the command line.
 //!
 //! Data goes to stdout, everything else to stderr. Exit codes: 0 done; 1 failed; 2 unusable
-//! arguments or file; 3 done, with rows in quarantine or a warning; 75 failed, worth retrying.
+//! arguments or file; 3 done, with rows in quarantine, a warning or a difference; 75 failed, worth
+//! retrying.
 
 mod args;
 mod commands;
@@ -50,6 +51,7 @@ async fn dispatch(command: Command) -> Result<u8, Failure> {
         Command::Validate(args) => commands::validate::run(&args),
         Command::Plan(args) => commands::plan::run(&args).await,
         Command::Run(args) => commands::run::run(&args, None, None).await,
+        Command::Diff(args) => commands::diff::run(&args).await,
         Command::Retry(args) => commands::retry::run(args).await,
         Command::Backfill(args) => commands::backfill::run(&args).await,
         Command::Replay(args) => commands::replay::run(args).await,

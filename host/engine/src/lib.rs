@@ -20,6 +20,7 @@
 //! | [`delta`], [`sqlite`], [`sql_commit`], [`commit`] | targets, and the decisions that change them once |
 //! | [`quarantine`], [`trace`] | rejected rows, and what became of them; where a row comes from |
 //! | [`run`], [`record`] | running a plan, and what is kept of a run |
+//! | [`compare`] | what another component of a plugin would change |
 //! | [`upkeep`] | the commands of `weir lake`: history, optimize, vacuum, restore, check |
 //! | [`session`], [`query`] | DataFusion sessions, and queries for people |
 //!
@@ -43,6 +44,7 @@
 //!     isolate: false,
 //!     full_refresh: false,
 //!     replay: false,
+//!     aside: None,
 //!     resources: Resources::default(),
 //! };
 //! let plan = planner.plan(file.resolve(&BTreeMap::new())?).await?;
@@ -55,6 +57,7 @@
 mod adbc;
 mod changes;
 pub mod commit;
+pub mod compare;
 pub mod connections;
 pub mod data_file;
 mod database;

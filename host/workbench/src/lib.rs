@@ -7,17 +7,20 @@
 //! | `component` | [`build`]: the component of a plugin's folder, by the tools of its language |
 //! | `fixture` | [`Fixture`]: what a plugin is given and what it should make of it; [`run`], [`Fixture::compare`], [`Fixture::bless`] |
 //! | `bench` | [`measure`]: what a row costs in the sandbox |
+//! | `bindings` | [`rust_rows`]: rows of a schema as Rust structs |
 //! | `error` | errors with hints |
 //!
-//! Nothing here knows pipelines: `weir plugin new|build|test|bench` are thin over it.
+//! Nothing here knows pipelines: `weir plugin new|build|test|bench|bind` are thin over it.
 
 mod bench;
+mod bindings;
 mod component;
 mod error;
 mod fixture;
 mod scaffold;
 
 pub use bench::{Measured, measure};
+pub use bindings::{RowSchemas, rust_rows};
 pub use component::{Built, build};
 pub use error::{Error, Result};
 pub use fixture::{Fixture, Heard, Outcome, Stopped, find, run};

@@ -160,6 +160,7 @@ impl Backfill<'_> {
             isolate: false,
             full_refresh: false,
             replay: false,
+            aside: None,
             resources: self.resources,
         };
         let plan = Arc::new(planner.plan(args.pipeline.resolve()?).await?);

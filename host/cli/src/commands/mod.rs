@@ -1,6 +1,7 @@
 //! One module a command.
 
 pub(crate) mod backfill;
+pub(crate) mod diff;
 pub(crate) mod lake;
 pub(crate) mod plan;
 pub(crate) mod plugin;

@@ -24,6 +24,7 @@ pub(crate) async fn run(args: &PlanArgs) -> Result<u8, Failure> {
         isolate: false,
         full_refresh: false,
         replay: false,
+        aside: None,
         resources: resources()?,
     };
     let plan = planner.plan(pipeline).await?;

@@ -43,6 +43,7 @@ pub(crate) async fn run(
         isolate: args.dry_run,
         full_refresh: args.full_refresh,
         replay: replay.is_some(),
+        aside: None,
         resources,
     };
     let plan = Arc::new(planner.plan(pipeline).await?);

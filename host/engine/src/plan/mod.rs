@@ -4,6 +4,7 @@
 mod ahead;
 mod database_sql;
 mod fingerprint;
+mod given;
 mod incremental;
 mod mask_stage;
 mod plugin_stage;
@@ -31,6 +32,7 @@ use weir_pipeline::{
 use weir_sandbox::Sandbox;
 
 pub use database_sql::PlannedSql;
+pub use given::{Given, StageOf};
 pub(crate) use plugin_stage::read_label;
 pub use quarantine_target::QuarantinePlan;
 pub(crate) use schema_fit::gains_naive;
@@ -170,8 +172,27 @@ pub struct Planner<'a> {
     pub full_refresh: bool,
     /// Whether rejected rows are to be replayed, of steps that may not reject any now.
     pub replay: bool,
+    /// How a step is planned that is only tried; none for a plan that is to be run.
+    pub aside: Option<Aside<'a>>,
     /// What queries may use.
     pub resources: Resources,
+}
+
+/// What is other of a plan whose steps are tried, with nothing kept of what they write.
+pub struct Aside<'a> {
+    /// The plugins, loaded.
+    pub plugins: BTreeMap<String, LoadedPlugin>,
+    /// The folder in which lake tables and SQLite files are taken to lie that are written, and in which
+    /// nothing is; what is read lies where it does otherwise.
+    pub targets: &'a str,
+}
+
+/// What planning has come to.
+enum Planned {
+    /// Its end.
+    Whole(Plan),
+    /// The stage at which it was to end.
+    Given(Given),
 }
 
 impl Planner<'_> {
@@ -181,13 +202,30 @@ impl Planner<'_> {
     /// Usage, with the place in the file, for whatever does not fit together; input, where the
     /// input shows that it cannot be read; plugin, where one refuses its stage.
     pub async fn plan(&self, pipeline: Pipeline) -> Result<Plan> {
+        match self.planned(pipeline, None).await? {
+            Planned::Whole(plan) => Ok(plan),
+            Planned::Given(_) => Err(Error::internal("planning has ended at a stage")),
+        }
+    }
+
+    /// Plans `pipeline`, or only up to a stage of one of its steps.
+    async fn planned(&self, pipeline: Pipeline, until: Option<&StageOf>) -> Result<Planned> {
         let pipeline = Arc::new(pipeline);
         let stores = match &self.stores {
             Some(stores) => stores.clone(),
             None => Stores::of(&pipeline)?,
         };
         let lake = Lake::of(&pipeline, self.lake, self.isolate, &stores)?;
-        let plugins = plugins::load(self.sandbox, &pipeline, &self.components).await?;
+        let (plugins, targets) = match &self.aside {
+            Some(aside) => (
+                aside.plugins.clone(),
+                Lake::of(&pipeline, Some(aside.targets), true, &stores)?,
+            ),
+            None => (
+                plugins::load(self.sandbox, &pipeline, &self.components).await?,
+                lake.clone(),
+            ),
+        };
         let runtime = session::runtime(self.resources)?;
         let params_hash = params_hash(&pipeline);
         let reads = self.reads(&pipeline, &runtime)?;
@@ -229,24 +267,28 @@ impl Planner<'_> {
                 Some(name) => Some((name.clone(), session::schema_of(&context, name).await?)),
                 None => None,
             };
-            let planned = stages::StepPlanner {
+            let planner = stages::StepPlanner {
                 pipeline: &pipeline,
                 sandbox: self.sandbox,
                 resources: self.resources,
                 lake: &lake,
+                targets: &targets,
                 plugins: &plugins,
                 context: &context,
                 known: &known,
                 ahead: &ahead,
                 labels: &labels,
                 params_hash: &params_hash,
-                isolated: self.isolate,
+                isolated: self.isolate || self.aside.is_some(),
                 full_refresh: self.full_refresh,
                 replay: self.replay,
+            };
+            if let Some(stage) = until.filter(|stage| stage.is_of(step)) {
+                return planner.given(step, stage).await.map(Planned::Given);
             }
-            .plan(step.clone(), depends_on, tables.clone(), own)
-            .await?;
-            let mut planned = planned;
+            let mut planned = planner
+                .plan(step.clone(), depends_on, tables.clone(), own)
+                .await?;
             // What an earlier step makes of a table is there only once it has.
             planned.depends_on.extend(ahead.before(&planned.writes));
             for write in &planned.writes {
@@ -339,13 +381,13 @@ impl Planner<'_> {
             }
             steps.push(planned);
         }
-        Ok(Plan {
+        Ok(Planned::Whole(Plan {
             pipeline,
             lake,
             steps,
             params_hash,
             plugins,
-        })
+        }))
     }
 
     /// For each step the tables of the lake that it reads.
@@ -457,6 +499,15 @@ impl Planner<'_> {
                         session::read_schema(name, &EnvelopeExec::visible(&schema))
                     }
                     None if own == Some(name) => declared(step, name)?,
+                    None if self.aside.is_some() => {
+                        return Err(Fault::new(format!(
+                            "step '{}' reads {name}, which is not in the lake",
+                            step.name
+                        ))
+                        .at(&step.read.place)
+                        .hint("run the steps before it first; or check the lake (--lake)")
+                        .into());
+                    }
                     None => {
                         return Err(Fault::new(format!(
                             "step '{}' reads {}.{}, which is not in the lake and which no step writes",

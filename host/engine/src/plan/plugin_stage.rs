@@ -358,7 +358,12 @@ fn rule_list(
 }
 
 /// What of `schema` the grant gives; what the plugin wants must be in it.
-fn granted(grant: &Grant, schema: &SchemaRef, stage: &Stage, wanted: &[String]) -> Result<Granted> {
+pub(super) fn granted(
+    grant: &Grant,
+    schema: &SchemaRef,
+    stage: &Stage,
+    wanted: &[String],
+) -> Result<Granted> {
     let granted = Granted::of(schema, &grant.columns).map_err(|bad| {
         Error::from(
             Fault::new(format!("'{}' {}", bad.pattern, bad.why))

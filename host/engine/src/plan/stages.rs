@@ -22,6 +22,7 @@ use super::{
 };
 use crate::connections::Connections;
 use crate::error::{Error, Result};
+use crate::files::InputFile;
 use crate::lake::Lake;
 use crate::mask::Masks;
 use crate::plugins::LoadedPlugin;
@@ -98,6 +99,8 @@ pub(super) struct StepPlanner<'a> {
     pub(super) sandbox: &'a Sandbox,
     pub(super) resources: Resources,
     pub(super) lake: &'a Lake,
+    /// Where its targets lie, if not in the lake.
+    pub(super) targets: &'a Lake,
     pub(super) plugins: &'a BTreeMap<String, LoadedPlugin>,
     pub(super) context: &'a SessionContext,
     pub(super) known: &'a BTreeMap<TableName, SchemaRef>,
@@ -111,6 +114,18 @@ pub(super) struct StepPlanner<'a> {
     pub(super) replay: bool,
 }
 
+/// A step without what it writes.
+pub(super) struct Before {
+    /// The plugin that decodes its files.
+    pub(super) decoder: Option<PluginCall>,
+    /// The schema of what it reads.
+    pub(super) input: SchemaRef,
+    /// The files that it reads.
+    pub(super) files: Option<Vec<InputFile>>,
+    /// Its segments.
+    pub(super) segments: Vec<PlannedSegment>,
+}
+
 impl StepPlanner<'_> {
     pub(super) async fn plan(
         &self,
@@ -119,6 +134,33 @@ impl StepPlanner<'_> {
         tables: BTreeSet<TableName>,
         own: Option<(TableName, SchemaRef)>,
     ) -> Result<PlannedStep> {
+        let Before {
+            decoder,
+            input,
+            files,
+            mut segments,
+        } = self.before_writes(&step).await?;
+        mask_stage::keep_masked(&mut segments)?;
+        let mut planned = targets::StepTargets {
+            pipeline: self.pipeline,
+            lake: self.targets,
+            known: self.known,
+            ahead: self.ahead,
+            plugins: self.plugins,
+            params_hash: self.params_hash,
+            isolated: self.isolated,
+            full_refresh: self.full_refresh,
+            replay: self.replay,
+        }
+        .plan(step, depends_on, (tables, own), input, files, segments)
+        .await?;
+        planned.decoder = decoder.map(Arc::new);
+        sensitivity::settle(&mut planned, self.pipeline)?;
+        Ok(planned)
+    }
+
+    /// What the step reads, and its stages.
+    pub(super) async fn before_writes(&self, step: &Step) -> Result<Before> {
         if let Some(new) = &step.read.incremental {
             let schema = session::schema_of(self.context, &new.table).await?;
             // What a connection may hold is said of all of its columns, and of none in particular.
@@ -126,7 +168,7 @@ impl StepPlanner<'_> {
                 true => None,
                 false => self.labels.get(&new.table),
             };
-            incremental::check(&step, new, &schema, labels.unwrap_or(&Labels::new()))?;
+            incremental::check(step, new, &schema, labels.unwrap_or(&Labels::new()))?;
         }
         let decoder = match &step.read.source {
             ReadSource::Files(
@@ -134,19 +176,19 @@ impl StepPlanner<'_> {
                     format: FileFormat::Decoder(plugin),
                     ..
                 },
-            ) => Some(self.decoder(&step, read, plugin).await?),
+            ) => Some(self.decoder(step, read, plugin).await?),
             _ => None,
         };
         let (input, files) = read_schema(
             self.pipeline,
             self.context,
-            &step,
+            step,
             self.lake.root().stores(),
             &Connections::of(self.pipeline, self.lake),
             decoder.as_ref().map(|(_, schema)| schema),
         )
         .await?;
-        let labels = self.read_labels(&step).await?;
+        let labels = self.read_labels(step).await?;
         let mut segments = vec![PlannedSegment {
             labels: SegmentLabels::of(labels),
             made_of: Labels::new(),
@@ -200,13 +242,13 @@ impl StepPlanner<'_> {
                         .into());
                     }
                     let fate = fate(&plugin.on_fail);
-                    self.plugin(segment, &step, (stage, plugin), fate, World::Transform)
+                    self.plugin(segment, step, (stage, plugin), fate, World::Transform)
                         .await?;
                     sensitivity::through_plugin(segment);
                 }
                 StageAction::PluginCheck(plugin) => {
                     let fate = fate(&plugin.on_fail);
-                    self.plugin(segment, &step, (stage, plugin), fate, World::Check)
+                    self.plugin(segment, step, (stage, plugin), fate, World::Check)
                         .await?;
                 }
                 StageAction::Mask(masks) => self.mask(segment, (index, stage), masks, &label)?,
@@ -215,23 +257,12 @@ impl StepPlanner<'_> {
                 }
             }
         }
-        mask_stage::keep_masked(&mut segments)?;
-        let mut planned = targets::StepTargets {
-            pipeline: self.pipeline,
-            lake: self.lake,
-            known: self.known,
-            ahead: self.ahead,
-            plugins: self.plugins,
-            params_hash: self.params_hash,
-            isolated: self.isolated,
-            full_refresh: self.full_refresh,
-            replay: self.replay,
-        }
-        .plan(step, depends_on, (tables, own), input, files, segments)
-        .await?;
-        planned.decoder = decoder.map(|(call, _)| Arc::new(call));
-        sensitivity::settle(&mut planned, self.pipeline)?;
-        Ok(planned)
+        Ok(Before {
+            decoder: decoder.map(|(call, _)| call),
+            input,
+            files,
+            segments,
+        })
     }
 
     /// The labels of what the step reads.

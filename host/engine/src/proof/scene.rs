@@ -234,6 +234,7 @@ impl Scene {
             lake: Some(&self.lake),
             full_refresh: false,
             replay,
+            aside: None,
             isolate: false,
             resources: Resources::for_partitions(1),
         }

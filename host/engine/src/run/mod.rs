@@ -6,6 +6,7 @@ mod execute;
 mod incremental;
 mod step;
 mod step_record;
+mod trial;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +24,8 @@ use crate::lake::FORMAT;
 use crate::plan::{Plan, PlannedStep, is_incremental};
 use crate::record::{Meter, RunRecord, RunRequest, Status, StepRecord};
 use crate::session::{self, Resources};
+
+pub(crate) use trial::{Ground, Tried, Used, attempt};
 
 /// What a run is told.
 #[derive(Debug, Clone, Default)]
@@ -129,6 +132,7 @@ pub async fn run(
         options: options.clone(),
         guest_log: Arc::new(GuestLogFile::of(&weir, &record.run)),
         turns: Default::default(),
+        staging: weir.child(&["staging", &record.run]),
     });
 
     let mut waiting: BTreeSet<usize> = chosen.clone();

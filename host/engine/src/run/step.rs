@@ -50,13 +50,15 @@ pub(super) struct StepRun {
     pub(super) options: RunOptions,
     pub(super) guest_log: Arc<GuestLogFile>,
     pub(super) turns: Turns,
+    /// Where files lie that are nobody's in the end.
+    pub(super) staging: Location,
 }
 
 /// How often a batch is begun again because other runs have added to its vaults.
 const ATTEMPTS: u32 = 8;
 /// What a batch reads.
 #[derive(Clone, Copy)]
-enum Source<'a> {
+pub(super) enum Source<'a> {
     /// All that the step reads, or those of its files that are given.
     All,
     /// Of one table only these rows.
@@ -333,7 +335,7 @@ impl StepRun {
 
     /// The work of a step, unless its time is over or it is asked to stop before it is done. Dropped at
     /// a batch, it leaves files that nobody knows of.
-    async fn in_time(
+    pub(super) async fn in_time(
         &self,
         planned: &PlannedStep,
         work: impl Future<Output = Result<Work>>,
@@ -565,7 +567,7 @@ impl StepRun {
 
     /// Whether rows that are merged without an order have different keys: once it is decided, it must
     /// be possible to apply it.
-    async fn distinct_keys(&self, planned: &PlannedStep, work: &Work) -> Result<()> {
+    pub(super) async fn distinct_keys(&self, planned: &PlannedStep, work: &Work) -> Result<()> {
         for (write, files) in planned.writes.iter().zip(&work.accepted) {
             let Some(merging) = &write.merge else {
                 continue;
@@ -627,10 +629,7 @@ impl StepRun {
             &<sha2::Sha256 as sha2::Digest>::digest(planned.step.name.as_bytes()),
             12,
         );
-        self.plan
-            .lake
-            .weir()
-            .child(&["staging", &self.run, &step, name])
+        self.staging.child(&[&step, name])
     }
 
     /// Executes all segments; nothing is visible to anyone yet.
@@ -641,6 +640,25 @@ impl StepRun {
         source: Source<'_>,
         snapshots: &Snapshots,
     ) -> Result<Work> {
+        let vaults = Vaults::open(
+            &planned.vaults(),
+            &self.plan.lake,
+            &self.applier(),
+            &self.turns,
+        )
+        .await?;
+        self.write_with(planned, files, source, (snapshots, Arc::new(vaults)))
+            .await
+    }
+
+    /// The same, with vaults that are open.
+    pub(super) async fn write_with(
+        &self,
+        planned: &PlannedStep,
+        files: &[crate::files::InputFile],
+        source: Source<'_>,
+        (snapshots, vaults): (&Snapshots, Arc<Vaults>),
+    ) -> Result<Work> {
         let (replay, new) = match source {
             Source::All => (None, None),
             Source::New(new) => (None, Some(new)),
@@ -649,15 +667,8 @@ impl StepRun {
         let context = session::session(&self.runtime, self.options.resources);
         let read = tables(self, &context, planned, new, snapshots).await?;
         session::register(&context, read.providers)?;
-        let vaults = Vaults::open(
-            &planned.vaults(),
-            &self.plan.lake,
-            &self.applier(),
-            &self.turns,
-        )
-        .await?;
         let mut work = Work {
-            vaults: Arc::new(vaults),
+            vaults,
             counts: Counts::default(),
             accepted: vec![Vec::new(); planned.writes.len()],
             quarantined: Vec::new(),

@@ -1,6 +1,7 @@
 //! `weir plugin …`.
 
 mod bench;
+mod bind;
 mod build;
 mod inspect;
 mod keygen;
@@ -25,6 +26,7 @@ pub(crate) async fn run(command: &PluginCommand) -> Result<u8, Failure> {
         PluginCommand::Build(args) => build::run(args),
         PluginCommand::Test(args) => test::run(args).await,
         PluginCommand::Bench(args) => bench::run(args).await,
+        PluginCommand::Bind(args) => bind::run(args).await,
         PluginCommand::Inspect(args) => inspect::run(args).await,
         PluginCommand::Lock(args) => lock::run(args).await,
         PluginCommand::Keygen(args) => keygen::run(args),

@@ -1,0 +1,235 @@
+//! What the plugin of a stage is given, found out without that plugin: it need not be there yet.
+
+use std::collections::BTreeSet;
+
+use arrow::datatypes::SchemaRef;
+use weir_pipeline::{
+    FileSchema, Pipeline, PluginStage, ReadSource, Stage, StageAction, Step, Target,
+};
+use weir_sandbox::{World, normalise_schema};
+
+use super::plugin_stage::granted;
+use super::stages::{StepPlanner, at_index, output_index};
+use super::{Planned, Planner, order};
+use crate::error::{Error, Result};
+use crate::session;
+use crate::types::arrow_schema;
+
+/// What the plugin of a stage is given, and what it must give, where the file says so.
+#[derive(Debug, Clone)]
+pub struct Given {
+    /// The plugin's name in the file.
+    pub plugin: String,
+    /// How people call the stage: `step 'x' stage 2 (transform)`.
+    pub label: String,
+    /// What kind of plugin it is.
+    pub world: World,
+    /// The columns granted, in the types in which they cross; none for a decoder, which is given bytes.
+    pub input: Option<SchemaRef>,
+    /// The columns that a contract pins with `adds`, or those that a decoder's files are declared to have.
+    pub output: Option<SchemaRef>,
+}
+
+/// A stage of a step, with its plugin.
+pub struct StageOf {
+    /// The step's name.
+    step: String,
+    stage: Stage,
+    plugin: PluginStage,
+    world: World,
+}
+
+impl StageOf {
+    pub(super) fn is_of(&self, step: &Step) -> bool {
+        self.step == step.name
+    }
+
+    fn given(&self, input: Option<SchemaRef>, output: Option<SchemaRef>) -> Given {
+        Given {
+            plugin: self.plugin.plugin.clone(),
+            label: format!("step '{}' {}", self.step, self.stage.label),
+            world: self.world,
+            input,
+            output,
+        }
+    }
+}
+
+impl Planner<'_> {
+    /// What the plugin of a stage of `step` is given; `stage` is counted from 1, and may be left out
+    /// where one stage has a plugin. Steps before it are planned with their plugins, its own stages up to
+    /// this one too; the plugin itself is not loaded.
+    ///
+    /// # Errors
+    /// Usage, with what there is to choose from, if no such step or stage is there; else as for
+    /// [`plan`](Planner::plan).
+    pub async fn given(
+        &self,
+        pipeline: Pipeline,
+        step: &str,
+        stage: Option<usize>,
+    ) -> Result<Given> {
+        let found = step_of(&pipeline, step)?;
+        let (index, plugin) = plugin_of(found, stage)?;
+        let Some(index) = index else {
+            return Ok(decoder(found, plugin));
+        };
+        let (stage, world) = match found.stages.get(index) {
+            Some(stage) => match &stage.action {
+                StageAction::PluginCheck(_) => (stage, World::Check),
+                _ => (stage, World::Transform),
+            },
+            None => return Err(Error::internal("a stage is not there")),
+        };
+        let until = StageOf {
+            step: found.name.clone(),
+            stage: stage.clone(),
+            plugin: plugin.clone(),
+            world,
+        };
+        let before = self.steps_before(pipeline, &until.step, index)?;
+        match self.planned(before, Some(&until)).await? {
+            Planned::Given(given) => Ok(given),
+            Planned::Whole(_) => Err(Error::internal("planning has gone past a stage")),
+        }
+    }
+
+    /// The pipeline with the steps only that `step` reads the tables of, and of its own stages those
+    /// before `index`.
+    fn steps_before(&self, mut pipeline: Pipeline, step: &str, index: usize) -> Result<Pipeline> {
+        for own in pipeline.steps.iter_mut().filter(|own| own.name == step) {
+            own.stages.truncate(index);
+        }
+        let runtime = session::runtime(self.resources)?;
+        let reads = self.reads(&pipeline, &runtime)?;
+        // Its own table may be read by a stage that is left out.
+        for (own, tables) in pipeline.steps.iter_mut().zip(&reads) {
+            let is_read = own
+                .writes
+                .iter()
+                .any(|write| matches!(&write.target, Target::Table(name) if tables.contains(name)));
+            if own.name == step && !is_read {
+                own.read.own = None;
+            }
+        }
+        let mut needed: BTreeSet<String> = BTreeSet::from([step.to_owned()]);
+        // Backwards, each step comes before all that it needs.
+        for (index, depends_on) in order(&pipeline.steps, &reads)?.into_iter().rev() {
+            let name = |index: usize| pipeline.steps.get(index).map(|step| step.name.clone());
+            if name(index).is_some_and(|name| needed.contains(&name)) {
+                needed.extend(depends_on.into_iter().filter_map(name));
+            }
+        }
+        pipeline.steps.retain(|step| needed.contains(&step.name));
+        Ok(pipeline)
+    }
+}
+
+impl StepPlanner<'_> {
+    /// What the plugin of a stage is given that comes after all stages of `step`.
+    pub(super) async fn given(&self, step: &Step, at: &StageOf) -> Result<Given> {
+        let before = self.before_writes(step).await?;
+        let segment = before
+            .segments
+            .last()
+            .ok_or_else(|| Error::internal("a step has no segment"))?;
+        let output = output_index(&segment.outputs, &at.stage)?;
+        let (_, schema) = at_index(&segment.outputs, output)?;
+        let granted = granted(&at.plugin.grant, schema, &at.stage, &[])?;
+        let input = normalise_schema(&granted.schema(schema))?;
+        let adds = at.plugin.contract.adds.as_deref().map(arrow_schema);
+        Ok(at.given(Some(input), adds))
+    }
+}
+
+/// What a decoder gives: the columns that the file declares.
+fn decoder(step: &Step, plugin: &PluginStage) -> Given {
+    let output = match &step.read.source {
+        ReadSource::Files(read) => match &read.schema {
+            FileSchema::Declared(columns) => Some(arrow_schema(columns)),
+            FileSchema::FromFile => None,
+        },
+        ReadSource::Table(_) | ReadSource::Sql(_) | ReadSource::Nothing => None,
+    };
+    Given {
+        plugin: plugin.plugin.clone(),
+        label: super::read_label(step),
+        world: World::Decoder,
+        input: None,
+        output,
+    }
+}
+
+/// The step of that name.
+fn step_of<'a>(pipeline: &'a Pipeline, name: &str) -> Result<&'a Step> {
+    let whole = pipeline.steps.iter().find(|step| step.name == name);
+    let named = |step: &&Step| crate::run::is_step(name, &step.name);
+    let all: Vec<&Step> = pipeline.steps.iter().filter(named).collect();
+    let list = |steps: &[&Step]| -> String {
+        let names: Vec<&str> = steps.iter().map(|step| step.name.as_str()).collect();
+        names.join(", ")
+    };
+    match (whole, all.as_slice()) {
+        (Some(step), _) => Ok(step),
+        (None, [step]) => Ok(*step),
+        (None, []) => {
+            let steps: Vec<&Step> = pipeline.steps.iter().collect();
+            Err(Error::usage(format!("there is no step '{name}'"))
+                .with_hint(format!("the steps are {}", list(&steps))))
+        }
+        (None, several) => Err(Error::usage(format!("'{name}' is {} steps", several.len()))
+            .with_hint(format!(
+                "say which, in quotes for the shell: {}",
+                list(several)
+            ))),
+    }
+}
+
+/// The stage that is meant, by its index, with its plugin; without an index the step's decoder.
+fn plugin_of(step: &Step, stage: Option<usize>) -> Result<(Option<usize>, &PluginStage)> {
+    let decoder = step.read.decoder().map(|plugin| (None, plugin));
+    let stages = step.stages.iter().enumerate();
+    let staged = stages.filter_map(|(index, stage)| match &stage.action {
+        StageAction::Transform(plugin) | StageAction::PluginCheck(plugin) => {
+            Some((Some(index), plugin))
+        }
+        StageAction::Sql(_)
+        | StageAction::Checks(_)
+        | StageAction::Mask(_)
+        | StageAction::Declassify(_) => None,
+    });
+    let all: Vec<(Option<usize>, &PluginStage)> = decoder.into_iter().chain(staged).collect();
+    // The read comes before the first stage.
+    let number = |index: Option<usize>| index.map_or(0, |index| index + 1);
+    let choices = || {
+        let all = all.iter().map(|(index, plugin)| {
+            let number = number(*index);
+            format!("--stage {number} ('{}')", plugin.plugin)
+        });
+        all.collect::<Vec<_>>().join(", ")
+    };
+    match (stage, all.as_slice()) {
+        (_, []) => Err(
+            Error::usage(format!("no stage of step '{}' has a plugin", step.name)).with_hint(
+                "name a step with a stage `transform` or `plugin_check`; `weir plan` shows them",
+            ),
+        ),
+        (None, [one]) => Ok(*one),
+        (None, several) => Err(Error::usage(format!(
+            "step '{}' has {} plugins",
+            step.name,
+            several.len()
+        ))
+        .with_hint(format!("say which: {}", choices()))),
+        (Some(wanted), all) => {
+            let found = all.iter().find(|(index, _)| number(*index) == wanted);
+            found.copied().ok_or_else(|| {
+                Error::usage(format!(
+                    "stage {wanted} of step '{}' has no plugin",
+                    step.name
+                ))
+                .with_hint(format!("there is {}", choices()))
+            })
+        }
+    }
+}
