@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::outbound::Refused;
+
 /// What stands in the place of guest text where words are kept.
 pub(crate) const KEPT: &str = "what it said is in the guest log";
 /// What stands there where words are dropped.
@@ -23,6 +25,16 @@ pub enum Call {
     Decode,
     /// `finish`.
     Finish,
+    /// `discover`.
+    Discover,
+    /// `open`.
+    Open,
+    /// `read`.
+    Read,
+    /// `snapshot`.
+    Snapshot,
+    /// `merge`.
+    Merge,
 }
 
 impl fmt::Display for Call {
@@ -34,6 +46,11 @@ impl fmt::Display for Call {
             Call::Process => "process",
             Call::Decode => "decode",
             Call::Finish => "finish",
+            Call::Discover => "discover",
+            Call::Open => "open",
+            Call::Read => "read",
+            Call::Snapshot => "snapshot",
+            Call::Merge => "merge",
         })
     }
 }
@@ -49,8 +66,10 @@ pub struct CallSite {
     pub stage: String,
     /// The call.
     pub call: Call,
-    /// The batch (or chunk, for a decoder) of this instance, counted from 1.
+    /// The batch (chunk of a decoder, page of a source) of this instance, counted from 1.
     pub batch: Option<u64>,
+    /// The last of its requests in this call that came to nothing, if any and if it may be told.
+    pub refused: Option<Refused>,
 }
 
 impl fmt::Display for CallSite {
@@ -328,6 +347,12 @@ impl SandboxError {
     /// What a person can do about it, in one sentence without a full stop; none if nothing useful
     /// can be said.
     pub fn hint(&self) -> Option<String> {
+        if let Some(refused) = self.call_site().and_then(|at| at.refused.as_ref()) {
+            return Some(match &refused.hint {
+                Some(hint) => format!("{}: {hint}", refused.what),
+                None => refused.what.clone(),
+            });
+        }
         let hint = match self {
             told if told.words() == Some(KEPT) => {
                 "`weir logs RUN` prints what plugins said in a run; it may hold data".into()
@@ -352,13 +377,13 @@ impl SandboxError {
                 format!("rebuild the plugin against weir:plugin@{}, or install a weir that supports its version", crate::track::SUPPORTED)
             }
             SandboxError::WrongTrack { found: None, .. } => {
-                "a plugin exports `transformer`, `checker` or `decoder-plugin`: build it with the SDK, or from the folder `wit/`".into()
+                "a plugin exports `transformer`, `checker`, `decoder-plugin`, `source-plugin` or `folder`: build it with the SDK, or from the folder `wit/`".into()
             }
             SandboxError::ForbiddenImport { import, .. } if import.starts_with("weir:plugin/secrets@") => {
                 "grant it the secrets it needs: `secrets = { NAME = { env = \"VARIABLE\" } }` in the stage's grant".into()
             }
             SandboxError::ForbiddenImport { import, .. } if import.starts_with("wasi:http") => {
-                "plugins have no network; read the data in the pipeline and pass it in".into()
+                "of the worlds only `source` may reach the network, and only what its step grants: `grant = { http = [{ url = \"https://HOST/\" }] }` in `read`".into()
             }
             SandboxError::ForbiddenImport { .. } => {
                 "a plugin may import the basic WASI 0.2 interfaces and what its own world offers, nothing else".into()

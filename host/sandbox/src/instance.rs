@@ -13,16 +13,18 @@ use crate::error::{Call, CallSite, SandboxError};
 use crate::guest_log::{GuestLevel, GuestLog, GuestStream};
 use crate::guest_text::{MAX_TEXT, escape};
 use crate::lower::{self, Lowered, MAX_BATCH_ROWS};
-use crate::model::{BindRequest, Info, Output, Processed, Rule, Usage, World};
+use crate::model::{BindRequest, Info, Output, Processed, Reading, Rule, Usage, World};
 use crate::plugin::Plugin;
-use crate::schema::{check_name, flatten, normalise_schema, unflatten};
+use crate::schema::{FlatField, check_name, flatten, normalise_schema, unflatten};
 use crate::state::{BoundOutput, State};
 use crate::terms::{Isolation, Terms};
 use crate::track::{self, Answer, Binding, Guest, RawOutputs};
 use crate::verify::Shape;
 
 mod failure;
+mod fold;
 mod rows;
+mod source;
 
 use rows::keeps_rows;
 
@@ -45,7 +47,9 @@ type Start<A, T> =
 ///
 /// Its life: made by [`Plugin::instantiate`]; [`bind`](Instance::bind) once (a decoder: for each
 /// file); then [`process`](Instance::process) for each batch, or [`decode`](Instance::decode) for
-/// each chunk; then [`finish`](Instance::finish) once. Every call is held to the stage's
+/// each chunk; then [`finish`](Instance::finish) once. A source instead: [`open`](Instance::open) once, then
+/// [`read`](Instance::read) until it is done. A fold ends with [`snapshot`](Instance::snapshot), or takes those of
+/// others with [`merge`](Instance::merge) before it finishes. Every call is held to the stage's
 /// [`Terms`] and everything it gives is checked before it is returned.
 ///
 /// With [`Isolation::Batch`] the plugin itself lives for one batch only: each is given to a fresh
@@ -211,21 +215,16 @@ impl Instance {
         let input = normalise_schema(&request.input)?;
         let flat = match self.plugin.world() {
             World::Decoder => Some(Vec::new()),
-            World::Transform | World::Check => flatten(&input),
+            World::Source => {
+                return Err(self.bad_call(Call::Bind, "a source is opened"));
+            }
+            World::Transform | World::Check | World::Fold => flatten(&input),
         };
         let Some(flat) = flat else {
             return Err(self.bad_call(Call::Bind, "the input schema cannot cross"));
         };
-        let mut parameters = request.parameters.clone();
-        parameters.sort();
-        let binding = Binding {
-            config: request.config.to_string(),
-            pipeline: request.pipeline.clone(),
-            step: request.step.clone(),
-            parameters,
-            input: flat,
-        };
-        self.outputs = self.bind_guest(&binding).await?;
+        let binding = binding_of(request, flat, None);
+        self.outputs = self.bind_guest(Call::Bind, &binding).await?;
         self.binding = Some(binding);
         self.input = Some(input);
         self.batches = 0;
@@ -234,17 +233,17 @@ impl Instance {
     }
 
     /// Binds the live guest and keeps its outputs' shapes in its store.
-    async fn bind_guest(&mut self, binding: &Binding) -> Result<Vec<Output>, SandboxError> {
+    async fn bind_guest(
+        &mut self,
+        call: Call,
+        binding: &Binding,
+    ) -> Result<Vec<Output>, SandboxError> {
         let (returned, _) = self
-            .call(
-                Call::Bind,
-                0,
-                SMALL_FUEL,
-                binding,
-                |guest, store, binding| guest.bind(store, binding),
-            )
+            .call(call, 0, SMALL_FUEL, binding, |guest, store, binding| {
+                guest.bind(store, binding)
+            })
             .await?;
-        let outputs = checked_outputs(returned).map_err(|why| self.bad_schema(Call::Bind, why))?;
+        let outputs = checked_outputs(returned).map_err(|why| self.bad_schema(call, why))?;
         if let Some(live) = &mut self.live {
             live.store.data_mut().outputs = outputs
                 .iter()
@@ -266,8 +265,9 @@ impl Instance {
     /// [`BadCall`](SandboxError::BadCall) for one that breaks another rule; the instance lives on. Any
     /// other error ends it.
     pub async fn process(&mut self, batch: &RecordBatch) -> Result<Processed, SandboxError> {
-        if self.plugin.world() == World::Decoder {
-            return Err(self.bad_call(Call::Process, "a decoder takes bytes"));
+        if matches!(self.plugin.world(), World::Decoder | World::Source) {
+            let why = format!("a {} takes no batches", self.plugin.world());
+            return Err(self.bad_call(Call::Process, why));
         }
         let Some(input) = self.input.clone().filter(|_| self.phase == Phase::Bound) else {
             return Err(self.bad_call(Call::Process, "it comes after bind and before finish"));
@@ -343,7 +343,7 @@ impl Instance {
             return Err(self.bad_call(Call::Bind, "it comes first"));
         };
         self.live = Some(self.start().await?);
-        let outputs = self.bind_guest(&binding).await?;
+        let outputs = self.bind_guest(Call::Bind, &binding).await?;
         self.binding = Some(binding);
         if outputs != self.outputs {
             self.live = None;
@@ -363,7 +363,7 @@ impl Instance {
         if self.plugin.world() != World::Decoder {
             return Err(self.bad_call(
                 Call::Decode,
-                format!("a {} takes batches", self.plugin.world()),
+                format!("a {} takes no bytes", self.plugin.world()),
             ));
         }
         if self.phase != Phase::Bound {
@@ -388,12 +388,12 @@ impl Instance {
         Ok(given)
     }
 
-    /// Tells the plugin that its input has ended. Only a decoder emits now.
+    /// Tells the plugin that its input has ended. Only a decoder and a fold emit now.
     ///
     /// # Errors
     /// [`BadCall`](SandboxError::BadCall) if it is not bound. Any other error ends the instance.
     pub async fn finish(&mut self) -> Result<Processed, SandboxError> {
-        if self.phase != Phase::Bound {
+        if self.phase != Phase::Bound || self.plugin.world() == World::Source {
             return Err(self.bad_call(Call::Finish, "it comes once, after bind"));
         }
         self.phase = Phase::Finished;
@@ -471,7 +471,7 @@ impl Instance {
             Err(_) => Err(self.over_wall_clock(call)),
             Ok(Err(error)) => Err(self.failure(call, &error, live.store.data())),
             Ok(Ok(Err(error))) => Err(self.keep_words(SandboxError::PluginError {
-                at: self.site(call),
+                at: self.site_of(call, live.store.data()),
                 kind: error.kind,
                 message: escape(&error.message, MAX_TEXT),
             })),
@@ -507,9 +507,17 @@ impl Instance {
             digest: self.plugin.digest().chars().take(12).collect(),
             stage: self.stage.clone(),
             call,
-            batch: (matches!(call, Call::Process | Call::Decode) && self.batches > 0)
+            batch: (matches!(call, Call::Process | Call::Decode | Call::Read) && self.batches > 0)
                 .then_some(self.batches),
+            refused: None,
         })
+    }
+
+    /// The same, with the request that came to nothing.
+    fn site_of(&self, call: Call, state: &State) -> Box<CallSite> {
+        let mut at = self.site(call);
+        at.refused = state.refused();
+        at
     }
 }
 
@@ -521,6 +529,20 @@ impl std::fmt::Debug for Instance {
             .field("phase", &self.phase)
             .field("alive", &self.live.is_some())
             .finish_non_exhaustive()
+    }
+}
+
+/// What crosses of a request.
+fn binding_of(request: &BindRequest, input: Vec<FlatField>, reading: Option<Reading>) -> Binding {
+    let mut parameters = request.parameters.clone();
+    parameters.sort();
+    Binding {
+        config: request.config.to_string(),
+        pipeline: request.pipeline.clone(),
+        step: request.step.clone(),
+        parameters,
+        input,
+        reading,
     }
 }
 

@@ -63,6 +63,7 @@ mod instance;
 mod limits;
 mod lower;
 mod model;
+mod outbound;
 mod plugin;
 mod sandbox;
 mod schema;
@@ -81,8 +82,10 @@ pub use instance::Instance;
 pub use limits::{Limits, ROWS_OUT_FLOOR};
 pub use lower::{MAX_BATCH_ROWS, decoder_chunk, split};
 pub use model::{
-    BindRequest, ByteRejection, Emitted, Finding, Info, Output, Processed, Rule, Usage, World,
+    BindRequest, ByteRejection, Emitted, Finding, Info, Output, Page, Processed, Reading,
+    RecordRejection, Rule, Stream, Usage, World,
 };
+pub use outbound::{MAX_REQUEST_BODY, Outbound, Refused, RefusedKind, ResponseBody};
 pub use plugin::Plugin;
 pub use sandbox::{MAX_COMPONENT, Sandbox, SandboxOptions};
 pub use schema::normalise_schema;

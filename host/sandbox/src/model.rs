@@ -18,6 +18,10 @@ pub enum World {
     Check,
     /// Bytes in, batches out.
     Decoder,
+    /// Batches out, of what it reads elsewhere.
+    Source,
+    /// Batches in, few rows out at the end.
+    Fold,
 }
 
 impl fmt::Display for World {
@@ -26,6 +30,8 @@ impl fmt::Display for World {
             World::Transform => "transform",
             World::Check => "check",
             World::Decoder => "decoder",
+            World::Source => "source",
+            World::Fold => "fold",
         })
     }
 }
@@ -41,11 +47,48 @@ pub struct BindRequest {
     pub step: String,
     /// The run's parameters as (name, text); sorted by name before they cross.
     pub parameters: Vec<(String, String)>,
-    /// The schema of the columns granted; normalised before it crosses. A decoder ignores it.
+    /// The schema of the columns granted; normalised before it crosses. A decoder and a source ignore it.
     pub input: SchemaRef,
 }
 
-/// A named output of a transform (or the one output, `out`, of a decoder).
+/// What of a source is read, and from where on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// The stream's name.
+    pub stream: String,
+    /// The shard's name; empty where the stream has none.
+    pub shard: String,
+    /// What the source said last of how far it had come; none: from the beginning.
+    pub state: Option<String>,
+}
+
+/// A stream that a source offers. Names are the guest's: bounded, and columns of the schema.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stream {
+    /// Its name.
+    pub name: String,
+    /// The schema of its rows.
+    pub schema: SchemaRef,
+    /// The column by which the source tells new rows, if it says one.
+    pub cursor: Option<String>,
+    /// The columns that identify a row; empty if the source does not say.
+    pub primary_key: Vec<String>,
+    /// The parts that can be read side by side; one, with an empty name, where the source names none.
+    pub shards: Vec<String>,
+}
+
+/// One call of a source's `read`.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// What it emitted and rejected.
+    pub given: Processed,
+    /// What `open` takes to go on behind that.
+    pub state: String,
+    /// Whether there is nothing more for now.
+    pub done: bool,
+}
+
+/// A named output of a transform (or the one output, `out`, of a decoder, a source or a fold).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Output {
     /// Its name.
@@ -91,6 +134,8 @@ pub struct Processed {
     pub findings: Vec<Finding>,
     /// The bytes rejected (decoder), in the order raised.
     pub rejected_bytes: Vec<ByteRejection>,
+    /// The records rejected (source), in the order raised.
+    pub rejected_records: Vec<RecordRejection>,
     /// What all of this takes of the run's memory: to be kept as long as any of it is.
     pub reserved: Reserved,
 }
@@ -103,7 +148,7 @@ pub struct Emitted {
     /// The rows, of that output's schema.
     pub batch: RecordBatch,
     /// For each row the input row it came from, each less than the input's rows. None: row `i` came
-    /// from row `i`, and there are as many rows as came in. A decoder's batches have none either.
+    /// from row `i`, and there are as many rows as came in. Those of a decoder or source have none either.
     pub origin: Option<Vec<u32>>,
 }
 
@@ -125,6 +170,17 @@ pub struct ByteRejection {
     pub offset: u64,
     /// How many there are.
     pub length: u64,
+    /// The rule's name, escaped and cut at 64 bytes.
+    pub rule: String,
+    /// The message, escaped and cut at 1 KiB.
+    pub message: String,
+}
+
+/// A record of a source that forms no row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordRejection {
+    /// The beginning of what the guest shows of it, escaped and cut at 1 KiB; empty where words are kept.
+    pub record: String,
     /// The rule's name, escaped and cut at 64 bytes.
     pub rule: String,
     /// The message, escaped and cut at 1 KiB.

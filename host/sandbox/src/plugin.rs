@@ -13,6 +13,8 @@ use crate::state::State;
 use crate::terms::{Powers, Terms};
 use crate::track::Exports;
 
+/// The interfaces by which a source makes requests begin so.
+const HTTP: &str = "wasi:http/";
 /// The interface by which a plugin asks for secrets, without its version.
 const SECRETS: &str = "weir:plugin/secrets@";
 
@@ -93,10 +95,10 @@ impl Plugin {
     /// # Errors
     /// [`ForbiddenImport`](SandboxError::ForbiddenImport) names the import that was not.
     pub fn permitted(&self, powers: &Powers) -> Result<(), SandboxError> {
-        let refused = self
-            .imports()
-            .iter()
-            .find(|import| import.starts_with(SECRETS) && powers.secrets.is_empty());
+        let refused = self.imports().iter().find(|import| {
+            (import.starts_with(SECRETS) && powers.secrets.is_empty())
+                || (import.starts_with(HTTP) && powers.http.is_none())
+        });
         match refused {
             None => Ok(()),
             Some(import) => Err(SandboxError::ForbiddenImport {

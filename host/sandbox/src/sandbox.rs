@@ -85,6 +85,8 @@ struct Inner {
     transform: Linker<State>,
     check: Linker<State>,
     decoder: Linker<State>,
+    source: Linker<State>,
+    fold: Linker<State>,
 }
 
 impl std::fmt::Debug for Inner {
@@ -110,12 +112,17 @@ impl Sandbox {
             let mut linker = Linker::new(&engine);
             inert::add_to_linker(&mut linker)?;
             track::add_to_linker(&mut linker, world)?;
+            if world == World::Source {
+                wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+            }
             Ok(linker)
         };
-        let (transform, check, decoder) = (
+        let (transform, check, decoder, source, fold) = (
             linker(World::Transform).map_err(broken)?,
             linker(World::Check).map_err(broken)?,
             linker(World::Decoder).map_err(broken)?,
+            linker(World::Source).map_err(broken)?,
+            linker(World::Fold).map_err(broken)?,
         );
         if options.deadlines {
             clock::start_ticking(&engine).map_err(|error| SandboxError::Engine(error.into()))?;
@@ -128,6 +135,8 @@ impl Sandbox {
                 transform,
                 check,
                 decoder,
+                source,
+                fold,
             }),
         })
     }
@@ -181,6 +190,8 @@ impl Sandbox {
             World::Transform => &self.inner.transform,
             World::Check => &self.inner.check,
             World::Decoder => &self.inner.decoder,
+            World::Source => &self.inner.source,
+            World::Fold => &self.inner.fold,
         };
         let pre = linker.instantiate_pre(&component).map_err(mistyped)?;
         Ok(Plugin::new(
@@ -299,6 +310,8 @@ fn find_world(plugin: &str, exports: &[&str]) -> Result<(World, String, String),
             "transformer" => World::Transform,
             "checker" => World::Check,
             "decoder-plugin" => World::Decoder,
+            "source-plugin" => World::Source,
+            "folder" => World::Fold,
             _ => continue,
         };
         return Ok((world, (*export).to_owned(), version.to_owned()));
@@ -321,7 +334,7 @@ fn is_supported(version: &str) -> bool {
 
 /// Whether a plugin of `world` may import `import`.
 fn may_import(world: World, import: &str) -> bool {
-    if inert::is_allowed(import) {
+    if inert::is_allowed(import) || (world == World::Source && is_http(import)) {
         return true;
     }
     let Some((interface, version)) = import
@@ -334,9 +347,19 @@ fn may_import(world: World, import: &str) -> bool {
         World::Transform => "emitting",
         World::Check => "judging",
         World::Decoder => "decoding",
+        World::Source => "sourcing",
+        World::Fold => "folding",
     };
     // Secrets may be granted, which is asked for each stage.
     is_supported(version) && (["types", "host", "secrets"].contains(&interface) || interface == own)
+}
+
+/// Whether `import` is of outgoing HTTP, which may be granted to a source: asked for each stage.
+fn is_http(import: &str) -> bool {
+    matches!(
+        import.split_once('@'),
+        Some(("wasi:http/outgoing-handler" | "wasi:http/types", version)) if version.starts_with("0.2.")
+    )
 }
 
 /// Tells a component from what people pass in its place.

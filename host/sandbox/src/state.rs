@@ -8,13 +8,15 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::error::{Call, LimitKind};
 use crate::guest_log::{GuestLevel, GuestLog, GuestStream};
 use crate::guest_text::{MAX_TEXT, escape};
 use crate::held::Held;
 use crate::limits::Limiter;
-use crate::model::{ByteRejection, Emitted, Finding, Processed, World};
+use crate::model::{ByteRejection, Emitted, Finding, Processed, RecordRejection, World};
+use crate::outbound::{Hooks, Refused};
 use crate::terms::{Contract, Secret, Terms};
 use crate::verify::{BadBatch, Shape};
 
@@ -71,6 +73,8 @@ pub(crate) struct BoundOutput {
 /// The data of one instance's store.
 pub(crate) struct State {
     wasi: WasiCtx,
+    http: WasiHttpCtx,
+    hooks: Hooks,
     world: World,
     pub(crate) table: ResourceTable,
     pub(crate) monotonic_now: u64,
@@ -106,6 +110,8 @@ impl State {
         table.set_max_capacity(usize::try_from(limits.handles).unwrap_or(usize::MAX));
         State {
             wasi: crate::inert::context(&log, &terms.powers),
+            http: WasiHttpCtx::new(),
+            hooks: Hooks::new(terms.powers.http.clone()),
             world,
             table,
             monotonic_now: 0,
@@ -127,7 +133,7 @@ impl State {
     /// Makes ready for a call with `rows` rows of input.
     pub(crate) fn begin(&mut self, call: Call, rows: u32) {
         let rows_allowed = match call {
-            Call::Decode | Call::Finish => u64::MAX,
+            Call::Decode | Call::Finish | Call::Read => u64::MAX,
             _ => u64::from(rows)
                 .saturating_mul(self.rows_out_per_row)
                 .saturating_add(self.rows_out_floor),
@@ -138,6 +144,7 @@ impl State {
             rows_allowed,
             ..Outbox::default()
         };
+        self.hooks.last.clear();
         self.limiter.memory_denied = None;
         self.limiter.table_denied = None;
         self.held = Held::of(self.held.budget());
@@ -174,7 +181,9 @@ impl State {
     /// its rows, before anything is copied.
     pub(crate) fn begin_emit(&mut self, output: u32, rows: u32) -> Result<BoundOutput, Halt> {
         match (self.outbox.call, self.world) {
-            (Some(Call::Process | Call::Decode), _) | (Some(Call::Finish), World::Decoder) => {}
+            (Some(Call::Process), World::Transform)
+            | (Some(Call::Decode | Call::Read), _)
+            | (Some(Call::Finish), World::Decoder | World::Fold) => {}
             (Some(call), _) => return Err(Halt::Contract(format!("emitted during {call}"))),
             (None, _) => return Err(Halt::Contract("emitted outside a call".into())),
         }
@@ -303,6 +312,39 @@ impl State {
         Ok(())
     }
 
+    /// Keeps a rejection of a source's record.
+    pub(crate) fn reject_record(
+        &mut self,
+        record: &str,
+        rule: &str,
+        message: &str,
+    ) -> Result<(), Halt> {
+        if self.outbox.call != Some(Call::Read) {
+            return Err(Halt::Contract("rejected a record outside read".into()));
+        }
+        let (rule, message) = self.words(rule, message)?;
+        let record = match self.words_are_withheld {
+            true => String::new(),
+            false => escape(record, MAX_TEXT),
+        };
+        self.charge(wide(record.len()))?;
+        self.outbox.given.rejected_records.push(RecordRejection {
+            record,
+            rule,
+            message,
+        });
+        Ok(())
+    }
+
+    /// The last request of the call that came to nothing; its words are partly the guest's, and stay where
+    /// those are kept.
+    pub(crate) fn refused(&self) -> Option<Refused> {
+        match self.words_are_withheld {
+            true => None,
+            false => self.hooks.last.get(),
+        }
+    }
+
     /// Checks a finding's rule, and escapes and charges for its words. Where words are kept, the
     /// message is what the rule demands and the guest's own goes to its log.
     fn words(&mut self, rule: &str, message: &str) -> Result<(String, String), Halt> {
@@ -358,6 +400,16 @@ impl WasiView for State {
         WasiCtxView {
             ctx: &mut self.wasi,
             table: &mut self.table,
+        }
+    }
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView {
+            hooks: &mut self.hooks,
+            table: &mut self.table,
+            ctx: &mut self.http,
         }
     }
 }

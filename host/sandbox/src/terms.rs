@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::error::{KEPT, UNTOLD};
 use crate::guest_log::GuestSink;
 use crate::limits::Limits;
+use crate::outbound::Outbound;
 
 /// Everything one stage agrees with a plugin. `Default` gives nothing: no powers, the default
 /// [`Limits`], no rows or rules pinned, one instance for a partition, words to `tracing`.
@@ -37,7 +38,7 @@ impl From<Limits> for Terms {
 }
 
 /// What a plugin may reach besides its columns. `Default` is nothing: a clock that stands, randomness
-/// from a fixed seed, no secret.
+/// from a fixed seed, no secret, no network.
 #[derive(Clone, Debug, Default)]
 pub struct Powers {
     /// Whether the wall clock shows the real time. The monotonic clock always stands still, so that
@@ -47,6 +48,8 @@ pub struct Powers {
     pub random: bool,
     /// Secrets by the name under which the plugin asks for them.
     pub secrets: BTreeMap<String, Secret>,
+    /// Who sends its requests; a source that asks for `wasi:http` is refused without.
+    pub http: Option<Arc<dyn Outbound>>,
 }
 
 impl Powers {

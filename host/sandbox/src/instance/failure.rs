@@ -25,7 +25,7 @@ impl Instance {
     }
 
     fn meaning(&self, call: Call, error: &wasmtime::Error, state: &State) -> SandboxError {
-        let at = self.site(call);
+        let at = self.site_of(call, state);
         let limits = &self.terms.limits;
         if let Some(halt) = error.downcast_ref::<Halt>() {
             return match halt.clone() {
@@ -66,8 +66,15 @@ impl Instance {
         let root = error.root_cause().to_string();
         if root.contains(FUEL_EXHAUSTED) {
             let allowed = match call {
-                Call::Process | Call::Decode | Call::Finish => self.large_fuel(),
-                Call::Instantiate | Call::Describe | Call::Bind => SMALL_FUEL,
+                Call::Process
+                | Call::Decode
+                | Call::Finish
+                | Call::Read
+                | Call::Snapshot
+                | Call::Merge => self.large_fuel(),
+                Call::Instantiate | Call::Describe | Call::Bind | Call::Discover | Call::Open => {
+                    SMALL_FUEL
+                }
             };
             return self.over(call, LimitKind::Hostcall, allowed, None);
         }

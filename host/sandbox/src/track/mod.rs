@@ -7,7 +7,7 @@ use wasmtime::component::{Component, ComponentExportIndex, Instance, Linker};
 
 use crate::error::PluginErrorKind;
 use crate::lower::Lowered;
-use crate::model::{Info, World};
+use crate::model::{Info, Reading, World};
 use crate::schema::FlatField;
 use crate::state::State;
 
@@ -23,6 +23,17 @@ pub(crate) struct Binding {
     pub(crate) step: String,
     pub(crate) parameters: Vec<(String, String)>,
     pub(crate) input: Vec<FlatField>,
+    /// What a source is to read; none for other worlds.
+    pub(crate) reading: Option<Reading>,
+}
+
+/// A stream as a guest told it.
+pub(crate) struct RawStream {
+    pub(crate) name: String,
+    pub(crate) schema: Vec<FlatField>,
+    pub(crate) cursor: Option<String>,
+    pub(crate) primary_key: Vec<String>,
+    pub(crate) shards: Vec<String>,
 }
 
 /// An error a guest returned; the message is as it came.
@@ -42,7 +53,7 @@ pub(crate) type Answer<T> = wasmtime::Result<Result<T, GuestError>>;
 pub(crate) trait Guest: Send + Sync {
     /// Calls `describe`.
     fn describe<'a>(&'a self, store: &'a mut Store<State>) -> BoxFuture<'a, Answer<Info>>;
-    /// Calls `bind`; a check has no outputs, a decoder one.
+    /// Calls `bind`, or `open` of a source; a check has no outputs, a decoder or source one.
     fn bind<'a>(
         &'a self,
         store: &'a mut Store<State>,
@@ -60,7 +71,23 @@ pub(crate) trait Guest: Send + Sync {
         store: &'a mut Store<State>,
         bytes: &'a [u8],
     ) -> BoxFuture<'a, Answer<()>>;
-    /// Calls `finish`.
+    /// Calls `discover` of a source.
+    fn discover<'a>(
+        &'a self,
+        store: &'a mut Store<State>,
+        binding: &'a Binding,
+    ) -> BoxFuture<'a, Answer<Vec<RawStream>>>;
+    /// Calls `read` of a source: the state after it, and whether there is nothing more.
+    fn read<'a>(&'a self, store: &'a mut Store<State>) -> BoxFuture<'a, Answer<(String, bool)>>;
+    /// Calls `snapshot` of a fold.
+    fn snapshot<'a>(&'a self, store: &'a mut Store<State>) -> BoxFuture<'a, Answer<Vec<u8>>>;
+    /// Calls `merge` of a fold.
+    fn merge<'a>(
+        &'a self,
+        store: &'a mut Store<State>,
+        snapshot: &'a [u8],
+    ) -> BoxFuture<'a, Answer<()>>;
+    /// Calls `finish`; a source has none.
     fn finish<'a>(&'a self, store: &'a mut Store<State>) -> BoxFuture<'a, Answer<()>>;
 }
 
@@ -69,10 +96,14 @@ pub(crate) trait Guest: Send + Sync {
 pub(crate) struct Exports {
     pub(crate) world: World,
     pub(crate) describe: ComponentExportIndex,
+    /// `bind`, or `open` of a source.
     pub(crate) bind: ComponentExportIndex,
-    /// `process`, or `decode` of a decoder.
+    /// `process`, `decode` of a decoder, `read` of a source.
     pub(crate) work: ComponentExportIndex,
-    pub(crate) finish: ComponentExportIndex,
+    /// `finish`, or `discover` of a source.
+    pub(crate) other: ComponentExportIndex,
+    /// `snapshot` and `merge` of a fold.
+    pub(crate) states: Option<(ComponentExportIndex, ComponentExportIndex)>,
 }
 
 impl Exports {
@@ -91,16 +122,21 @@ impl Exports {
                 .get_export_index(Some(&instance), name)
                 .ok_or(name)
         };
+        let (bind, work, other) = match world {
+            World::Transform | World::Check | World::Fold => ("bind", "process", "finish"),
+            World::Decoder => ("bind", "decode", "finish"),
+            World::Source => ("open", "read", "discover"),
+        };
         Ok(Exports {
             world,
             describe: function("describe")?,
-            bind: function("bind")?,
-            work: function(if world == World::Decoder {
-                "decode"
-            } else {
-                "process"
-            })?,
-            finish: function("finish")?,
+            bind: function(bind)?,
+            work: function(work)?,
+            other: function(other)?,
+            states: match world {
+                World::Fold => Some((function("snapshot")?, function("merge")?)),
+                World::Transform | World::Check | World::Decoder | World::Source => None,
+            },
         })
     }
 }

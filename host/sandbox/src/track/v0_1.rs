@@ -8,7 +8,7 @@ use wasmtime::component::{
 };
 use wasmtime::{AsContextMut, Store, StoreContextMut};
 
-use super::{Answer, Binding, Exports, Guest, GuestError, RawOutputs};
+use super::{Answer, Binding, Exports, Guest, GuestError, RawOutputs, RawStream};
 use crate::guest_log::GuestLevel;
 use crate::lower::Lowered;
 use crate::model::{Info, World};
@@ -18,8 +18,8 @@ use crate::verify::{self, Node};
 mod types;
 
 use types::{
-    BatchIn, BatchOut, WireError, WireField, WireInfo, WireLevel, WireNode, WireOutput,
-    WireParameter, WireRun, WireSideInput, flat_schema, wire_schema,
+    BatchIn, BatchOut, WireError, WireField, WireInfo, WireLevel, WireNode, WireOutput, WirePage,
+    WireParameter, WireRun, WireSideInput, WireStream, flat_schema, wire_schema,
 };
 
 // ---- exports -----------------------------------------------------------------------------------
@@ -31,10 +31,15 @@ pub(crate) struct Exported {
     describe: Func,
     bind: Func,
     work: Func,
-    finish: Func,
+    /// `finish`, or `discover` of a source.
+    other: Func,
+    /// `snapshot` and `merge` of a fold.
+    states: Option<(Func, Func)>,
 }
 
 type Nothing = (Result<(), WireError>,);
+/// What `open` takes: the configuration, the run, the stream, its shard, and the state.
+type Opening<'a> = (&'a str, WireRun<'a>, &'a str, &'a str, Option<&'a str>);
 
 impl Exported {
     pub(crate) fn new(
@@ -52,11 +57,24 @@ impl Exported {
             describe: function(&exports.describe)?,
             bind: function(&exports.bind)?,
             work: function(&exports.work)?,
-            finish: function(&exports.finish)?,
+            other: function(&exports.other)?,
+            states: match &exports.states {
+                Some((snapshot, merge)) => Some((function(snapshot)?, function(merge)?)),
+                None => None,
+            },
         };
         let store = &*store;
         exported.describe.typed::<(), (WireInfo,)>(store)?;
-        exported.finish.typed::<(), Nothing>(store)?;
+        match exported.world {
+            World::Transform | World::Check | World::Decoder | World::Fold => {
+                exported.other.typed::<(), Nothing>(store)?;
+            }
+            World::Source => {
+                exported
+                    .other
+                    .typed::<(&str, WireRun<'_>), (Result<Vec<WireStream>, WireError>,)>(store)?;
+            }
+        }
         type Sides<'a> = &'a [WireSideInput<'a>];
         match exported.world {
             World::Transform => {
@@ -77,8 +95,28 @@ impl Exported {
                     )?;
                 exported.work.typed::<(&[u8],), Nothing>(store)?;
             }
+            World::Fold => {
+                exported.bind.typed::<(&str, WireRun<'_>, &[WireField], Sides<'_>), (Result<Vec<WireField>, WireError>,)>(store)?;
+                exported.work.typed::<(BatchIn<'_>,), Nothing>(store)?;
+                let (snapshot, merge) = exported.states()?;
+                snapshot.typed::<(), (Result<Vec<u8>, WireError>,)>(store)?;
+                merge.typed::<(&[u8],), Nothing>(store)?;
+            }
+            World::Source => {
+                exported
+                    .bind
+                    .typed::<Opening<'_>, (Result<Vec<WireField>, WireError>,)>(store)?;
+                exported
+                    .work
+                    .typed::<(), (Result<WirePage, WireError>,)>(store)?;
+            }
         }
         Ok(exported)
+    }
+
+    fn states(&self) -> wasmtime::Result<(Func, Func)> {
+        self.states
+            .ok_or_else(|| wasmtime::Error::msg("a plugin without states"))
     }
 }
 
@@ -109,16 +147,8 @@ impl Guest for Exported {
         binding: &'a Binding,
     ) -> BoxFuture<'a, Answer<RawOutputs>> {
         Box::pin(async move {
-            let parameters: Vec<WireParameter<'_>> = binding
-                .parameters
-                .iter()
-                .map(|(name, value)| WireParameter { name, value })
-                .collect();
-            let run = WireRun {
-                pipeline: &binding.pipeline,
-                step: &binding.step,
-                parameters: &parameters,
-            };
+            let parameters = wire_parameters(binding);
+            let run = wire_run(binding, &parameters);
             let config = binding.config.as_str();
             let input = wire_schema(&binding.input)?;
             let sides: &[WireSideInput<'_>] = &[];
@@ -141,6 +171,21 @@ impl Guest for Exported {
                 World::Decoder => {
                     let schema: Result<Vec<WireField>, WireError> =
                         call(self.bind, store, (config, run, sides)).await?;
+                    schema.map(|schema| vec![("out".to_owned(), flat_schema(schema))])
+                }
+                World::Fold => {
+                    let schema: Result<Vec<WireField>, WireError> =
+                        call(self.bind, store, (config, run, input.as_slice(), sides)).await?;
+                    schema.map(|schema| vec![("out".to_owned(), flat_schema(schema))])
+                }
+                World::Source => {
+                    let reading = binding.reading.as_ref();
+                    let reading = reading.ok_or_else(|| wasmtime::Error::msg("nothing to read"))?;
+                    let (stream, shard) = (reading.stream.as_str(), reading.shard.as_str());
+                    let opening: Opening<'_> =
+                        (config, run, stream, shard, reading.state.as_deref());
+                    let schema: Result<Vec<WireField>, WireError> =
+                        call(self.bind, store, opening).await?;
                     schema.map(|schema| vec![("out".to_owned(), flat_schema(schema))])
                 }
             };
@@ -190,9 +235,69 @@ impl Guest for Exported {
 
     fn finish<'a>(&'a self, store: &'a mut Store<State>) -> BoxFuture<'a, Answer<()>> {
         Box::pin(async move {
-            let done: Result<(), WireError> = call(self.finish, store, ()).await?;
+            let done: Result<(), WireError> = call(self.other, store, ()).await?;
             Ok(done.map_err(GuestError::from))
         })
+    }
+
+    fn snapshot<'a>(&'a self, store: &'a mut Store<State>) -> BoxFuture<'a, Answer<Vec<u8>>> {
+        Box::pin(async move {
+            let (snapshot, _) = self.states()?;
+            let state: Result<Vec<u8>, WireError> = call(snapshot, store, ()).await?;
+            Ok(state.map_err(GuestError::from))
+        })
+    }
+
+    fn merge<'a>(
+        &'a self,
+        store: &'a mut Store<State>,
+        snapshot: &'a [u8],
+    ) -> BoxFuture<'a, Answer<()>> {
+        Box::pin(async move {
+            let (_, merge) = self.states()?;
+            let done: Result<(), WireError> = call(merge, store, (snapshot,)).await?;
+            Ok(done.map_err(GuestError::from))
+        })
+    }
+
+    fn discover<'a>(
+        &'a self,
+        store: &'a mut Store<State>,
+        binding: &'a Binding,
+    ) -> BoxFuture<'a, Answer<Vec<RawStream>>> {
+        Box::pin(async move {
+            let parameters = wire_parameters(binding);
+            let run = wire_run(binding, &parameters);
+            let streams: Result<Vec<WireStream>, WireError> =
+                call(self.other, store, (binding.config.as_str(), run)).await?;
+            let streams = streams.map(|streams| streams.into_iter().map(RawStream::from).collect());
+            Ok(streams.map_err(GuestError::from))
+        })
+    }
+
+    fn read<'a>(&'a self, store: &'a mut Store<State>) -> BoxFuture<'a, Answer<(String, bool)>> {
+        Box::pin(async move {
+            let page: Result<WirePage, WireError> = call(self.work, store, ()).await?;
+            Ok(page
+                .map(|page| (page.state, page.done))
+                .map_err(GuestError::from))
+        })
+    }
+}
+
+fn wire_parameters(binding: &Binding) -> Vec<WireParameter<'_>> {
+    binding
+        .parameters
+        .iter()
+        .map(|(name, value)| WireParameter { name, value })
+        .collect()
+}
+
+fn wire_run<'a>(binding: &'a Binding, parameters: &'a [WireParameter<'a>]) -> WireRun<'a> {
+    WireRun {
+        pipeline: &binding.pipeline,
+        step: &binding.step,
+        parameters,
     }
 }
 
@@ -261,6 +366,33 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>, world: World) -> wasmtim
                     Ok(store
                         .data_mut()
                         .reject_bytes(offset, length, &rule, &message)?)
+                },
+            )
+        }
+        World::Fold => {
+            let mut folding = linker.instance("weir:plugin/folding@0.1.0")?;
+            folding.func_wrap(
+                "emit",
+                |store: StoreContextMut<'_, State>, (rows,): (BatchOut,)| {
+                    emit(store, 0, &rows, None)
+                },
+            )
+        }
+        World::Source => {
+            let mut sourcing = linker.instance("weir:plugin/sourcing@0.1.0")?;
+            sourcing.func_wrap(
+                "emit",
+                |store: StoreContextMut<'_, State>, (rows,): (BatchOut,)| {
+                    emit(store, 0, &rows, None)
+                },
+            )?;
+            sourcing.func_wrap(
+                "reject",
+                |mut store: StoreContextMut<'_, State>,
+                 (record, rule, message): (WasmStr, WasmStr, WasmStr)| {
+                    let record = text(&store, &record)?;
+                    let (rule, message) = (text(&store, &rule)?, text(&store, &message)?);
+                    Ok(store.data_mut().reject_record(&record, &rule, &message)?)
                 },
             )
         }

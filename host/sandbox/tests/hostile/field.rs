@@ -283,7 +283,10 @@ impl Attack {
             for _ in 0..self.batches {
                 let given = match plugin.world() {
                     World::Decoder => instance.decode(b"one\n\xff\n").await,
-                    World::Transform | World::Check => instance.process(&self.input).await,
+                    World::Transform | World::Check | World::Fold => {
+                        instance.process(&self.input).await
+                    }
+                    World::Source => panic!("no guest of the field reads elsewhere"),
                 };
                 // With a fresh instance for each batch, a batch is four calls.
                 if self.terms.isolation == weir_sandbox::Isolation::Partition {

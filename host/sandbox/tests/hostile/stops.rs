@@ -75,7 +75,8 @@ async fn run(
     if call != Call::Finish {
         match plugin.world() {
             World::Decoder => instance.decode(b"x").await?,
-            World::Transform | World::Check => instance.process(&batch()).await?,
+            World::Transform | World::Check | World::Fold => instance.process(&batch()).await?,
+            World::Source => panic!("no guest that is stopped reads elsewhere"),
         };
         begin(instance);
     }

@@ -6,7 +6,7 @@ use wasmtime::component::{ComponentType, Lift, Lower, WasmList};
 use crate::error::PluginErrorKind;
 use crate::model::{Info, Rule};
 use crate::schema::{FlatField, Kind};
-use crate::track::GuestError;
+use crate::track::{GuestError, RawStream};
 
 // ---- types -------------------------------------------------------------------------------------
 
@@ -184,6 +184,24 @@ pub(super) struct WireOutput {
     pub(super) schema: Vec<WireField>,
 }
 
+#[derive(ComponentType, Lift)]
+#[component(record)]
+pub(super) struct WireStream {
+    pub(super) name: String,
+    pub(super) schema: Vec<WireField>,
+    pub(super) cursor: Option<String>,
+    #[component(name = "primary-key")]
+    pub(super) primary_key: Vec<String>,
+    pub(super) shards: Vec<String>,
+}
+
+#[derive(ComponentType, Lift)]
+#[component(record)]
+pub(super) struct WirePage {
+    pub(super) state: String,
+    pub(super) done: bool,
+}
+
 #[derive(ComponentType, Lift, Lower, Clone, Copy)]
 #[component(enum)]
 #[repr(u8)]
@@ -314,6 +332,18 @@ pub(super) fn wire_schema(schema: &[FlatField]) -> wasmtime::Result<Vec<WireFiel
 
 pub(super) fn flat_schema(schema: Vec<WireField>) -> Vec<FlatField> {
     schema.into_iter().map(FlatField::from).collect()
+}
+
+impl From<WireStream> for RawStream {
+    fn from(stream: WireStream) -> RawStream {
+        RawStream {
+            name: stream.name,
+            schema: flat_schema(stream.schema),
+            cursor: stream.cursor,
+            primary_key: stream.primary_key,
+            shards: stream.shards,
+        }
+    }
 }
 
 impl From<WireError> for GuestError {
