@@ -32,6 +32,38 @@ pub mod check {
     });
 }
 
+pub mod source {
+    wit_bindgen::generate!({
+        path: "../wit/0.1",
+        world: "weir:plugin/source-with-secrets",
+        with: {
+            "weir:plugin/types@0.1.0": crate::bindings::transform::weir::plugin::types,
+            "weir:plugin/host@0.1.0": crate::bindings::transform::weir::plugin::host,
+            "weir:plugin/secrets@0.1.0": crate::bindings::transform::weir::plugin::secrets,
+        },
+        ownership: Borrowing { duplicate_if_necessary: true },
+        pub_export_macro: true,
+        export_macro_name: "export_source_world",
+        default_bindings_module: "weir_plugin::bindings::source",
+    });
+}
+
+pub mod fold {
+    wit_bindgen::generate!({
+        path: "../wit/0.1",
+        world: "weir:plugin/fold-with-secrets",
+        with: {
+            "weir:plugin/types@0.1.0": crate::bindings::transform::weir::plugin::types,
+            "weir:plugin/host@0.1.0": crate::bindings::transform::weir::plugin::host,
+            "weir:plugin/secrets@0.1.0": crate::bindings::transform::weir::plugin::secrets,
+        },
+        ownership: Borrowing { duplicate_if_necessary: true },
+        pub_export_macro: true,
+        export_macro_name: "export_fold_world",
+        default_bindings_module: "weir_plugin::bindings::fold",
+    });
+}
+
 pub mod decoder {
     wit_bindgen::generate!({
         path: "../wit/0.1",

@@ -138,6 +138,109 @@ macro_rules! export_decoder {
     };
 }
 
+/// Makes a [`Source`](crate::Source) the plugin that this crate exports. Once in a crate.
+#[cfg(target_family = "wasm")]
+#[macro_export]
+macro_rules! export_source {
+    ($plugin:ty) => {
+        const _: () = {
+            use $crate::bindings::source::exports::weir::plugin::source_plugin as exported;
+
+            ::std::thread_local! {
+                static PLUGIN: $crate::guest::Slot<$crate::guest::OpenSource<$plugin>> =
+                    const { ::std::cell::RefCell::new(::core::option::Option::None) };
+            }
+
+            struct Exported;
+
+            impl exported::Guest for Exported {
+                fn describe() -> exported::Info {
+                    $crate::guest::describe::<<$plugin as $crate::Source>::Config>(
+                        &<$plugin as $crate::Source>::INFO,
+                    )
+                }
+
+                fn discover(
+                    config: ::std::string::String,
+                    run: exported::Run,
+                ) -> ::core::result::Result<::std::vec::Vec<exported::StreamInfo>, exported::Error>
+                {
+                    $crate::guest::discover::<$plugin>(&config, run)
+                }
+
+                fn open(
+                    config: ::std::string::String,
+                    run: exported::Run,
+                    stream: ::std::string::String,
+                    shard: ::std::string::String,
+                    state: ::core::option::Option<::std::string::String>,
+                ) -> ::core::result::Result<exported::Schema, exported::Error> {
+                    $crate::guest::open(&PLUGIN, &config, run, (&stream, &shard), state.as_deref())
+                }
+
+                fn read() -> ::core::result::Result<exported::Page, exported::Error> {
+                    $crate::guest::read(&PLUGIN)
+                }
+            }
+
+            $crate::bindings::source::export_source_world!(Exported with_types_in $crate::bindings::source);
+        };
+    };
+}
+
+/// Makes a [`Fold`](crate::Fold) the plugin that this crate exports. Once in a crate.
+#[cfg(target_family = "wasm")]
+#[macro_export]
+macro_rules! export_fold {
+    ($plugin:ty) => {
+        const _: () = {
+            use $crate::bindings::fold::exports::weir::plugin::folder as exported;
+
+            ::std::thread_local! {
+                static PLUGIN: $crate::guest::Slot<$crate::guest::BoundFold<$plugin>> =
+                    const { ::std::cell::RefCell::new(::core::option::Option::None) };
+            }
+
+            struct Exported;
+
+            impl exported::Guest for Exported {
+                fn describe() -> exported::Info {
+                    $crate::guest::describe::<<$plugin as $crate::Fold>::Config>(
+                        &<$plugin as $crate::Fold>::INFO,
+                    )
+                }
+
+                fn bind(
+                    config: ::std::string::String,
+                    run: exported::Run,
+                    input: exported::Schema,
+                    side_inputs: ::std::vec::Vec<exported::SideInput>,
+                ) -> ::core::result::Result<exported::Schema, exported::Error> {
+                    $crate::guest::bind_fold(&PLUGIN, &config, run, input, side_inputs)
+                }
+
+                fn process(rows: exported::BatchResult) -> ::core::result::Result<(), exported::Error> {
+                    $crate::guest::process_fold(&PLUGIN, rows)
+                }
+
+                fn snapshot() -> ::core::result::Result<::std::vec::Vec<u8>, exported::Error> {
+                    $crate::guest::snapshot(&PLUGIN)
+                }
+
+                fn merge(snapshot: ::std::vec::Vec<u8>) -> ::core::result::Result<(), exported::Error> {
+                    $crate::guest::merge(&PLUGIN, &snapshot)
+                }
+
+                fn finish() -> ::core::result::Result<(), exported::Error> {
+                    $crate::guest::finish_fold(&PLUGIN)
+                }
+            }
+
+            $crate::bindings::fold::export_fold_world!(Exported with_types_in $crate::bindings::fold);
+        };
+    };
+}
+
 /// Makes a [`Transform`](crate::Transform) the plugin that this crate exports. Once in a crate.
 #[cfg(not(target_family = "wasm"))]
 #[macro_export]
@@ -162,5 +265,23 @@ macro_rules! export_check {
 macro_rules! export_decoder {
     ($plugin:ty) => {
         const _: $crate::Info = <$plugin as $crate::Decoder>::INFO;
+    };
+}
+
+/// Makes a [`Source`](crate::Source) the plugin that this crate exports. Once in a crate.
+#[cfg(not(target_family = "wasm"))]
+#[macro_export]
+macro_rules! export_source {
+    ($plugin:ty) => {
+        const _: $crate::Info = <$plugin as $crate::Source>::INFO;
+    };
+}
+
+/// Makes a [`Fold`](crate::Fold) the plugin that this crate exports. Once in a crate.
+#[cfg(not(target_family = "wasm"))]
+#[macro_export]
+macro_rules! export_fold {
+    ($plugin:ty) => {
+        const _: $crate::Info = <$plugin as $crate::Fold>::INFO;
     };
 }

@@ -9,15 +9,20 @@ use schemars::JsonSchema;
 
 use crate::bindings::check::weir::plugin::judging;
 use crate::bindings::decoder::weir::plugin::decoding;
+use crate::bindings::fold::weir::plugin::folding;
+use crate::bindings::source::weir::plugin::sourcing;
 use crate::bindings::transform::weir::plugin::{emitting, types as wit};
 use crate::check::FailSink;
 use crate::decoder::DecodeSink;
+use crate::source::PageSink;
 use crate::transform::EmitSink;
 use crate::wire::{Parts, assemble, disassemble, schema_from_wit, schema_to_wit};
-use crate::{Check, Context, Decoder, Error, Info, Run, SideInput, Transform};
+use crate::{Check, Context, Decoder, Error, Fold, Info, Run, SideInput, Source, Transform};
 
 pub use crate::check::BoundCheck;
 pub use crate::decoder::BoundDecoder;
+pub use crate::fold::BoundFold;
+pub use crate::source::OpenSource;
 pub use crate::transform::BoundTransform;
 
 /// Holds the one bound plugin of an instance; a component has one thread.
@@ -47,15 +52,6 @@ fn context(
     input: Vec<wit::Field>,
     side_inputs: Vec<wit::SideInput>,
 ) -> Result<Context, Error> {
-    let wit::Run {
-        pipeline,
-        step,
-        parameters,
-    } = run;
-    let parameters = parameters
-        .into_iter()
-        .map(|parameter| (parameter.name, parameter.value))
-        .collect();
     let side_inputs = side_inputs
         .into_iter()
         .map(|side| {
@@ -66,14 +62,27 @@ fn context(
         })
         .collect::<Result<_, Error>>()?;
     Ok(Context {
-        run: Run {
-            pipeline,
-            step,
-            parameters,
-        },
+        run: told_run(run),
         input: schema_from_wit(input)?,
         side_inputs,
     })
+}
+
+fn told_run(run: wit::Run) -> Run {
+    let wit::Run {
+        pipeline,
+        step,
+        parameters,
+    } = run;
+    let parameters = parameters
+        .into_iter()
+        .map(|parameter| (parameter.name, parameter.value))
+        .collect();
+    Run {
+        pipeline,
+        step,
+        parameters,
+    }
 }
 
 impl From<Error> for wit::Error {
@@ -145,6 +154,16 @@ impl DecodeSink for Host {
 
     fn reject(&mut self, offset: u64, length: u64, rule: &str, message: &str) {
         decoding::reject(offset, length, rule, message);
+    }
+}
+
+impl PageSink for Host {
+    fn emit(&mut self, batch: &RecordBatch) -> Result<(), Error> {
+        lend(batch, sourcing::emit)
+    }
+
+    fn reject(&mut self, record: &str, rule: &str, message: &str) {
+        sourcing::reject(record, rule, message);
     }
 }
 
@@ -248,4 +267,92 @@ pub fn finish_decoder<D: Decoder>(
     slot: &'static LocalKey<Slot<BoundDecoder<D>>>,
 ) -> Result<(), wit::Error> {
     bound(slot, |plugin| plugin.finish(&mut Host))
+}
+
+/// Answers a source's `discover`.
+pub fn discover<S: Source>(
+    config: &str,
+    run: wit::Run,
+) -> Result<Vec<wit::StreamInfo>, wit::Error> {
+    let streams = OpenSource::<S>::discover(config, &told_run(run))?;
+    let streams = streams.into_iter().map(|stream| {
+        Ok(wit::StreamInfo {
+            schema: schema_to_wit(&stream.schema)?,
+            name: stream.name,
+            cursor: stream.cursor,
+            primary_key: stream.primary_key,
+            shards: stream.shards,
+        })
+    });
+    Ok(streams.collect::<Result<_, Error>>()?)
+}
+
+/// Answers a source's `open`.
+pub fn open<S: Source>(
+    slot: &'static LocalKey<Slot<OpenSource<S>>>,
+    config: &str,
+    run: wit::Run,
+    (stream, shard): (&str, &str),
+    state: Option<&str>,
+) -> Result<Vec<wit::Field>, wit::Error> {
+    let plugin = OpenSource::<S>::open(config, &told_run(run), stream, shard, state)?;
+    let schema = schema_to_wit(plugin.schema())?;
+    slot.set(Some(plugin));
+    Ok(schema)
+}
+
+/// Answers a source's `read`.
+pub fn read<S: Source>(
+    slot: &'static LocalKey<Slot<OpenSource<S>>>,
+) -> Result<wit::Page, wit::Error> {
+    let (state, done) = bound(slot, |plugin| plugin.read(&mut Host))?;
+    Ok(wit::Page { state, done })
+}
+
+/// Answers a fold's `bind`.
+pub fn bind_fold<F: Fold>(
+    slot: &'static LocalKey<Slot<BoundFold<F>>>,
+    config: &str,
+    run: wit::Run,
+    input: Vec<wit::Field>,
+    side_inputs: Vec<wit::SideInput>,
+) -> Result<Vec<wit::Field>, wit::Error> {
+    let plugin = BoundFold::<F>::bind(config, &context(run, input, side_inputs)?)?;
+    let schema = schema_to_wit(plugin.schema())?;
+    slot.set(Some(plugin));
+    Ok(schema)
+}
+
+/// Answers a fold's `process`.
+pub fn process_fold<F: Fold>(
+    slot: &'static LocalKey<Slot<BoundFold<F>>>,
+    batch: wit::BatchResult,
+) -> Result<(), wit::Error> {
+    bound(slot, |plugin| {
+        let batch = assemble(&plugin.input, batch.rows, batch.nodes, batch.buffers)?;
+        plugin.process(&batch)
+    })
+}
+
+/// Answers a fold's `snapshot`.
+pub fn snapshot<F: Fold>(
+    slot: &'static LocalKey<Slot<BoundFold<F>>>,
+) -> Result<Vec<u8>, wit::Error> {
+    bound(slot, BoundFold::snapshot)
+}
+
+/// Answers a fold's `merge`.
+pub fn merge<F: Fold>(
+    slot: &'static LocalKey<Slot<BoundFold<F>>>,
+    snapshot: &[u8],
+) -> Result<(), wit::Error> {
+    bound(slot, |plugin| plugin.merge(snapshot))
+}
+
+/// Answers a fold's `finish`.
+pub fn finish_fold<F: Fold>(slot: &'static LocalKey<Slot<BoundFold<F>>>) -> Result<(), wit::Error> {
+    bound(slot, |plugin| {
+        let rows = plugin.result()?;
+        lend(&rows, folding::emit)
+    })
 }

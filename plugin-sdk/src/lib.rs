@@ -74,13 +74,14 @@
 //! component.
 //!
 //! # Map
-//! - [`Transform`], [`Check`], [`Decoder`]: what a plugin can be, each with what it speaks
-//!   through ([`Emitter`], [`Verdict`], [`Rows`]) and its export macro.
+//! - [`Transform`], [`Check`], [`Decoder`], [`Source`], [`Fold`]: what a plugin can be, each with what it speaks
+//!   through ([`Emitter`], [`Verdict`], [`Rows`], [`Page`]) and its export macro.
 //! - [`Info`], [`Rule`]: what it says of itself; [`Context`], [`Output`]: what it is told and
 //!   what it promises; [`Error`]: why it cannot go on.
 //! - [`rows`]: rows as structs, read and made by derived code, and transforms written for one row.
 //! - [`kernels`]: trimming, parsing and judging whole columns, fast in the sandbox.
 //! - [`log`], [`metric`], [`secret`]: a line in its log, an addition to a counter, a granted secret.
+//! - [`http`]: requests of a source to what its step grants (feature `http`).
 //! - [`testing`]: runs a plugin natively under the contract's rules.
 //!
 //! Components use an allocator of the SDK's (`memory`, private), made for many short strings. A plugin
@@ -100,9 +101,12 @@ mod context;
 mod decoder;
 mod error;
 mod export;
+mod fold;
 #[doc(hidden)]
 pub mod guest;
 mod host;
+#[cfg(any(feature = "http", not(target_family = "wasm")))]
+pub mod http;
 mod info;
 pub mod kernels;
 #[cfg(any(test, all(target_family = "wasm", feature = "allocator")))]
@@ -110,6 +114,7 @@ pub mod kernels;
 mod memory;
 mod rejections;
 pub mod rows;
+mod source;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
 mod transform;
@@ -129,8 +134,10 @@ pub use check::{Check, Verdict};
 pub use context::{Context, Output, Run, SideInput};
 pub use decoder::{Decoder, Rows};
 pub use error::Error;
+pub use fold::Fold;
 pub use host::{Level, log, metric, secret};
 pub use info::{Info, Rule};
+pub use source::{Page, Progress, Source, Stream};
 pub use transform::{Emitter, Transform};
 
 /// What nearly every plugin uses.
@@ -143,7 +150,8 @@ pub mod prelude {
 
     pub use crate::rows::{ByRow, FromRow, IntoRow, Rejection, RowTransform};
     pub use crate::{
-        Check, Context, Decoder, Emitter, Error, Info, Output, Rows, Rule, Transform, Verdict,
+        Check, Context, Decoder, Emitter, Error, Fold, Info, Output, Page, Progress, Rows, Rule,
+        Run, Source, Stream, Transform, Verdict,
     };
     pub use crate::{kernels, log, metric};
 }

@@ -7,7 +7,9 @@
 
 mod borders;
 mod calls;
+mod fold;
 pub(crate) mod record;
+mod source;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +22,7 @@ use arrow::datatypes::{Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 
 pub use self::calls::{Call, Crossing};
+pub use self::source::{Answer, Read, RejectedRecord};
 
 use self::record::Recorded;
 use crate::check::{BoundCheck, FailSink};
@@ -37,6 +40,7 @@ pub struct Harness {
     side_inputs: Vec<SideInput>,
     input: Option<SchemaRef>,
     secrets: BTreeMap<String, String>,
+    responder: Option<source::Responder>,
 }
 
 impl Harness {
@@ -93,7 +97,7 @@ impl Harness {
     /// What the plugin returns, and [`Error::Fatal`] for a type that cannot cross and for names that
     /// are empty or not distinct.
     pub fn bind<T: Transform>(&self) -> Result<Vec<Output>, Error> {
-        let _granted = record::start(&self.secrets);
+        let _granted = record::start(&self.secrets, None);
         let plugin = BoundTransform::<T>::bind(&self.config, &self.context(&[])?)?;
         plugin
             .outputs()
@@ -139,7 +143,7 @@ impl Harness {
             fn reject(&mut self, _: &[u32], _: &str, _: &str) {}
         }
         let context = self.context(std::slice::from_ref(batch))?;
-        let _granted = record::start(&self.secrets);
+        let _granted = record::start(&self.secrets, None);
         let mut plugin = BoundTransform::<T>::bind(&self.config, &context)?;
         let mut times = Vec::with_capacity(rounds.max(1));
         for _ in 0..rounds.max(1) {
@@ -192,7 +196,7 @@ impl Harness {
 
     fn transform_once<T: Transform>(&self, batches: &[RecordBatch]) -> Result<Outcome, Error> {
         let context = self.context(batches)?;
-        let recording = record::start(&self.secrets);
+        let recording = record::start(&self.secrets, None);
         let mut plugin = BoundTransform::<T>::bind(&self.config, &context)?;
         let again = BoundTransform::<T>::bind(&self.config, &context)?;
         if plugin.outputs() != again.outputs() {
@@ -223,7 +227,7 @@ impl Harness {
 
     fn check_once<C: Check>(&self, batches: &[RecordBatch]) -> Result<Outcome, Error> {
         let context = self.context(batches)?;
-        let recording = record::start(&self.secrets);
+        let recording = record::start(&self.secrets, None);
         let mut plugin = BoundCheck::<C>::bind(&self.config, &context)?;
         let mut sink = Collected::default();
         for batch in batches {
@@ -236,7 +240,7 @@ impl Harness {
 
     fn decode_once<D: Decoder>(&self, chunks: &[&[u8]]) -> Result<Decoded, Error> {
         let context = self.context(&[])?;
-        let recording = record::start(&self.secrets);
+        let recording = record::start(&self.secrets, None);
         let mut plugin = BoundDecoder::<D>::bind(&self.config, &context)?;
         let schema = schema_from_wit(schema_to_wit(plugin.schema())?)?;
         let mut sink = DecodedRows {

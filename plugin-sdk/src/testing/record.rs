@@ -3,7 +3,10 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use super::source::{Answer, Responder};
+use crate::Error;
 use crate::host::Level;
+use crate::http::Request;
 
 /// What was recorded.
 #[derive(Default)]
@@ -17,11 +20,15 @@ pub(crate) struct Recording(());
 
 thread_local! {
     static RECORDED: RefCell<Option<Recorded>> = const { RefCell::new(None) };
+    static REQUESTS: RefCell<Vec<Request>> = const { RefCell::new(Vec::new()) };
+    static RESPONDER: RefCell<Option<Responder>> = const { RefCell::new(None) };
     static SECRETS: RefCell<BTreeMap<String, String>> = const { RefCell::new(BTreeMap::new()) };
 }
 
-/// Begins a recording, during which the plugin is granted `secrets`.
-pub(crate) fn start(secrets: &BTreeMap<String, String>) -> Recording {
+/// Begins a recording, during which the plugin is granted `secrets`, and its requests are answered.
+pub(crate) fn start(secrets: &BTreeMap<String, String>, responder: Option<Responder>) -> Recording {
+    REQUESTS.set(Vec::new());
+    RESPONDER.set(responder);
     RECORDED.set(Some(Recorded::default()));
     SECRETS.set(secrets.clone());
     Recording(())
@@ -37,7 +44,25 @@ impl Drop for Recording {
     fn drop(&mut self) {
         RECORDED.set(None);
         SECRETS.set(BTreeMap::new());
+        REQUESTS.set(Vec::new());
+        RESPONDER.set(None);
     }
+}
+
+/// What the test answers to a request.
+pub(crate) fn answer(request: &Request) -> Result<Answer, Error> {
+    REQUESTS.with_borrow_mut(|requests| requests.push(request.clone()));
+    match RESPONDER.with_borrow(Clone::clone) {
+        Some(Responder(answer)) => Ok(answer(request)),
+        None => Err(Error::config(
+            "no request is granted here: answer it in the test, with `Harness::respond`",
+        )),
+    }
+}
+
+/// The requests made so far.
+pub(crate) fn take_requests() -> Vec<Request> {
+    REQUESTS.take()
 }
 
 /// The secret granted under `name`.
