@@ -45,7 +45,7 @@ impl Fault {
 
     /// The same fault, whose line is not shown, nor by any other fault of the file that stands there.
     #[must_use]
-    pub(crate) fn secret(self) -> Fault {
+    pub fn secret(self) -> Fault {
         Fault {
             secret: true,
             ..self

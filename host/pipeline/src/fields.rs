@@ -64,6 +64,10 @@ impl<'a> Fields<'a> {
         })
     }
 
+    pub(crate) fn sink(&self) -> &'a Sink {
+        self.sink
+    }
+
     pub(crate) fn place(&self) -> &'a Place {
         self.place
     }

@@ -10,7 +10,7 @@ use crate::expand::expand;
 use crate::fault::{Fault, Faults, Sink};
 use crate::grammar::{self, schema::SchemaFiles};
 use crate::merge;
-use crate::model::{FileFormat, Pipeline, ReadSource, StageAction};
+use crate::model::{Pipeline, ReadSource, StageAction};
 use crate::params::{self, Bindings, ParamSpec};
 use crate::place::Place;
 use crate::plugin_set::PluginSet;
@@ -240,17 +240,16 @@ impl PipelineFile {
         };
         for step in &pipeline.steps {
             if let ReadSource::Files(read) = &step.read.source
-                && let FileFormat::Decoder(plugin) = &read.format
+                && let Some(plugin) = read.plugin()
                 && !pipeline.plugins.contains_key(&plugin.plugin)
             {
-                unknown(
-                    "which plugin decodes the files".to_owned(),
-                    &step.read.place,
-                );
+                unknown("which plugin reads".to_owned(), &step.read.place);
             }
         }
         for stage in pipeline.steps.iter().flat_map(|step| &step.stages) {
-            if let StageAction::Transform(plugin) | StageAction::PluginCheck(plugin) = &stage.action
+            if let StageAction::Transform(plugin)
+            | StageAction::PluginCheck(plugin)
+            | StageAction::Fold(plugin) = &stage.action
                 && !pipeline.plugins.contains_key(&plugin.plugin)
             {
                 unknown("which plugin this stage uses".to_owned(), &stage.place);

@@ -4,6 +4,7 @@ pub(crate) mod check;
 pub(crate) mod connections;
 pub(crate) mod data_type;
 pub(crate) mod ddl;
+pub(crate) mod http;
 pub(crate) mod incremental;
 pub(crate) mod mask;
 pub(crate) mod plugin_stage;
@@ -115,6 +116,9 @@ pub(crate) const TABLES: &[&Keys] = &[
     &stage::STAGE,
     &plugin_stage::GRANT,
     &plugin_stage::SECRET,
+    &http::HTTP,
+    &http::HTTP_SECRET,
+    &http::SIGV4,
     &plugin_stage::CONTRACT,
     &check::CHECK,
     &check::RANGE,

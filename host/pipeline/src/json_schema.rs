@@ -43,35 +43,16 @@ pub fn json_schema() -> Value {
                     reference("secret"),
                 ] },
             },
-            "zone": table("A named prefix that holds tables", &[], json!({
-                "url": text("Where it lies, if not at <lake>/<zone>"),
-                "sensitivity": one_or_more("The labels of sensitive data that it may hold"),
-                "retention": duration("How long its data is kept"),
-            })),
+            "zone": zone_table(),
             "connection": connection_table(),
-            "plugin": table("A WebAssembly component", &[], json!({
-                "component": text("A .wasm file, the folder of a plugin's crate, or oci://registry/name@sha256:…"),
-                "sha256": { "type": "string", "pattern": "^[0-9a-f]{64}$", "description": "The digest it must have" },
-                "signed_by": text("The key of [trust] that must have signed it"),
-                "signature": text("The file of its signature; beside the component if absent"),
-            })),
-            "trust": table("Whom the pipeline trusts for its plugins", &[], json!({
-                "keys": { "type": "object", "description": "minisign public keys by name", "additionalProperties": { "type": "string", "pattern": "^RW[QRST][A-Za-z0-9+/]{53}$" } },
-                "require_signature": { "type": "boolean", "default": false, "description": "Whether every plugin must be signed by one of the keys" },
-                "revoked": texts("Further lists of revoked components"),
-            })),
+            "plugin": plugin_table(),
+            "trust": trust_table(),
             "step": step(),
             "run": run_table(),
             "view": view_table(),
             "sql_file": sql_file(),
             "read": read_table(),
-            "incremental": table("How new rows of a table are told", &["by"], json!({
-                "by": one_of("By what", incremental::BY),
-                "of": text("The table of which a query sees new rows only"),
-                "removed": one_of("What becomes of commits that take rows away; fail if absent", incremental::REMOVED),
-                "column": text("The cursor: a column that grows with each new or changed row"),
-                "lag": { "oneOf": [duration("How long rows may come late"), { "type": "integer", "minimum": 1 }] },
-            })),
+            "incremental": incremental_table(),
             "schema_file": table("A schema file", &["columns"], json!({
                 "columns": reference("columns"),
                 "description": text("What the files hold"),
@@ -98,23 +79,15 @@ pub fn json_schema() -> Value {
             })),
             "stage": stage_table(),
             "grant": grant_table(true),
-            "decoder_grant": grant_table(false),
-            "secret": table("Where a secret's value is: one of the two", &[], json!({
-                "env": text("A variable of the environment"),
-                "file": text("A file, relative to this one"),
-            })),
+            "read_grant": grant_table(false),
+            "http": http_table(),
+            "http_secret": http_secret_table(),
+            "sigv4": sigv4_table(),
+            "secret": secret_table(),
             "contract": contract_table(),
-            "mask": table("How a column's values are replaced", &["method"], json!({
-                "method": one_of("By what", mask::METHODS),
-                "key": reference("secret"),
-                "vault": text("zone.table that keeps the values of tokens, in a zone of its own"),
-                "keep": { "type": "integer", "minimum": 1, "maximum": 64, "description": "For `partial`: how many characters at the end stay" },
-            })),
+            "mask": mask_table(),
             "check": check(),
-            "range": table("Bounds, included", &[], json!({
-                "min": { "type": ["string", "number"] },
-                "max": { "type": ["string", "number"] },
-            })),
+            "range": range_table(),
             "write": write_table(),
             "ddl": ddl_table(),
             "schema_change": schema_change_table(),
@@ -173,7 +146,7 @@ fn schema_change_table() -> Value {
     )
 }
 
-/// The grant of a plugin that is given `rows`, or else bytes.
+/// The grant of a plugin that is given `rows`, or else reads.
 fn grant_table(rows: bool) -> Value {
     let mut properties = json!({
         "memory": size("Memory of one instance; 128MiB if absent"),
@@ -193,8 +166,14 @@ fn grant_table(rows: bool) -> Value {
             json!({ "type": "integer", "minimum": 1, "description": "Rows out of one call for each row in" }),
         ),
     ];
-    if rows && let Some(properties) = properties.as_object_mut() {
-        properties.extend(of_rows.map(|(key, value)| (key.to_owned(), value)));
+    if let Some(properties) = properties.as_object_mut() {
+        match rows {
+            true => properties.extend(of_rows.map(|(key, value)| (key.to_owned(), value))),
+            false => {
+                let http = json!({ "type": "array", "minItems": 1, "items": reference("http"), "description": "Where the requests of a source may go" });
+                properties.insert("http".to_owned(), http);
+            }
+        }
     }
     table(
         "What the plugin is given; nothing by default",
@@ -203,6 +182,136 @@ fn grant_table(rows: bool) -> Value {
             false => &[],
         },
         properties,
+    )
+}
+
+fn http_table() -> Value {
+    table(
+        "A place that a source may reach",
+        &["url"],
+        json!({
+            "url": text("https:// or http://, a host (*. for any below it), perhaps a port, and the beginning of the path"),
+            "methods": texts("The methods; GET and HEAD if absent"),
+            "private": { "type": "boolean", "default": false, "description": "Whether the host may have an address that is not public" },
+            "requests_per_second": { "type": "number", "exclusiveMinimum": 0, "description": "How many requests may begin in a second" },
+            "timeout": duration("How long the head of a response may take, and each further part; 30s if absent"),
+            "max_response": size("Bytes of one response; 64MiB if absent"),
+            "headers": named("http_secret", "Headers that the host sets"),
+            "query": named("http_secret", "Parameters of the query that the host sets"),
+            "sigv4": reference("sigv4"),
+        }),
+    )
+}
+
+fn http_secret_table() -> Value {
+    table(
+        "Where a secret's value is, and what stands before it in a request",
+        &[],
+        json!({
+            "env": text("A variable of the environment"),
+            "file": text("A file, relative to this one"),
+            "prefix": text("What stands before it, such as \"Bearer \""),
+        }),
+    )
+}
+
+fn sigv4_table() -> Value {
+    table(
+        "With what requests are signed for AWS",
+        &["region", "service", "access_key_id", "secret_access_key"],
+        json!({
+            "region": text("The region"),
+            "service": text("The service, as its endpoint calls it"),
+            "access_key_id": reference("secret"),
+            "secret_access_key": reference("secret"),
+            "session_token": reference("secret"),
+        }),
+    )
+}
+
+fn plugin_table() -> Value {
+    table(
+        "A WebAssembly component",
+        &[],
+        json!({
+            "component": text("A .wasm file, the folder of a plugin's crate, or oci://registry/name@sha256:…"),
+            "sha256": { "type": "string", "pattern": "^[0-9a-f]{64}$", "description": "The digest it must have" },
+            "signed_by": text("The key of [trust] that must have signed it"),
+            "signature": text("The file of its signature; beside the component if absent"),
+        }),
+    )
+}
+
+fn trust_table() -> Value {
+    table(
+        "Whom the pipeline trusts for its plugins",
+        &[],
+        json!({
+            "keys": { "type": "object", "description": "minisign public keys by name", "additionalProperties": { "type": "string", "pattern": "^RW[QRST][A-Za-z0-9+/]{53}$" } },
+            "require_signature": { "type": "boolean", "default": false, "description": "Whether every plugin must be signed by one of the keys" },
+            "revoked": texts("Further lists of revoked components"),
+        }),
+    )
+}
+
+fn mask_table() -> Value {
+    table(
+        "How a column's values are replaced",
+        &["method"],
+        json!({
+            "method": one_of("By what", mask::METHODS),
+            "key": reference("secret"),
+            "vault": text("zone.table that keeps the values of tokens, in a zone of its own"),
+            "keep": { "type": "integer", "minimum": 1, "maximum": 64, "description": "For `partial`: how many characters at the end stay" },
+        }),
+    )
+}
+
+fn incremental_table() -> Value {
+    table(
+        "How new rows of a table are told",
+        &["by"],
+        json!({
+            "by": one_of("By what", incremental::BY),
+            "of": text("The table of which a query sees new rows only"),
+            "removed": one_of("What becomes of commits that take rows away; fail if absent", incremental::REMOVED),
+            "column": text("The cursor: a column that grows with each new or changed row"),
+            "lag": { "oneOf": [duration("How long rows may come late"), { "type": "integer", "minimum": 1 }] },
+        }),
+    )
+}
+
+fn secret_table() -> Value {
+    table(
+        "Where a secret's value is: one of the two",
+        &[],
+        json!({
+            "env": text("A variable of the environment"),
+            "file": text("A file, relative to this one"),
+        }),
+    )
+}
+
+fn zone_table() -> Value {
+    table(
+        "A named prefix that holds tables",
+        &[],
+        json!({
+            "url": text("Where it lies, if not at <lake>/<zone>"),
+            "sensitivity": one_or_more("The labels of sensitive data that it may hold"),
+            "retention": duration("How long its data is kept"),
+        }),
+    )
+}
+
+fn range_table() -> Value {
+    table(
+        "Bounds, included",
+        &[],
+        json!({
+            "min": { "type": ["string", "number"] },
+            "max": { "type": ["string", "number"] },
+        }),
     )
 }
 
@@ -376,7 +485,7 @@ fn read_table() -> Value {
         .copied()
         .collect();
     table(
-        "What a step reads: files, table or sql",
+        "What a step reads: files, table, sql or source",
         &[],
         json!({
             "connection": text("The connection in whose database `table` is"),
@@ -388,8 +497,11 @@ fn read_table() -> Value {
             "as_of": one_of("Which state of the table that the step writes itself", read::AS_OF),
             "format": one_of("How the files are laid out", read::FORMATS),
             "decoder": text("The plugin that decodes the files, instead of a format"),
-            "config": { "type": "object", "description": "The decoder's configuration" },
-            "grant": reference("decoder_grant"),
+            "source": text("The plugin that reads rows from somewhere else"),
+            "stream": text("Which of the source's streams is read"),
+            "max_rows": { "type": "integer", "minimum": 1, "description": "How many rows of a source are kept at once, where rows are added; 1000000 if absent" },
+            "config": { "type": "object", "description": "The decoder's or source's configuration" },
+            "grant": reference("read_grant"),
             "contract": reference("contract"),
             "compression": one_of("How the files are compressed; auto if absent", read::COMPRESSIONS),
             "schema": { "oneOf": [text("A schema file"), reference("columns"), reference("schema_file")] },
@@ -477,12 +589,13 @@ fn ddl_table() -> Value {
 
 fn stage_table() -> Value {
     table(
-        "One link of a step's chain: transform, check, plugin_check, sql, mask or declassify",
+        "One link of a step's chain: transform, check, plugin_check, fold, sql, mask or declassify",
         &[],
         json!({
             "transform": text("A plugin that makes rows out of rows"),
             "check": { "oneOf": [reference("check"), text("A set of [checks]"), texts("Sets of [checks]")] },
             "plugin_check": text("A plugin that judges rows"),
+            "fold": text("The plugin that makes few rows of all rows"),
             "sql": sql("A query over `input`"),
             "mask": named("mask", "Columns whose values are replaced, by name"),
             "declassify": texts("Columns that are not sensitive any more, on your word"),
@@ -573,12 +686,12 @@ mod tests {
     fn every_key_the_reader_takes_is_in_the_schema() {
         let schema = json_schema();
         for keys in TABLES {
-            let properties = &schema["$defs"][keys.name]["properties"];
-            let listed: BTreeSet<&str> = properties
-                .as_object()
-                .unwrap()
-                .keys()
-                .map(String::as_str)
+            // What a read grants is another table than what a stage does.
+            let names = [keys.name.to_owned(), format!("read_{}", keys.name)];
+            let listed: BTreeSet<&str> = names
+                .iter()
+                .filter_map(|name| schema["$defs"][name]["properties"].as_object())
+                .flat_map(|properties| properties.keys().map(String::as_str))
                 .collect();
             let taken: BTreeSet<&str> = keys.keys.iter().copied().collect();
             assert_eq!(listed, taken, "{}", keys.name);

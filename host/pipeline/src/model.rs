@@ -420,6 +420,18 @@ pub struct FileRead {
     pub items: Option<ItemScan>,
 }
 
+/// A stream that a plugin reads from somewhere else.
+#[derive(Debug, Clone)]
+pub struct SourceRead {
+    /// The plugin. Its grant has no columns.
+    pub plugin: PluginStage,
+    /// The stream, as the plugin calls it.
+    pub stream: String,
+    /// How many rows are kept at once, where rows are added: the first page that reaches them ends the batch, and
+    /// the next batch goes on behind it.
+    pub max_rows: u64,
+}
+
 /// The items of a DynamoDB table, read in segments: each counts as a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ItemScan {
@@ -436,19 +448,40 @@ pub struct ItemScan {
 }
 
 impl Read {
-    /// The plugin that decodes the files, if one does.
-    pub fn decoder(&self) -> Option<&PluginStage> {
+    /// The plugin that decodes the files, or reads elsewhere, if one does.
+    pub fn plugin(&self) -> Option<&PluginStage> {
+        match &self.source {
+            ReadSource::Files(read) => read.plugin(),
+            ReadSource::Table(_) | ReadSource::Sql(_) | ReadSource::Nothing => None,
+        }
+    }
+
+    /// What a plugin reads elsewhere, if it does.
+    pub fn elsewhere(&self) -> Option<&SourceRead> {
         match &self.source {
             ReadSource::Files(FileRead {
-                format: FileFormat::Decoder(plugin),
+                format: FileFormat::Source(source),
                 ..
-            }) => Some(plugin),
+            }) => Some(source),
             _ => None,
         }
     }
 }
 
 impl FileRead {
+    /// The plugin that decodes the files, or reads elsewhere, if one does.
+    pub fn plugin(&self) -> Option<&PluginStage> {
+        match &self.format {
+            FileFormat::Decoder(plugin) => Some(plugin),
+            FileFormat::Source(source) => Some(&source.plugin),
+            FileFormat::Csv(_)
+            | FileFormat::JsonLines
+            | FileFormat::JsonArray
+            | FileFormat::DynamodbJson { .. }
+            | FileFormat::Parquet => None,
+        }
+    }
+
     /// Whether a record that cannot be read is a rejected row rather than the end of the step.
     pub fn is_tolerant(&self) -> bool {
         match self.on_fail.action {
@@ -498,6 +531,8 @@ pub enum FileFormat {
     Parquet,
     /// Whatever a plugin makes rows of. Its grant has no columns.
     Decoder(Box<PluginStage>),
+    /// No files: rows that a plugin reads elsewhere. Each shard counts as a file.
+    Source(Box<SourceRead>),
 }
 
 /// How delimiter-separated text is read.
@@ -627,6 +662,8 @@ pub enum StageAction {
     Transform(PluginStage),
     /// A plugin of world `check`.
     PluginCheck(PluginStage),
+    /// A plugin of world `fold`, over all rows at once.
+    Fold(PluginStage),
     /// A query over `input`, and over tables of the lake.
     Sql(String),
     /// Declared checks, judged in order; the first that fails is the row's rule.
@@ -756,6 +793,57 @@ pub struct Grant {
     pub clock: bool,
     /// Whether it gets real random numbers.
     pub random: bool,
+    /// Where its requests may go; only a source may make any.
+    pub http: Vec<HttpGrant>,
+}
+
+/// A place that a source may reach.
+#[derive(Debug, Clone)]
+pub struct HttpGrant {
+    /// Scheme, host (an exact name, `*.` and a name, or an address), perhaps a port, and the beginning of the path.
+    pub url: String,
+    /// The methods, in capitals.
+    pub methods: Vec<String>,
+    /// Whether the host may have an address that is not public.
+    pub private: bool,
+    /// How many requests may begin in a second; absent: any number.
+    pub requests_per_second: Option<f64>,
+    /// How long the head of a response may take, and each further part of it.
+    pub timeout: Duration,
+    /// Bytes of one response.
+    pub max_response: u64,
+    /// Headers that the host sets.
+    pub headers: Vec<(String, HttpSecret)>,
+    /// Parameters of the query that the host sets.
+    pub query: Vec<(String, HttpSecret)>,
+    /// With what the host signs requests, where AWS asks for that.
+    pub sigv4: Option<SigV4>,
+    /// Where it is granted.
+    pub place: Place,
+}
+
+/// A secret as a request has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpSecret {
+    /// What stands before it, such as `Bearer `.
+    pub prefix: String,
+    /// Where it is.
+    pub source: SecretSource,
+}
+
+/// With what requests are signed by version 4 of AWS's signatures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SigV4 {
+    /// The region.
+    pub region: String,
+    /// The service, as its endpoint calls it.
+    pub service: String,
+    /// The key's identifier.
+    pub access_key_id: SecretSource,
+    /// The key.
+    pub secret_access_key: SecretSource,
+    /// The token of a temporary key.
+    pub session_token: Option<SecretSource>,
 }
 
 /// Where a secret's value is: never in the file.
@@ -1074,16 +1162,18 @@ pub enum WhenMatched {
 impl Pipeline {
     /// The plugins that its steps use.
     pub fn plugin_set(&self) -> PluginSet {
-        let decoders = self.steps.iter().filter_map(|step| step.read.decoder());
+        let reading = self.steps.iter().filter_map(|step| step.read.plugin());
         let stages = self.steps.iter().flat_map(|step| &step.stages);
         let staged = stages.filter_map(|stage| match &stage.action {
-            StageAction::Transform(plugin) | StageAction::PluginCheck(plugin) => Some(plugin),
+            StageAction::Transform(plugin)
+            | StageAction::PluginCheck(plugin)
+            | StageAction::Fold(plugin) => Some(plugin),
             StageAction::Sql(_)
             | StageAction::Checks(_)
             | StageAction::Mask(_)
             | StageAction::Declassify(_) => None,
         });
-        let plugins = decoders
+        let plugins = reading
             .chain(staged)
             .filter_map(|plugin| self.plugins.get_key_value(&plugin.plugin))
             .map(|(name, source)| (name.clone(), source.clone()))

@@ -361,6 +361,7 @@ fn reads(step: &Step) -> impl Iterator<Item = &TableName> {
         StageAction::Checks(stage) => stage.checks.as_slice(),
         StageAction::Transform(_)
         | StageAction::PluginCheck(_)
+        | StageAction::Fold(_)
         | StageAction::Sql(_)
         | StageAction::Mask(_)
         | StageAction::Declassify(_) => &[],

@@ -8,7 +8,7 @@ use serde_json::{Map, Number};
 
 use crate::fault::{Fault, Sink};
 use crate::fields::{self, Fields, Keys, Text};
-use crate::grammar::{Context, schema};
+use crate::grammar::{Context, http, schema};
 use crate::literals;
 use crate::model::{
     Contract, Grant, GuestText, Isolation, OnFail, PluginStage, RowContract, SecretSource,
@@ -19,7 +19,7 @@ pub(crate) const GRANT: Keys = Keys {
     name: "grant",
     what: "a grant",
     keys: &[
-        "columns", "memory", "deadline", "rows_out", "log", "secrets", "clock", "random",
+        "columns", "memory", "deadline", "rows_out", "log", "secrets", "clock", "random", "http",
     ],
 };
 
@@ -88,17 +88,22 @@ pub(crate) fn plugin(
     })
 }
 
-/// The plugin that decodes the files of a read: it is given their bytes, and so no column.
-pub(crate) fn decoder(
+/// The plugin of a read, which is given no column: a `decoder` of files, or a `source` that reads elsewhere.
+pub(crate) fn reading(
     fields: &Fields<'_>,
+    key: &str,
     on_fail: OnFail,
     context: &Context<'_>,
 ) -> Option<PluginStage> {
-    let plugin = fields.text("decoder").map(|text| context.plugin(text));
+    let plugin = fields.text(key).map(|text| context.plugin(text));
+    let given = match key {
+        "source" => Given::Nothing,
+        _ => Given::Bytes,
+    };
     let config = config(fields, context);
     let grant = match fields.node("grant") {
         None => Some(nothing()),
-        Some(node) => grant(node, Given::Bytes, context.sink),
+        Some(node) => grant(node, given, context.sink),
     };
     let contract = match fields.node("contract") {
         None => Some(Contract::default()),
@@ -108,7 +113,7 @@ pub(crate) fn decoder(
         plugin: plugin?,
         config: config?,
         grant: grant?,
-        // Each file is given to an instance of its own.
+        // Each file or shard is given to an instance of its own.
         isolation: Isolation::Partition,
         contract: contract?,
         on_fail,
@@ -134,6 +139,8 @@ fn config(fields: &Fields<'_>, context: &Context<'_>) -> Option<Map<String, serd
 enum Given {
     Columns,
     Bytes,
+    /// It reads by itself.
+    Nothing,
 }
 
 const COLUMNS_HINT: &str = "nothing is granted by default: write grant = { columns = [\"*\"] }, or name the columns it needs";
@@ -149,6 +156,7 @@ fn nothing() -> Grant {
         secrets: BTreeMap::new(),
         clock: false,
         random: false,
+        http: Vec::new(),
     }
 }
 
@@ -156,15 +164,22 @@ fn grant(node: &Node, given: Given, sink: &Sink) -> Option<Grant> {
     let fields = Fields::open(node, &GRANT, sink)?;
     let columns_node = match given {
         Given::Columns => fields.need("columns", COLUMNS_HINT),
-        Given::Bytes => {
+        Given::Bytes | Given::Nothing => {
             fields.refuse(
                 &["columns", "rows_out"],
                 "belongs to plugins that are given rows",
-                "leave it out: a decoder is given the bytes of files",
+                "leave it out: a decoder is given the bytes of files, and a source reads by itself",
             );
             None
         }
     };
+    if given != Given::Nothing {
+        fields.refuse(
+            &["http"],
+            "belongs to sources",
+            "leave it out: of plugins only a source may reach the network, in `read = { source = … }`",
+        );
+    }
     let columns = fields.texts("columns").unwrap_or_default();
     if let Some(node) = columns_node
         && matches!(&node.value, Value::Array(nodes) if nodes.is_empty())
@@ -205,6 +220,10 @@ fn grant(node: &Node, given: Given, sink: &Sink) -> Option<Grant> {
             .unwrap_or_default(),
         clock: fields.flag("clock").unwrap_or(false),
         random: fields.flag("random").unwrap_or(false),
+        http: fields
+            .node("http")
+            .map(|node| http::grants(node, sink))
+            .unwrap_or_default(),
     })
 }
 
@@ -269,10 +288,14 @@ fn secrets(node: &Node, sink: &Sink) -> BTreeMap<String, SecretSource> {
 
 /// Where a secret's value is.
 pub(crate) fn secret_source(node: &Node, sink: &Sink) -> Option<SecretSource> {
+    secret_among(&Fields::open(node, &SECRET, sink)?)
+}
+
+/// The same, in a table that has other keys besides.
+pub(crate) fn secret_among(fields: &Fields<'_>) -> Option<SecretSource> {
     let hint = "write { env = \"VARIABLE\" }, or { file = \"path\" }";
-    let fields = Fields::open(node, &SECRET, sink)?;
     let (key, found) = fields.one_of(SECRET.keys, hint)?;
-    let text = fields::text(&found.node, key, sink)?;
+    let text = fields::text(&found.node, key, fields.sink())?;
     if text.text.is_empty() {
         fields.fault(text.place, format!("`{key}` is empty"), hint);
     }
@@ -285,7 +308,7 @@ pub(crate) fn secret_source(node: &Node, sink: &Sink) -> Option<SecretSource> {
 fn contract(node: &Node, transform: bool, sink: &Sink) -> Option<Contract> {
     let fields = Fields::open(node, &CONTRACT, sink)?;
     if !transform {
-        let hint = "leave it out: a check changes no row, and a decoder is given none";
+        let hint = "leave it out: a check changes no row, and what reads is given none";
         fields.refuse(&["adds", "rows"], "belongs to transforms", hint);
     }
     let adds = match fields.node("adds") {

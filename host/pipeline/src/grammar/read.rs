@@ -7,7 +7,7 @@ use crate::grammar::{Context, plugin_stage, schema, stage};
 use crate::literals;
 use crate::model::{
     AsOf, Column, Compression, CsvOptions, DataType, Encoding, FailAction, FileFormat, FileRead,
-    FileSchema, ItemScan, OnFail, OwnTable, Read, ReadSource, Undeclared,
+    FileSchema, ItemScan, OnFail, OwnTable, Read, ReadSource, SourceRead, Undeclared,
 };
 use crate::tree::Node;
 
@@ -24,6 +24,9 @@ pub(crate) const READ: Keys = Keys {
         "as_of",
         "format",
         "decoder",
+        "source",
+        "stream",
+        "max_rows",
         "config",
         "grant",
         "contract",
@@ -61,6 +64,10 @@ const FILE_KEYS: &[&str] = &[
 ];
 /// Keys that belong to a plugin that decodes files.
 const DECODER_KEYS: &[&str] = &["decoder", "config", "grant", "contract"];
+/// Keys that belong to a plugin that reads elsewhere.
+const SOURCE_KEYS: &[&str] = &["stream", "max_rows"];
+/// How many rows of a source are kept at once unless the file says so.
+const MAX_ROWS: u64 = 1_000_000;
 /// Keys that belong to files of text.
 const TEXT_KEYS: &[&str] = &[
     "encoding",
@@ -130,8 +137,9 @@ const LONGEST_RECORD: u64 = 1 << 30;
 pub(crate) fn read(node: &Node, context: &Context<'_>) -> Option<Read> {
     let fields = Fields::open(node, &READ, context.sink)?;
     let limit = fields.count("limit");
-    let hint = "files = \"data/*.csv\", table = \"zone.table\" or sql = \"select …\"";
-    let (key, entry) = fields.one_of(&["files", "table", "sql"], hint)?;
+    let hint =
+        "files = \"data/*.csv\", table = \"zone.table\", sql = \"select …\" or source = \"PLUGIN\"";
+    let (key, entry) = fields.one_of(&["files", "table", "sql", "source"], hint)?;
     let text = match key {
         "sql" => None,
         key => fields.text(key),
@@ -148,7 +156,16 @@ pub(crate) fn read(node: &Node, context: &Context<'_>) -> Option<Read> {
             "leave it out, or name a connection of kind = \"dynamodb\" with the table",
         );
     }
-    let source = if let Some(connection) = scanned {
+    if key != "source" {
+        fields.refuse(
+            SOURCE_KEYS,
+            "belongs to `source`",
+            "leave it out, or name the plugin that reads: source = \"NAME\"",
+        );
+    }
+    let source = if key == "source" {
+        elsewhere(&fields, context).map(ReadSource::Files)
+    } else if let Some(connection) = scanned {
         items(&fields, connection, text, context).map(ReadSource::Files)
     } else if key == "files" {
         fields.refuse(
@@ -207,7 +224,9 @@ pub(crate) fn read(node: &Node, context: &Context<'_>) -> Option<Read> {
         }
     };
     let incremental = match fields.node("incremental") {
-        Some(node) if key != "files" => Some(incremental(node, source.as_ref(), context)?),
+        Some(node) if key != "files" && key != "source" => {
+            Some(incremental(node, source.as_ref(), context)?)
+        }
         _ => None,
     };
     Some(Read {
@@ -355,7 +374,7 @@ fn decoded(fields: &Fields<'_>, glob: Option<Text<'_>>, context: &Context<'_>) -
         Some(node) => schema::declared(node, context).map(FileSchema::Declared),
         None => Some(FileSchema::FromFile),
     };
-    let decoder = plugin_stage::decoder(fields, on_fail.clone(), context);
+    let decoder = plugin_stage::reading(fields, "decoder", on_fail.clone(), context);
     Some(FileRead {
         glob: glob?.text.to_owned(),
         format: FileFormat::Decoder(Box::new(decoder?)),
@@ -364,6 +383,58 @@ fn decoded(fields: &Fields<'_>, glob: Option<Text<'_>>, context: &Context<'_>) -
         allow_missing: fields.flag("allow_missing").unwrap_or(false),
         max_files: fields.count("max_files"),
         max_bytes: size(fields, "max_bytes"),
+        encoding: Encoding::Utf8,
+        max_record: None,
+        undeclared: Undeclared::Discard,
+        on_fail,
+        items: None,
+    })
+}
+
+/// A stream that a plugin reads elsewhere.
+fn elsewhere(fields: &Fields<'_>, context: &Context<'_>) -> Option<FileRead> {
+    for keys in [
+        FILE_KEYS,
+        CSV_KEYS,
+        TABLE_KEYS,
+        &[
+            "decoder",
+            "connection",
+            "encoding",
+            "max_record",
+            "item_column",
+        ],
+    ] {
+        fields.refuse(
+            keys,
+            "does not apply to a source",
+            "leave it out: what it reads, and from where on, is between the plugin and the host",
+        );
+    }
+    let hint = "name what is read: stream = \"NAME\"; `weir plan` lists the plugin's streams";
+    let stream = fields
+        .need_text("stream", hint)
+        .filter(|text| not_blank(fields, *text, "stream"));
+    let on_fail = on_fail(fields);
+    let schema = match fields.node("schema") {
+        Some(node) => schema::declared(node, context).map(FileSchema::Declared),
+        None => Some(FileSchema::FromFile),
+    };
+    let max_rows = fields.count("max_rows").unwrap_or(MAX_ROWS);
+    let plugin = plugin_stage::reading(fields, "source", on_fail.clone(), context)?;
+    let stream = stream?.text.to_owned();
+    Some(FileRead {
+        glob: format!("{}:{stream}", plugin.plugin),
+        format: FileFormat::Source(Box::new(SourceRead {
+            plugin,
+            stream,
+            max_rows,
+        })),
+        compression: Compression::None,
+        schema: schema?,
+        allow_missing: false,
+        max_files: None,
+        max_bytes: None,
         encoding: Encoding::Utf8,
         max_record: None,
         undeclared: Undeclared::Discard,

@@ -14,6 +14,7 @@ pub(crate) const STAGE: Keys = Keys {
         "transform",
         "check",
         "plugin_check",
+        "fold",
         "sql",
         "mask",
         "declassify",
@@ -32,6 +33,7 @@ const ACTIONS: &[&str] = &[
     "transform",
     "check",
     "plugin_check",
+    "fold",
     "sql",
     "mask",
     "declassify",
@@ -57,6 +59,18 @@ pub(crate) fn stage(position: usize, node: &Node, context: &Context<'_>) -> Opti
         }
         "plugin_check" => {
             plugin_stage::plugin(&fields, key, on_fail, context).map(StageAction::PluginCheck)
+        }
+        "fold" => {
+            refuse_judging_keys(
+                &fields,
+                "leave it out: a fold rejects no row; a `check` stage before it judges",
+            );
+            fields.refuse(
+                &["isolation"],
+                "does not apply to a fold",
+                "leave it out: what it keeps from batch to batch is what it is for",
+            );
+            plugin_stage::plugin(&fields, key, on_fail, context).map(StageAction::Fold)
         }
         "check" => {
             refuse_plugin_keys(&fields);
