@@ -74,6 +74,7 @@ pub mod lake;
 pub mod mask;
 mod merge;
 mod mysql;
+pub mod outbound;
 mod parquet_io;
 pub mod partition;
 pub mod plan;

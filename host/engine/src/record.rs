@@ -8,6 +8,7 @@ use crate::commit::Counts;
 use crate::difference::SchemaDifference;
 use crate::error::{Error, Result};
 use crate::lake::{FORMAT, Location, newer};
+use crate::outbound::HttpRecord;
 use crate::terms::TermsRecord;
 
 /// One execution of a pipeline.
@@ -269,6 +270,9 @@ pub struct PluginRecord {
     pub log_lines_dropped: u64,
     /// What it counted.
     pub metrics: BTreeMap<String, f64>,
+    /// Its requests, of a source.
+    #[serde(default)]
+    pub requests: Option<HttpRecord>,
 }
 
 impl StepRecord {
@@ -304,6 +308,8 @@ impl StepRecord {
                     before.guest_ms += plugin.guest_ms;
                     before.peak_memory = before.peak_memory.max(plugin.peak_memory);
                     before.log_lines_dropped += plugin.log_lines_dropped;
+                    // Of all batches so far.
+                    before.requests = plugin.requests.or(before.requests.take());
                     for (name, value) in plugin.metrics {
                         *before.metrics.entry(name).or_default() += value;
                     }

@@ -8,6 +8,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use weir_pipeline::{GuestText, StageAction};
 
+use crate::outbound::HttpAccess;
 use crate::plan::{PlannedStep, hex};
 use crate::segment::{Joining, PluginCall, PluginRole, StageFate};
 use crate::types::type_text;
@@ -37,6 +38,8 @@ pub struct TermsRecord {
     pub clock: bool,
     /// Whether it gets real random numbers.
     pub random: bool,
+    /// What its requests may reach, and which secrets the host puts into them.
+    pub http: Vec<String>,
     /// `partition` or `batch`.
     pub isolation: String,
     /// The columns it may add, with their types; null where its output is not pinned.
@@ -74,7 +77,11 @@ impl TermsRecord {
                     })
                     .collect(),
             ),
-            PluginRole::Transform { .. } | PluginRole::Check | PluginRole::Decoder { .. } => None,
+            PluginRole::Transform { .. }
+            | PluginRole::Check
+            | PluginRole::Decoder { .. }
+            | PluginRole::Fold { .. }
+            | PluginRole::Source { .. } => None,
         };
         TermsRecord {
             columns: call.granted.given(&call.seen_of),
@@ -87,6 +94,7 @@ impl TermsRecord {
             secrets: powers.secrets.keys().cloned().collect(),
             clock: powers.clock,
             random: powers.random,
+            http: call.http.as_ref().map_or_else(Vec::new, HttpAccess::texts),
             isolation: isolation.to_string(),
             adds,
             rows: contract.rows.to_string(),
@@ -123,15 +131,21 @@ pub fn digest(step: &PlannedStep, fate: &StageFate, call: &PluginCall) -> String
             emitted.iter().map(|schema| columns(schema)).collect()
         }
         PluginRole::Check => Vec::new(),
-        PluginRole::Decoder { schema } => vec![columns(schema)],
+        PluginRole::Decoder { schema } | PluginRole::Fold { schema } => vec![columns(schema)],
+        PluginRole::Source { stream } => vec![columns(&stream.schema)],
     };
     // Where secrets are read from; their values are no part of it.
     let at = usize::try_from(fate.stage).unwrap_or(usize::MAX);
     let plugin = match (&call.role, step.step.stages.get(at).map(|s| &s.action)) {
-        (PluginRole::Decoder { .. }, _) => step.step.read.decoder(),
-        (_, Some(StageAction::Transform(plugin) | StageAction::PluginCheck(plugin))) => {
-            Some(plugin)
-        }
+        (PluginRole::Decoder { .. } | PluginRole::Source { .. }, _) => step.step.read.plugin(),
+        (
+            _,
+            Some(
+                StageAction::Transform(plugin)
+                | StageAction::PluginCheck(plugin)
+                | StageAction::Fold(plugin),
+            ),
+        ) => Some(plugin),
         _ => None,
     };
     let secrets: BTreeMap<&String, String> = plugin

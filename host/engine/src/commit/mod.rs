@@ -160,7 +160,7 @@ impl Decision {
     }
 }
 
-/// How far a step has read a table.
+/// How far a step has read a table, or a stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "by", rename_all = "kebab-case")]
 pub enum Position {
@@ -184,6 +184,13 @@ pub enum Position {
         /// The version of the table, where tables have versions.
         #[serde(default)]
         version: Option<u64>,
+    },
+    /// What a plugin has read of a stream.
+    Source {
+        /// The stream, as people call it: the plugin's name in the file, and the stream's.
+        stream: String,
+        /// What the plugin said last of how far it had come, by shard.
+        states: BTreeMap<String, String>,
     },
 }
 

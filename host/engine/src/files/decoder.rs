@@ -238,11 +238,7 @@ impl Made {
 
     /// The rule and what it demands, in the words of `describe`: what is said of a part may hold data.
     fn demand(&self, rule: &str) -> String {
-        let rules = self.call.terms.contract.rules.as_ref();
-        match rules.and_then(|rules| rules.get(rule)) {
-            Some(demand) if !demand.is_empty() => format!("{rule} ({demand})"),
-            _ => rule.to_owned(),
-        }
+        self.call.demand(rule)
     }
 }
 

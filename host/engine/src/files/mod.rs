@@ -1,6 +1,7 @@
 //! Reading files: which ones match, and their rows as record batches with their origin.
 
 mod decoder;
+pub(crate) mod elsewhere;
 mod parquet;
 mod scan;
 mod text;
@@ -18,6 +19,7 @@ use tokio_util::io::{ReaderStream, StreamReader};
 use weir_pipeline::{Compression, FileFormat, FileRead, FileSchema};
 
 pub use decoder::Decoding;
+pub use elsewhere::Elsewhere;
 pub use scan::{FileScanExec, Sources};
 
 use crate::dynamodb;

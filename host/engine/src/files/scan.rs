@@ -22,6 +22,7 @@ use futures::{StreamExt, TryStreamExt};
 use weir_pipeline::{Column, FileFormat, FileRead, FileSchema};
 
 use super::decoder::{Decoding, read_decoded};
+use super::elsewhere::{Elsewhere, read_elsewhere};
 use super::{FILE_COLUMN, FileRows, InputFile, ORDINAL_COLUMN, REJECT_COLUMN, parquet, text};
 use crate::dynamodb::Items;
 use crate::envelope::Unread;
@@ -37,6 +38,8 @@ pub struct Sources {
     pub(crate) items: Option<Items>,
     /// The plugin that decodes the files, where one does.
     pub(crate) decoder: Option<Decoding>,
+    /// The plugin that reads in place of files, where one does.
+    pub(crate) elsewhere: Option<Elsewhere>,
 }
 
 /// Reads files, each whole by one partition, and adds to each row the file and its place in it
@@ -130,6 +133,11 @@ async fn read_file(
             let decoder = decoder.ok_or_else(|| Error::internal("a decoder was not planned"))?;
             let place = (pool, stores);
             return read_decoded(&read, file, decoder, schema, batch_rows, place).await;
+        }
+        FileFormat::Source(_) => {
+            let elsewhere = sources.elsewhere.as_ref();
+            let elsewhere = elsewhere.ok_or_else(|| Error::internal("a source was not planned"))?;
+            return read_elsewhere(&read, file, elsewhere, schema, batch_rows, pool);
         }
         FileFormat::Csv(options) => {
             let options = options.clone();

@@ -59,7 +59,7 @@ pub(super) fn plan(
         depends_on: depends_on.clone(),
         tables: BTreeSet::new(),
         files: None,
-        decoder: None,
+        reader: None,
         own: None,
         input: Arc::new(Schema::empty()),
         segments: Vec::new(),

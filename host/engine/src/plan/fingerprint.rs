@@ -24,6 +24,10 @@ pub(super) fn of(
         ReadSource::Files(read) => json!({
             "format": match &read.format {
                 FileFormat::Decoder(plugin) => called(plugin, plugins),
+                FileFormat::Source(source) => json!({
+                    "source": called(&source.plugin, plugins),
+                    "stream": source.stream,
+                }),
                 format => json!(format!("{format:?}")),
             },
             "compression": format!("{:?}", read.compression),
@@ -42,7 +46,9 @@ pub(super) fn of(
         .iter()
         .filter_map(|stage| {
             Some(match &stage.action {
-                StageAction::Transform(plugin) | StageAction::PluginCheck(plugin) => {
+                StageAction::Transform(plugin)
+                | StageAction::PluginCheck(plugin)
+                | StageAction::Fold(plugin) => {
                     let mut called = called(plugin, plugins);
                     if let Some(called) = called.as_object_mut() {
                         called.insert("output".to_owned(), json!(stage.output));

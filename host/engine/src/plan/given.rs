@@ -24,9 +24,9 @@ pub struct Given {
     pub label: String,
     /// What kind of plugin it is.
     pub world: World,
-    /// The columns granted, in the types in which they cross; none for a decoder, which is given bytes.
+    /// The columns granted, in the types in which they cross; none for what reads.
     pub input: Option<SchemaRef>,
-    /// The columns that a contract pins with `adds`, or those that a decoder's files are declared to have.
+    /// The columns that a contract pins with `adds`, or those that a read declares.
     pub output: Option<SchemaRef>,
 }
 
@@ -72,11 +72,12 @@ impl Planner<'_> {
         let found = step_of(&pipeline, step)?;
         let (index, plugin) = plugin_of(found, stage)?;
         let Some(index) = index else {
-            return Ok(decoder(found, plugin));
+            return Ok(reader(found, plugin));
         };
         let (stage, world) = match found.stages.get(index) {
             Some(stage) => match &stage.action {
                 StageAction::PluginCheck(_) => (stage, World::Check),
+                StageAction::Fold(_) => (stage, World::Fold),
                 _ => (stage, World::Transform),
             },
             None => return Err(Error::internal("a stage is not there")),
@@ -142,8 +143,8 @@ impl StepPlanner<'_> {
     }
 }
 
-/// What a decoder gives: the columns that the file declares.
-fn decoder(step: &Step, plugin: &PluginStage) -> Given {
+/// What the plugin of a read gives: the columns that the file declares.
+fn reader(step: &Step, plugin: &PluginStage) -> Given {
     let output = match &step.read.source {
         ReadSource::Files(read) => match &read.schema {
             FileSchema::Declared(columns) => Some(arrow_schema(columns)),
@@ -154,7 +155,10 @@ fn decoder(step: &Step, plugin: &PluginStage) -> Given {
     Given {
         plugin: plugin.plugin.clone(),
         label: super::read_label(step),
-        world: World::Decoder,
+        world: match step.read.elsewhere() {
+            Some(_) => World::Source,
+            None => World::Decoder,
+        },
         input: None,
         output,
     }
@@ -185,20 +189,20 @@ fn step_of<'a>(pipeline: &'a Pipeline, name: &str) -> Result<&'a Step> {
     }
 }
 
-/// The stage that is meant, by its index, with its plugin; without an index the step's decoder.
+/// The stage that is meant, by its index, with its plugin; without an index that of its read.
 fn plugin_of(step: &Step, stage: Option<usize>) -> Result<(Option<usize>, &PluginStage)> {
-    let decoder = step.read.decoder().map(|plugin| (None, plugin));
+    let reading = step.read.plugin().map(|plugin| (None, plugin));
     let stages = step.stages.iter().enumerate();
     let staged = stages.filter_map(|(index, stage)| match &stage.action {
-        StageAction::Transform(plugin) | StageAction::PluginCheck(plugin) => {
-            Some((Some(index), plugin))
-        }
+        StageAction::Transform(plugin)
+        | StageAction::PluginCheck(plugin)
+        | StageAction::Fold(plugin) => Some((Some(index), plugin)),
         StageAction::Sql(_)
         | StageAction::Checks(_)
         | StageAction::Mask(_)
         | StageAction::Declassify(_) => None,
     });
-    let all: Vec<(Option<usize>, &PluginStage)> = decoder.into_iter().chain(staged).collect();
+    let all: Vec<(Option<usize>, &PluginStage)> = reading.into_iter().chain(staged).collect();
     // The read comes before the first stage.
     let number = |index: Option<usize>| index.map_or(0, |index| index + 1);
     let choices = || {

@@ -9,6 +9,7 @@ mod incremental;
 mod mask_stage;
 mod plugin_stage;
 mod quarantine_target;
+mod reader;
 mod schema_fit;
 mod sensitivity;
 mod server_target;
@@ -33,14 +34,15 @@ use weir_sandbox::Sandbox;
 
 pub use database_sql::PlannedSql;
 pub use given::{Given, StageOf};
-pub(crate) use plugin_stage::read_label;
 pub use quarantine_target::QuarantinePlan;
+pub(crate) use reader::read_label;
 pub(crate) use schema_fit::gains_naive;
 pub(crate) use sensitivity::{FIELD_KEY as LABELS_KEY, plain, with_labels};
 pub use sensitivity::{Labels, SegmentLabels};
 pub use stages::{PlannedStage, PlannedWork, WholeTableCheck, WholeTableKind};
+pub use targets::is_incremental;
 pub use targets::{PlannedTarget, PlannedWrite};
-pub(crate) use targets::{both, is_incremental, sequence};
+pub(crate) use targets::{both, sequence};
 
 use ahead::Ahead;
 
@@ -51,7 +53,7 @@ use crate::difference::SchemaDifference;
 use crate::dynamodb::{Items, Patience};
 use crate::envelope::READ_STAGE;
 use crate::error::{Error, Result};
-use crate::files::{self, InputFile};
+use crate::files::{self, InputFile, elsewhere};
 use crate::lake::Lake;
 use crate::mask::Masks;
 use crate::plugins::{self, LoadedPlugin};
@@ -85,8 +87,8 @@ pub struct PlannedStep {
     pub tables: BTreeSet<TableName>,
     /// The files it reads, where it reads files.
     pub files: Option<Vec<InputFile>>,
-    /// The plugin that decodes them, where one does.
-    pub decoder: Option<Arc<PluginCall>>,
+    /// The plugin that decodes them, or reads in their place, where one does.
+    pub reader: Option<Arc<PluginCall>>,
     /// The table that it writes and reads as it was before, with the columns it reads.
     pub own: Option<(TableName, SchemaRef)>,
     /// The schema of what it reads.
@@ -104,9 +106,9 @@ pub struct PlannedStep {
 }
 
 impl PlannedStep {
-    /// Its plugins, each with what becomes of what it rejects; the one that decodes its files first.
+    /// Its plugins, each with what becomes of what it rejects; the one of its read first.
     pub fn plugins(&self) -> Vec<(StageFate, &PluginCall)> {
-        let decoder = self.decoder.as_ref().map(|call| {
+        let reader = self.reader.as_ref().map(|call| {
             let fate = StageFate {
                 stage: READ_STAGE,
                 label: read_label(&self.step).into(),
@@ -119,12 +121,19 @@ impl PlannedStep {
             };
             (fate, call.as_ref())
         });
-        let stages = self.segments.iter().flat_map(|segment| &segment.stages);
-        let calls = stages.filter_map(|stage| match &stage.work {
-            PlannedWork::Plugin(call) => Some((stage.fate.clone(), call.as_ref())),
-            PlannedWork::Checks(_) | PlannedWork::Mask(_) => None,
+        let calls = self.segments.iter().flat_map(|segment| {
+            let fold = match &segment.source {
+                SegmentSource::Fold(fold) => Some((fold.fate.clone(), &fold.call)),
+                SegmentSource::Read | SegmentSource::Sql(_) => None,
+            };
+            let stages = segment.stages.iter();
+            let staged = stages.filter_map(|stage| match &stage.work {
+                PlannedWork::Plugin(call) => Some((stage.fate.clone(), call.as_ref())),
+                PlannedWork::Checks(_) | PlannedWork::Mask(_) => None,
+            });
+            fold.into_iter().chain(staged)
         });
-        decoder.into_iter().chain(calls).collect()
+        reader.into_iter().chain(calls).collect()
     }
 }
 
@@ -154,6 +163,16 @@ pub enum SegmentSource {
     Read,
     /// A query over the accepted rows of the segment before, known to it as `input`.
     Sql(String),
+    /// What a plugin makes of all accepted rows of the segment before.
+    Fold(Box<PlannedFold>),
+}
+
+/// A plugin that folds.
+pub struct PlannedFold {
+    /// The stage. Nothing is rejected.
+    pub fate: StageFate,
+    /// The plugin.
+    pub call: PluginCall,
 }
 
 /// What planning needs besides the pipeline.
@@ -450,6 +469,7 @@ impl Planner<'_> {
                     }
                     StageAction::Transform(_)
                     | StageAction::PluginCheck(_)
+                    | StageAction::Fold(_)
                     | StageAction::Mask(_)
                     | StageAction::Declassify(_) => {}
                 }
@@ -723,17 +743,23 @@ fn order(steps: &[Step], reads: &[BTreeSet<TableName>]) -> Result<Vec<(usize, BT
     Ok(ordered)
 }
 
-/// The schema and files of a step's read, at plan time. `decoded`: the schema of what a plugin makes of them.
+/// The schema and files of a step's read, at plan time. `reader`: the plugin that makes rows of them, or in their
+/// place.
 async fn read_schema(
     pipeline: &Pipeline,
     context: &SessionContext,
     step: &Step,
     stores: &Stores,
     connections: &Connections,
-    decoded: Option<&SchemaRef>,
+    reader: Option<&PluginCall>,
 ) -> Result<(SchemaRef, Option<Vec<InputFile>>)> {
     match &step.read.source {
         ReadSource::Files(read) => {
+            let made = reader.and_then(|call| Some((call, reader::made(call)?)));
+            if let Some((call, (schema, Some(stream)))) = made {
+                let shards = elsewhere::shards(call.plugin.name(), stream);
+                return Ok((Arc::clone(schema), Some(shards)));
+            }
             let found = files::list(&pipeline.dir, read, stores)
                 .await
                 .map_err(|error| at(error, &step.read.place))?;
@@ -744,8 +770,8 @@ async fn read_schema(
                 }
             };
             looked.await.map_err(|error| at(error, &step.read.place))?;
-            let schema = match decoded {
-                Some(schema) => Arc::clone(schema),
+            let schema = match made {
+                Some((_, (schema, _))) => Arc::clone(schema),
                 None => files::schema(read, &found, stores).await?,
             };
             if let (FileFormat::Csv(_), Some(field)) = (

@@ -2,24 +2,32 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
-use arrow::datatypes::{FieldRef, Fields, Schema, SchemaRef};
+use arrow::datatypes::{Fields, Schema, SchemaRef};
 use weir_pipeline::{
-    Column, Contract, Fault, FileRead, FileSchema, Grant, GuestText, Isolation, Place, PluginStage,
+    Column, Contract, FailAction, Fault, Grant, GuestText, Isolation, Place, PluginStage,
     RowContract, Stage, Step,
 };
 use weir_sandbox::{
     BindRequest, Limits, Output, Powers, SandboxError, Secret, Speech, Terms, World,
 };
 
-use super::stages::{StepPlanner, at_index, distinct_names, names, output_index};
-use super::{PlannedSegment, PlannedStage, PlannedWork, at, mask_stage};
+use super::stages::{StepPlanner, at_index, distinct_names, names, output_index, unmasked};
+use super::{
+    Labels, PlannedFold, PlannedSegment, PlannedStage, PlannedWork, SegmentLabels, SegmentSource,
+    at, sensitivity,
+};
 use crate::error::{Error, Result};
 use crate::granted::{Granted, joined_fields};
+use crate::outbound::HttpAccess;
 use crate::plugins::LoadedPlugin;
 use crate::secret;
 use crate::segment::{Joining, PluginCall, PluginRole, StageFate};
-use crate::types::{arrow_schema, type_text};
+use crate::types::arrow_schema;
+
+/// The least time that a call of a source may take, waiting included.
+const SOURCE_WAIT: Duration = Duration::from_secs(600);
 
 impl StepPlanner<'_> {
     pub(super) async fn plugin(
@@ -33,12 +41,12 @@ impl StepPlanner<'_> {
         let loaded = self.of_world(plugin, world, &stage.place)?;
         let before = segment.stages.iter();
         let plugins = before.filter(|stage| matches!(stage.work, PlannedWork::Plugin(_)));
-        let decoders = usize::from(step.read.decoder().is_some());
-        self.instances_fit(plugins.count() + decoders + 1, &stage.place)?;
+        let reading = usize::from(step.read.plugin().is_some());
+        self.instances_fit(plugins.count() + reading + 1, &stage.place)?;
         let output = output_index(&segment.outputs, stage)?;
         let (name, schema) = at_index(&segment.outputs, output)?.clone();
         let granted = granted(&plugin.grant, &schema, stage, &loaded.info.columns)?;
-        let terms = self.terms(plugin, loaded, &stage.place)?;
+        let (terms, http) = self.terms(plugin, loaded, &stage.place)?;
         let bind = self.request(step, plugin, granted.schema(&schema));
         let outputs = bound(loaded, plugin, (&fate.label, &terms), &bind, &stage.place).await?;
         let role = match world {
@@ -66,7 +74,7 @@ impl StepPlanner<'_> {
                     joining,
                 }
             }
-            World::Check | World::Decoder => PluginRole::Check,
+            World::Check | World::Decoder | World::Source | World::Fold => PluginRole::Check,
         };
         segment.stages.push(PlannedStage {
             fate,
@@ -76,6 +84,7 @@ impl StepPlanner<'_> {
                 plugin: loaded.plugin.clone(),
                 provenance: loaded.provenance.clone(),
                 terms,
+                http,
                 bind,
                 role,
                 seen_of: schema,
@@ -89,50 +98,74 @@ impl StepPlanner<'_> {
         Ok(())
     }
 
-    /// The plugin that decodes the files of a step, and the schema of the rows that it makes.
-    pub(super) async fn decoder(
+    /// What comes behind a fold: a segment that reads its result.
+    pub(super) async fn fold(
         &self,
+        segment: &PlannedSegment,
         step: &Step,
-        read: &FileRead,
-        plugin: &PluginStage,
-    ) -> Result<(PluginCall, SchemaRef)> {
-        let place = &step.read.place;
-        let loaded = self.of_world(plugin, World::Decoder, place)?;
-        self.instances_fit(1, place)?;
-        let terms = self.terms(plugin, loaded, place)?;
-        let nothing = Arc::new(Schema::empty());
-        let bind = self.request(step, plugin, Arc::clone(&nothing));
-        let label = read_label(step);
-        let outputs = bound(loaded, plugin, (&label, &terms), &bind, place).await?;
-        let [output] = outputs.as_slice() else {
-            return Err(Error::internal("a decoder has one output"));
+        (stage, plugin): (&Stage, &PluginStage),
+        fate: StageFate,
+    ) -> Result<PlannedSegment> {
+        let loaded = self.of_world(plugin, World::Fold, &stage.place)?;
+        let fate = StageFate {
+            action: FailAction::Fail,
+            ..fate
         };
-        let schema = Arc::clone(&output.schema);
-        if let FileSchema::Declared(columns) = &read.schema {
-            as_declared(columns, &schema, loaded).map_err(|fault| fault.at(place))?;
+        // One for each partition, and one that merges.
+        self.instances_fit(2, &stage.place)?;
+        if segment.outputs.len() > 1 {
+            return Err(Fault::new("a fold after a transform with several outputs")
+                .at(&stage.place)
+                .hint("write the outputs, and fold one in a step of its own")
+                .into());
         }
-        distinct_names(&schema).map_err(|error| at(error, place))?;
-        let granted = Granted::of(&nothing, &[])
-            .map_err(|_| Error::internal("a grant of nothing has a pattern"))?;
+        let output = output_index(&segment.outputs, stage)?;
+        let (_, schema) = at_index(&segment.outputs, output)?;
+        let granted = granted(&plugin.grant, schema, stage, &loaded.info.columns)?;
+        let (terms, http) = self.terms(plugin, loaded, &stage.place)?;
+        let bind = self.request(step, plugin, granted.schema(schema));
+        let outputs = bound(loaded, plugin, (&fate.label, &terms), &bind, &stage.place).await?;
+        let [result] = outputs.as_slice() else {
+            return Err(Error::internal("a fold has one output"));
+        };
+        let made = Arc::clone(&result.schema);
+        distinct_names(&made).map_err(|error| at(error, &stage.place))?;
         let call = PluginCall {
             plugin: loaded.plugin.clone(),
             provenance: loaded.provenance.clone(),
             terms,
+            http,
             bind,
-            role: PluginRole::Decoder {
-                schema: Arc::clone(&schema),
+            role: PluginRole::Fold {
+                schema: Arc::clone(&made),
             },
-            seen_of: nothing,
+            seen_of: Arc::clone(schema),
             granted,
             text: plugin.contract.text,
-            // Of records that cannot be read no text is kept where the step masks anything.
-            words_kept_out: mask_stage::masks(step),
+            words_kept_out: false,
         };
-        Ok((call, schema))
+        // What is made of sensitive values is sensitive, until somebody says otherwise.
+        let labels = segment.labels.outputs.get(output);
+        let labels = labels.map(|labels| sensitivity::folded(&call, labels, &made));
+        Ok(PlannedSegment {
+            labels: SegmentLabels::of(labels.unwrap_or_default()),
+            made_of: Labels::new(),
+            kept: unmasked(&made)?,
+            source: SegmentSource::Fold(Box::new(PlannedFold { fate, call })),
+            outputs: vec![("out".to_owned(), Arc::clone(&made))],
+            input: made,
+            stages: Vec::new(),
+            whole: Vec::new(),
+        })
     }
 
     /// The plugin, if it is of the world that is needed here.
-    fn of_world(&self, plugin: &PluginStage, world: World, place: &Place) -> Result<&LoadedPlugin> {
+    pub(super) fn of_world(
+        &self,
+        plugin: &PluginStage,
+        world: World,
+        place: &Place,
+    ) -> Result<&LoadedPlugin> {
         let loaded = self
             .plugins
             .get(&plugin.plugin)
@@ -144,7 +177,7 @@ impl StepPlanner<'_> {
                 loaded.plugin.world()
             ))
             .at(place)
-            .hint("use `transform` for transforms, `plugin_check` for checks, and `decoder` in `read` for decoders")
+            .hint("use `transform` for transforms, `plugin_check` for checks, `fold` for folds, and in `read` `decoder` for decoders and `source` for sources")
             .into());
         }
         if plugin.contract.text == GuestText::GuestLog && self.lake.root().local().is_none() {
@@ -159,7 +192,12 @@ impl StepPlanner<'_> {
     }
 
     /// What a plugin of the step is bound with.
-    fn request(&self, step: &Step, plugin: &PluginStage, input: SchemaRef) -> BindRequest {
+    pub(super) fn request(
+        &self,
+        step: &Step,
+        plugin: &PluginStage,
+        input: SchemaRef,
+    ) -> BindRequest {
         BindRequest {
             config: serde_json::Value::Object(plugin.config.clone()),
             pipeline: self.pipeline.name.clone(),
@@ -175,7 +213,7 @@ impl StepPlanner<'_> {
     }
 
     /// Whether the sandbox has room for one instance of each of so many plugins in each partition.
-    fn instances_fit(&self, plugins: usize, place: &Place) -> Result<()> {
+    pub(super) fn instances_fit(&self, plugins: usize, place: &Place) -> Result<()> {
         let needed = plugins.saturating_mul(self.resources.partitions);
         let allowed = usize::try_from(self.sandbox.max_instances()).unwrap_or(usize::MAX);
         if needed <= allowed {
@@ -190,8 +228,13 @@ impl StepPlanner<'_> {
         .into())
     }
 
-    /// The terms of the stage, but for where words and memory go while it runs.
-    fn terms(&self, plugin: &PluginStage, loaded: &LoadedPlugin, place: &Place) -> Result<Terms> {
+    /// The terms of the stage, but for where words and memory go while it runs; and what it may reach.
+    pub(super) fn terms(
+        &self,
+        plugin: &PluginStage,
+        loaded: &LoadedPlugin,
+        place: &Place,
+    ) -> Result<(Terms, Option<HttpAccess>)> {
         // Destructured, so that a new key does not compile before it means something here.
         let PluginStage {
             plugin: _,
@@ -210,6 +253,7 @@ impl StepPlanner<'_> {
             secrets,
             clock,
             random,
+            http,
         } = grant;
         let Contract {
             adds: _,
@@ -225,6 +269,11 @@ impl StepPlanner<'_> {
         if let Some(rows) = rows_out {
             limits = limits.with_rows_out(*rows);
         }
+        if loaded.plugin.world() == World::Source {
+            // It waits for others, who may be slow.
+            limits.wall_clock = limits.wall_clock.max(SOURCE_WAIT);
+        }
+        let http = HttpAccess::of(http, &self.pipeline.dir)?;
         let secrets = secrets
             .iter()
             .map(|(name, source)| {
@@ -232,12 +281,13 @@ impl StepPlanner<'_> {
                 Ok((name.clone(), Secret::new(value)))
             })
             .collect::<Result<BTreeMap<_, _>>>()?;
-        Ok(Terms {
+        let terms = Terms {
             limits,
             powers: Powers {
                 clock: *clock,
                 random: *random,
                 secrets,
+                http: http.as_ref().map(HttpAccess::outbound),
             },
             contract: weir_sandbox::Contract {
                 rows: match rows {
@@ -253,12 +303,23 @@ impl StepPlanner<'_> {
             },
             speech: Speech::Open,
             budget: None,
-        })
+        };
+        Ok((terms, http))
     }
 }
 
+/// The terms of a plugin while the run is planned. No row is near, so what it says now can hold none; but a secret it
+/// was granted, and where words are kept there is no log yet to keep them in.
+pub(super) fn planning(plugin: &PluginStage, terms: &Terms) -> Terms {
+    let mut planning = terms.clone();
+    if plugin.contract.text == GuestText::GuestLog || !terms.powers.secrets.is_empty() {
+        planning.speech = Speech::Untold;
+    }
+    planning
+}
+
 /// What a plugin answers to `bind` while the run is planned.
-async fn bound(
+pub(super) async fn bound(
     loaded: &LoadedPlugin,
     plugin: &PluginStage,
     (label, terms): (&str, &Terms),
@@ -267,64 +328,10 @@ async fn bound(
 ) -> Result<Vec<Output>> {
     let placed = |error: SandboxError| refused(error, place);
     loaded.plugin.permitted(&terms.powers).map_err(placed)?;
-    // No row is near, so what the plugin says now can hold none; but a secret it was granted, and
-    // where words are kept there is no log yet to keep them in.
-    let mut planning = terms.clone();
-    if plugin.contract.text == GuestText::GuestLog || !terms.powers.secrets.is_empty() {
-        planning.speech = Speech::Untold;
-    }
+    let planning = planning(plugin, terms);
     let started = loaded.plugin.instantiate(label, &planning).await;
     let mut instance = started.map_err(placed)?;
     instance.bind(bind).await.map_err(placed)
-}
-
-/// How people call the read of a step.
-pub(crate) fn read_label(step: &Step) -> String {
-    format!("step '{}' read", step.name)
-}
-
-/// Holds what a decoder bound to against the columns that the file declares.
-fn as_declared(
-    columns: &[Column],
-    schema: &Schema,
-    loaded: &LoadedPlugin,
-) -> std::result::Result<(), Fault> {
-    let declared = arrow_schema(columns);
-    let texts = |schema: &Schema| -> Vec<String> {
-        let fields = schema.fields().iter();
-        fields
-            .map(|field| {
-                let null = if field.is_nullable() { "" } else { " not null" };
-                format!("{} {}{null}", field.name(), type_text(field.data_type()))
-            })
-            .collect()
-    };
-    let same = |(one, other): (&FieldRef, &FieldRef)| {
-        one.name() == other.name()
-            && one.data_type() == other.data_type()
-            && one.is_nullable() == other.is_nullable()
-    };
-    if declared.fields().len() == schema.fields().len()
-        && declared.fields().iter().zip(schema.fields()).all(same)
-    {
-        return Ok(());
-    }
-    let (declared, found) = (texts(&declared), texts(schema));
-    let lacks = |of: &[String], among: &[String]| -> String {
-        let lacking = of.iter().filter(|text| !among.contains(text)).cloned();
-        let lacking: Vec<String> = lacking.collect();
-        match lacking.is_empty() {
-            true => "nothing else".to_owned(),
-            false => lacking.join(", "),
-        }
-    };
-    Err(Fault::new(format!(
-        "plugin '{}' gives other columns than `schema` declares: it gives {}, and {} is declared",
-        loaded.plugin.name(),
-        lacks(&found, &declared),
-        lacks(&declared, &found)
-    ))
-    .hint(format!("its columns are, in order: {}", found.join(", "))))
 }
 
 /// The rules that the stage's plugin may raise, with what they demand: those it declares, or those of
@@ -506,7 +513,7 @@ fn distinct_outputs(outputs: &[(String, SchemaRef)], stage: &Stage) -> Result<()
 }
 
 /// A refusal of the sandbox's, at its place.
-fn refused(error: SandboxError, place: &Place) -> Error {
+pub(super) fn refused(error: SandboxError, place: &Place) -> Error {
     if error.retryable() {
         return Error::from(error);
     }

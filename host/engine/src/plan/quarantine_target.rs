@@ -54,7 +54,7 @@ impl StepTargets<'_> {
         };
         let keeps_records = |segment: &PlannedSegment| match &segment.source {
             SegmentSource::Read => quarantines(read_action),
-            SegmentSource::Sql(_) => false,
+            SegmentSource::Sql(_) | SegmentSource::Fold(_) => false,
         };
         let rejecting: Vec<&PlannedSegment> = segments
             .iter()

@@ -155,6 +155,11 @@ pub(super) fn through_plugin(segment: &mut PlannedSegment) {
     outputs.splice(stage.output..=stage.output, after);
 }
 
+/// The labels of what a fold makes: all columns carry what it was granted.
+pub(super) fn folded(call: &PluginCall, before: &Labels, made: &Schema) -> Labels {
+    all_carry(made, &granted(call, before))
+}
+
 /// The labels of all that a plugin is granted.
 fn granted(call: &PluginCall, labels: &Labels) -> BTreeSet<String> {
     labels
@@ -459,7 +464,7 @@ fn quarantine(planned: &mut PlannedStep, pipeline: &Pipeline) -> Result<()> {
                 .stages
                 .iter()
                 .any(|stage| matches!(stage.work, PlannedWork::Plugin(_)));
-            let plugins = plugins || (index == 0 && planned.step.read.decoder().is_some());
+            let plugins = plugins || (index == 0 && planned.step.read.plugin().is_some());
             let raw = (tolerant && index == 0).then_some(RAW_COLUMN);
             for column in raw.into_iter().chain(plugins.then_some(MESSAGE_COLUMN)) {
                 all.entry(column.to_owned())

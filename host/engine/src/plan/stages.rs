@@ -10,7 +10,7 @@ use datafusion::execution::context::SessionContext;
 use datafusion::logical_expr::{Expr, Operator, binary_expr, cast, lit};
 use weir_decode::nullable_schema;
 use weir_pipeline::{
-    Check, CheckKind, CheckStage, FailAction, Fault, FileFormat, FileRead, OnFail, Pipeline, Place,
+    Check, CheckKind, CheckStage, FailAction, Fault, FileFormat, OnFail, Pipeline, Place,
     ReadSource, Stage, StageAction, Step, TableName,
 };
 use weir_sandbox::{Sandbox, World};
@@ -116,8 +116,8 @@ pub(super) struct StepPlanner<'a> {
 
 /// A step without what it writes.
 pub(super) struct Before {
-    /// The plugin that decodes its files.
-    pub(super) decoder: Option<PluginCall>,
+    /// The plugin that decodes its files, or reads in their place.
+    pub(super) reader: Option<PluginCall>,
     /// The schema of what it reads.
     pub(super) input: SchemaRef,
     /// The files that it reads.
@@ -135,7 +135,7 @@ impl StepPlanner<'_> {
         own: Option<(TableName, SchemaRef)>,
     ) -> Result<PlannedStep> {
         let Before {
-            decoder,
+            reader,
             input,
             files,
             mut segments,
@@ -154,7 +154,7 @@ impl StepPlanner<'_> {
         }
         .plan(step, depends_on, (tables, own), input, files, segments)
         .await?;
-        planned.decoder = decoder.map(Arc::new);
+        planned.reader = reader.map(Arc::new);
         sensitivity::settle(&mut planned, self.pipeline)?;
         Ok(planned)
     }
@@ -170,14 +170,13 @@ impl StepPlanner<'_> {
             };
             incremental::check(step, new, &schema, labels.unwrap_or(&Labels::new()))?;
         }
-        let decoder = match &step.read.source {
-            ReadSource::Files(
-                read @ FileRead {
-                    format: FileFormat::Decoder(plugin),
-                    ..
-                },
-            ) => Some(self.decoder(step, read, plugin).await?),
-            _ => None,
+        let reader = match &step.read.source {
+            ReadSource::Files(read) => match &read.format {
+                FileFormat::Decoder(plugin) => Some(self.decoder(step, read, plugin).await?),
+                FileFormat::Source(source) => Some(self.source(step, read, source).await?),
+                _ => None,
+            },
+            ReadSource::Table(_) | ReadSource::Sql(_) | ReadSource::Nothing => None,
         };
         let (input, files) = read_schema(
             self.pipeline,
@@ -185,7 +184,7 @@ impl StepPlanner<'_> {
             step,
             self.lake.root().stores(),
             &Connections::of(self.pipeline, self.lake),
-            decoder.as_ref().map(|(_, schema)| schema),
+            reader.as_ref(),
         )
         .await?;
         let labels = self.read_labels(step).await?;
@@ -251,14 +250,31 @@ impl StepPlanner<'_> {
                     self.plugin(segment, step, (stage, plugin), fate, World::Check)
                         .await?;
                 }
+                StageAction::Fold(plugin) => {
+                    let fold = fate(&plugin.on_fail);
+                    let next = self.fold(segment, step, (stage, plugin), fold).await?;
+                    segments.push(next);
+                }
                 StageAction::Mask(masks) => self.mask(segment, (index, stage), masks, &label)?,
                 StageAction::Declassify(columns) => {
                     sensitivity::declassify(segment, stage, columns)?;
                 }
             }
         }
+        if let (Some(_), Some(check)) = (
+            step.read.elsewhere(),
+            segments.first().and_then(|segment| segment.whole.first()),
+        ) {
+            return Err(Fault::new(format!(
+                "'{}' is judged over all rows, for which they are read twice, and a source may give others the second time",
+                check.rule
+            ))
+            .at(&check.place)
+            .hint("write the rows to a table first, and check them in a step that reads it; or put a `sql` stage before the check")
+            .into());
+        }
         Ok(Before {
-            decoder: decoder.map(|(call, _)| call),
+            reader,
             input,
             files,
             segments,
@@ -503,7 +519,7 @@ impl StepPlanner<'_> {
 }
 
 /// Masks nothing of `schema`.
-fn unmasked(schema: &Schema) -> Result<Arc<Masks>> {
+pub(super) fn unmasked(schema: &Schema) -> Result<Arc<Masks>> {
     let masks = Masks::new(schema, Vec::new());
     Ok(Arc::new(masks.map_err(|_| {
         Error::internal("nothing could not be masked")

@@ -434,6 +434,9 @@ fn origin(step: &Step, segment: &PlannedSegment, output: usize, column: &str) ->
     if segment.input.field_with_name(column).is_ok() {
         return match (&segment.source, &step.read.source) {
             (SegmentSource::Sql(_), _) => "from the last `sql` stage".to_owned(),
+            (SegmentSource::Fold(fold), _) => {
+                format!("from the fold '{}'", fold.call.plugin.name())
+            }
             (SegmentSource::Read, ReadSource::Files(read)) => format!("read from {}", read.glob),
             (SegmentSource::Read, ReadSource::Table(name)) => format!("read from {name}"),
             (SegmentSource::Read, ReadSource::Sql(_)) => "from the query of `read`".to_owned(),

@@ -188,7 +188,7 @@ impl StepTargets<'_> {
             depends_on,
             tables,
             files,
-            decoder: None,
+            reader: None,
             own,
             input,
             segments,
@@ -474,7 +474,7 @@ pub(crate) fn sequence<'a>(step: &Step, params_hash: &'a str) -> &'a str {
 }
 
 /// Whether the step reads only what it has not read before.
-pub(crate) fn is_incremental(step: &Step) -> bool {
+pub fn is_incremental(step: &Step) -> bool {
     let adds = |write: &Write| match write.mode {
         WriteMode::Append | WriteMode::Merge => true,
         WriteMode::Replace | WriteMode::ReplacePartition | WriteMode::ReplaceDynamic => false,

@@ -182,22 +182,22 @@ impl Work {
 
 #[tokio::test]
 async fn every_call_may_fail_in_every_way() {
-    Work::Second.fail(from_env("WEIR_FAULTS", 71)).await;
+    Work::Second.fail(from_env("WEIR_FAULTS", 37)).await;
 }
 
 #[tokio::test]
 async fn every_call_of_a_first_run_may_fail_in_every_way() {
-    Work::First.fail(from_env("WEIR_FAULTS_FIRST", 47)).await;
+    Work::First.fail(from_env("WEIR_FAULTS_FIRST", 23)).await;
 }
 
 #[tokio::test]
 async fn every_call_of_a_replay_may_fail_in_every_way() {
-    Work::Replay.fail(from_env("WEIR_FAULTS_REPLAY", 47)).await;
+    Work::Replay.fail(from_env("WEIR_FAULTS_REPLAY", 23)).await;
 }
 
 #[tokio::test]
 async fn every_call_of_a_run_that_adds_a_column_may_fail_in_every_way() {
     Work::Evolving
-        .fail(from_env("WEIR_FAULTS_EVOLVING", 41))
+        .fail(from_env("WEIR_FAULTS_EVOLVING", 19))
         .await;
 }

@@ -28,7 +28,8 @@ use crate::delta;
 use crate::dynamodb::{Items, Patience};
 use crate::envelope::{ANY_RULE, EnvelopeLayout, READ_STAGE};
 use crate::error::{Error, Result};
-use crate::files::{Decoding, FileScanExec, InputFile, Sources};
+use crate::files::elsewhere::Progress;
+use crate::files::{Decoding, Elsewhere, FileScanExec, InputFile, Sources};
 use crate::lake::Location;
 use crate::partition::PartitionColumn;
 use crate::plan::{
@@ -36,9 +37,9 @@ use crate::plan::{
     read_label,
 };
 use crate::segment::{
-    CheckExec, CheckRule, EnvelopeExec, FailingKeys, FileKind, MaskExec, PluginCall, PluginExec,
-    PluginTally, Quarantine, SegmentOutput, SegmentResult, SegmentWriterExec, StageFate,
-    WrittenFile, written,
+    CheckExec, CheckRule, EnvelopeExec, FailingKeys, FileKind, FoldExec, MaskExec, PluginCall,
+    PluginExec, PluginTally, Quarantine, SegmentOutput, SegmentResult, SegmentWriterExec,
+    StageFate, WrittenFile, written,
 };
 use crate::session;
 use crate::types::type_text;
@@ -54,6 +55,8 @@ pub(super) struct SegmentRun<'a> {
     pub(super) files: &'a [InputFile],
     /// The table to read, for a segment that reads one whole.
     pub(super) table: Option<Arc<dyn TableProvider>>,
+    /// How far to read a stream, for a segment that reads one.
+    pub(super) progress: Option<Arc<Progress>>,
     /// The rows to read instead of what the segment reads.
     pub(super) replay: Option<DataFrame>,
     /// Where accepted rows go.
@@ -166,7 +169,7 @@ impl SegmentRun<'_> {
         let source = self.source().await?;
         let derived = match &self.segment.source {
             SegmentSource::Read => &self.planned.input,
-            SegmentSource::Sql(_) => &self.segment.input,
+            SegmentSource::Sql(_) | SegmentSource::Fold(_) => &self.segment.input,
         };
         let drops = match &self.planned.step.read.source {
             ReadSource::Files(read) => read.on_fail.action == FailAction::Drop,
@@ -251,6 +254,18 @@ impl SegmentRun<'_> {
         let params = &self.shared.plan.pipeline.params;
         let frame = match (&self.segment.source, &read.source) {
             _ if let Some(rows) = &self.replay => rows.clone(),
+            (SegmentSource::Fold(fold), _) => {
+                let rows = self.context.table("input").await?;
+                let rows = rows.create_physical_plan().await?;
+                let tally = self.tallies.get(&fold.fate.stage).cloned();
+                return Ok(Arc::new(FoldExec::new(
+                    rows,
+                    fold.call.clone(),
+                    fold.fate.clone(),
+                    tally.unwrap_or_default(),
+                    Arc::clone(&self.shared.guest_log) as _,
+                )?));
+            }
             (SegmentSource::Sql(sql), _) => session::query(self.context, sql, params).await?,
             (SegmentSource::Read, ReadSource::Nothing) => {
                 return Err(Error::internal("a segment reads nothing"));
@@ -272,6 +287,7 @@ impl SegmentRun<'_> {
                     stores: self.shared.plan.lake.root().stores().clone(),
                     items: Items::of(files, &connections, Patience::Run).await?,
                     decoder: self.decoding(),
+                    elsewhere: self.elsewhere(),
                 };
                 let scan: Arc<dyn ExecutionPlan> = Arc::new(FileScanExec::new(
                     files.clone(),
@@ -302,12 +318,24 @@ impl SegmentRun<'_> {
 
     /// The plugin that decodes the step's files, if one does.
     fn decoding(&self) -> Option<Decoding> {
-        let call = self.planned.decoder.as_ref()?;
+        let call = self.planned.reader.as_ref()?;
         Some(Decoding {
             call: Arc::clone(call),
             label: read_label(&self.planned.step).into(),
             tally: self.tallies.get(&READ_STAGE).cloned().unwrap_or_default(),
             guest_log: Arc::clone(&self.shared.guest_log) as _,
+        })
+    }
+
+    /// The plugin that reads in place of files, if one does.
+    fn elsewhere(&self) -> Option<Elsewhere> {
+        let call = self.planned.reader.as_ref()?;
+        Some(Elsewhere {
+            call: Arc::clone(call),
+            label: read_label(&self.planned.step).into(),
+            tally: self.tallies.get(&READ_STAGE).cloned().unwrap_or_default(),
+            guest_log: Arc::clone(&self.shared.guest_log) as _,
+            progress: Arc::clone(self.progress.as_ref()?),
         })
     }
 

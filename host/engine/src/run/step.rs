@@ -22,6 +22,7 @@ use crate::database::Snapshots;
 use crate::delta::{self, Applied, DeltaCommit};
 use crate::envelope::READ_STAGE;
 use crate::error::{Error, ErrorKind, Result};
+use crate::files::elsewhere::{Outcome, Progress};
 use crate::files::first_batch;
 use crate::guest_log::GuestLogFile;
 use crate::lake::{FORMAT, Location, RUN_COLUMN};
@@ -29,7 +30,7 @@ use crate::merge;
 use crate::plan::QuarantinePlan;
 use crate::plan::{
     Plan, PlannedSegment, PlannedSql, PlannedStep, PlannedTarget, PlannedWork, PlannedWrite,
-    is_incremental, sequence, with_labels,
+    SegmentSource, is_incremental, sequence, with_labels,
 };
 use crate::quarantine::{self, Found, Selection};
 use crate::record::{HeldRows, RunRecord, Status, StepRecord, TargetRecord};
@@ -63,6 +64,8 @@ pub(super) enum Source<'a> {
     All,
     /// Of one table only these rows.
     New(&'a NewRows),
+    /// Of a stream what is not read yet, or all of it.
+    Stream(&'a Arc<Progress>),
     /// Rows in quarantine.
     Quarantine(&'a Found),
 }
@@ -455,6 +458,8 @@ impl StepRun {
         let mut files = planned.files.clone().unwrap_or_default();
         let mut more = false;
         let mut new = None;
+        let stream = stream_of(planned);
+        let mut progress = stream.map(|stream| Arc::new(Progress::whole(stream)));
         let snapshots = Snapshots::new(applier.connections.clone());
         if incremental && (self.options.limit.is_some() || planned.step.read.limit.is_some()) {
             return Err(Error::usage(format!(
@@ -479,6 +484,15 @@ impl StepRun {
                 if new.is_none() {
                     return Ok(Some((blank_record(planned, Status::UpToDate), false)));
                 }
+            } else if let (Some(stream), Some(source)) = (stream, planned.step.read.elsewhere()) {
+                let before = match refresh {
+                    true => None,
+                    false => decisions.position(&targets).await?,
+                };
+                let behind = Progress::behind(stream, before, source.max_rows);
+                let behind = behind
+                    .map_err(|error| error.within(&format!("step '{}'", planned.step.name)))?;
+                progress = Some(Arc::new(behind));
             } else {
                 if !refresh {
                     let loaded = decisions.loaded_files(&targets).await?;
@@ -497,13 +511,31 @@ impl StepRun {
             }
         }
 
-        let source = match &new {
-            Some(new) => Source::New(new),
-            None => Source::All,
+        let source = match (&new, &progress) {
+            (Some(new), _) => Source::New(new),
+            (None, Some(progress)) => Source::Stream(progress),
+            (None, None) => Source::All,
         };
         let written = self.write_files(planned, &files, source, &snapshots);
         let mut work = self.in_time(planned, written).await?;
         snapshots.close().await;
+        if let (true, Some(progress)) = (incremental, &progress) {
+            match progress.outcome() {
+                Ok(Outcome::Read {
+                    position,
+                    more: behind,
+                }) => {
+                    work.position = Some(position);
+                    more = behind;
+                }
+                Ok(Outcome::Nothing) if refresh => work.position = Some(progress.beginning()),
+                nothing => {
+                    self.abandon(planned, &work).await?;
+                    nothing?;
+                    return Ok(Some((blank_record(planned, Status::UpToDate), false)));
+                }
+            }
+        }
         let warned = match judge(planned, &work, &self.run) {
             Ok(warned) => warned || !work.quarantined.is_empty(),
             Err(error) => {
@@ -659,10 +691,11 @@ impl StepRun {
         source: Source<'_>,
         (snapshots, vaults): (&Snapshots, Arc<Vaults>),
     ) -> Result<Work> {
-        let (replay, new) = match source {
-            Source::All => (None, None),
-            Source::New(new) => (None, Some(new)),
-            Source::Quarantine(found) => (Some(found), None),
+        let (replay, new, progress) = match source {
+            Source::All => (None, None, None),
+            Source::New(new) => (None, Some(new), None),
+            Source::Stream(progress) => (None, None, Some(progress)),
+            Source::Quarantine(found) => (Some(found), None, None),
         };
         let context = session::session(&self.runtime, self.options.resources);
         let read = tables(self, &context, planned, new, snapshots).await?;
@@ -717,8 +750,11 @@ impl StepRun {
                     vaults: Arc::clone(&work.vaults),
                 }))
             });
-            if planned.decoder.is_some() {
+            if planned.reader.is_some() {
                 work.tallies.entry(READ_STAGE).or_default();
+            }
+            if let SegmentSource::Fold(fold) = &segment.source {
+                work.tallies.entry(fold.fate.stage).or_default();
             }
             for stage in &segment.stages {
                 if matches!(stage.work, PlannedWork::Plugin(_)) {
@@ -732,6 +768,7 @@ impl StepRun {
                 context: &context,
                 files,
                 table: read.whole.clone(),
+                progress: progress.cloned(),
                 replay,
                 outputs: Arc::clone(&outputs),
                 quarantine,
@@ -773,6 +810,14 @@ impl StepRun {
                 PlannedTarget::Sqlite { .. } | PlannedTarget::Server { .. } => None,
             },
         }
+    }
+}
+
+/// How people call the stream that a step reads, if it reads one.
+pub(super) fn stream_of(planned: &PlannedStep) -> Option<&str> {
+    match &planned.step.read.source {
+        ReadSource::Files(read) if planned.step.read.elsewhere().is_some() => Some(&read.glob),
+        _ => None,
     }
 }
 

@@ -8,6 +8,7 @@ use super::work::Work;
 use crate::commit::Counts;
 use crate::difference::SchemaDifference;
 use crate::envelope::{ANY_RULE, READ_STAGE};
+use crate::outbound::HttpAccess;
 use crate::plan::{Plan, PlannedSql, PlannedStep};
 use crate::record::{PluginRecord, RuleCount, Status, StepRecord, TargetRecord};
 use crate::segment::{PluginName, PluginTally, StageName, StageNames};
@@ -107,6 +108,7 @@ fn plugin_records(
             peak_memory: tally.peak_memory,
             log_lines_dropped: tally.log_lines_dropped,
             metrics: tally.metrics,
+            requests: call.http.as_ref().map(HttpAccess::record),
         });
     }
     records

@@ -8,10 +8,11 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::RunOptions;
-use super::step::{Source, StepRun};
+use super::step::{Source, StepRun, stream_of};
 use super::work::judge;
 use crate::database::Snapshots;
 use crate::error::{Error, ErrorKind, Result};
+use crate::files::elsewhere::Progress;
 use crate::guest_log::GuestLogFile;
 use crate::lake::Location;
 use crate::plan::{Plan, PlannedStep};
@@ -93,7 +94,9 @@ pub(crate) async fn attempt(plan: Arc<Plan>, ground: &Ground, name: &str) -> Res
     };
     let files = planned.files.as_deref().unwrap_or_default();
     let with = (&ground.snapshots, Arc::clone(&ground.vaults));
-    let written = shared.write_with(planned, files, Source::All, with);
+    let progress = stream_of(planned).map(|stream| Arc::new(Progress::whole(stream)));
+    let source = progress.as_ref().map_or(Source::All, Source::Stream);
+    let written = shared.write_with(planned, files, source, with);
     let work = match shared.in_time(planned, written).await {
         Ok(work) => work,
         Err(error) if error.kind() == ErrorKind::Check => return Ok(Tried::Ended(error)),

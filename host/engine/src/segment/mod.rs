@@ -7,11 +7,14 @@
 //!       whatever the step reads
 //! ```
 //!
+//! A fold is not among them: `FoldExec` stands below, in the place of what the step reads.
+//!
 //! All of them keep the partitioning of their input and claim nothing else: unknown statistics,
 //! no ordering, no pushdown. The optimiser has done its work below before they are put on top.
 
 mod check;
 mod envelope;
+mod fold;
 mod mask;
 mod plugin;
 mod writer;
@@ -24,6 +27,7 @@ use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, PlanProp
 
 pub use check::{CheckExec, CheckRule, FailingKeys};
 pub use envelope::EnvelopeExec;
+pub use fold::FoldExec;
 pub use mask::MaskExec;
 pub use plugin::{Joining, PluginCall, PluginExec, PluginRole, PluginTally};
 pub use writer::{

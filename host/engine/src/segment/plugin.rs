@@ -23,13 +23,15 @@ use futures::{StreamExt, TryStreamExt};
 use weir_components::Provenance;
 use weir_pipeline::GuestText;
 use weir_sandbox::{
-    BindRequest, GuestSink, Instance, MemoryBudget, Output, Plugin, Processed, Speech, Terms,
+    BindRequest, GuestSink, Instance, MemoryBudget, Output, Plugin, Processed, Speech, Stream,
+    Terms,
 };
 
 use super::{Layouts, StageFate, properties};
 use crate::envelope::{Envelope, EnvelopeLayout, Finding, concat};
 use crate::error::{Error, Result};
 use crate::granted::{Granted, joined_arrays};
+use crate::outbound::HttpAccess;
 
 /// What a plugin does in a segment.
 #[derive(Debug, Clone)]
@@ -47,6 +49,16 @@ pub enum PluginRole {
     Decoder {
         /// What it was bound with.
         schema: SchemaRef,
+    },
+    /// It makes rows of this schema of all rows.
+    Fold {
+        /// What it was bound with.
+        schema: SchemaRef,
+    },
+    /// It reads rows somewhere else.
+    Source {
+        /// What it reads, as it was when the run was planned.
+        stream: Stream,
     },
 }
 
@@ -105,6 +117,8 @@ pub struct PluginCall {
     /// What its stage gives it and holds it to. Where its words go, and the memory that the host holds
     /// for it, are added when it runs.
     pub terms: Terms,
+    /// What it may reach, where it may reach anything.
+    pub http: Option<HttpAccess>,
     /// What it is bound with.
     pub bind: BindRequest,
     /// What it does.
@@ -130,6 +144,15 @@ impl PluginCall {
         rules
             .and_then(|rules| rules.get(rule))
             .map_or("", String::as_str)
+    }
+
+    /// A rule and what it demands, in the words of `describe`.
+    pub(crate) fn demand(&self, rule: &str) -> String {
+        let rules = self.terms.contract.rules.as_ref();
+        match rules.and_then(|rules| rules.get(rule)) {
+            Some(demand) if !demand.is_empty() => format!("{rule} ({demand})"),
+            _ => rule.to_owned(),
+        }
     }
 }
 
@@ -513,7 +536,10 @@ impl Emitted {
     fn new(role: &PluginRole) -> Emitted {
         let count = match role {
             PluginRole::Transform { emitted, .. } => emitted.len(),
-            PluginRole::Check | PluginRole::Decoder { .. } => 0,
+            PluginRole::Check
+            | PluginRole::Decoder { .. }
+            | PluginRole::Fold { .. }
+            | PluginRole::Source { .. } => 0,
         };
         let empty = Pieces {
             identity: true,
