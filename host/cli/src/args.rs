@@ -159,6 +159,10 @@ pub(crate) enum WorldArg {
     Check,
     /// Turn the bytes of a file into rows
     Decoder,
+    /// Read rows from somewhere else, over HTTP (Rust)
+    Source,
+    /// Turn all rows into few (Rust)
+    Fold,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -31,6 +31,10 @@ pub enum Kind {
     Check,
     /// Bytes into rows.
     Decoder,
+    /// Rows from somewhere else.
+    Source,
+    /// Many rows into few.
+    Fold,
 }
 
 impl Language {
@@ -80,6 +84,8 @@ impl fmt::Display for Kind {
             Kind::Transform => "transform",
             Kind::Check => "check",
             Kind::Decoder => "decoder",
+            Kind::Source => "source",
+            Kind::Fold => "fold",
         })
     }
 }
@@ -107,10 +113,20 @@ pub fn create(folder: &Path, kind: Kind, language: Language) -> Result<Created> 
             "choose another name, or remove it",
         ));
     }
+    if matches!(kind, Kind::Source | Kind::Fold) && language != Language::Rust {
+        return Err(Error::usage(
+            format!("the SDK for {language} has no world {kind} yet"),
+            "write it in Rust: --lang rust; stages of one step may be in several languages",
+        ));
+    }
     let names = Names {
         name: name.clone().into_owned(),
         module: name.replace('-', "_"),
         type_name: type_name(&name),
+        features: match kind {
+            Kind::Source => ", features = [\"http\"]",
+            Kind::Transform | Kind::Check | Kind::Decoder | Kind::Fold => "",
+        },
     };
     let mut files = Vec::new();
     let language_folder = language.folder();
@@ -152,6 +168,8 @@ fn first_fixture(kind: Kind) -> &'static str {
     match kind {
         Kind::Transform | Kind::Check => "amounts",
         Kind::Decoder => "pairs",
+        Kind::Source => "people",
+        Kind::Fold => "sums",
     }
 }
 
@@ -160,6 +178,8 @@ struct Names {
     name: String,
     module: String,
     type_name: String,
+    /// What of the SDK it uses besides the usual.
+    features: &'static str,
 }
 
 impl Names {
@@ -167,6 +187,7 @@ impl Names {
         text.replace("{{name}}", &self.name)
             .replace("{{module}}", &self.module)
             .replace("{{Type}}", &self.type_name)
+            .replace("{{features}}", self.features)
     }
 }
 
@@ -350,7 +371,16 @@ mod tests {
     fn every_language_has_every_kind() {
         let folder = tempfile::tempdir().unwrap();
         for language in [Language::Rust, Language::Python, Language::Js] {
-            for kind in [Kind::Transform, Kind::Check, Kind::Decoder] {
+            for kind in [
+                Kind::Transform,
+                Kind::Check,
+                Kind::Decoder,
+                Kind::Source,
+                Kind::Fold,
+            ] {
+                if matches!(kind, Kind::Source | Kind::Fold) && language != Language::Rust {
+                    continue;
+                }
                 let at = folder
                     .path()
                     .join(format!("{kind}-{language}").to_lowercase());

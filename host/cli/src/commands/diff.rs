@@ -272,8 +272,9 @@ fn rows(text: &mut String, rows: &Rows) {
         }
         let _ = writeln!(
             text,
-            "    {} rows only in the {which} one",
-            thousands(count)
+            "    {} {} only in the {which} one",
+            thousands(count),
+            if count == 1 { "row" } else { "rows" }
         );
         for Row { times, values } in examples {
             let times = match times {

@@ -2,12 +2,16 @@
 
 use arrow::datatypes::Schema;
 use serde_json::{Value, json};
-use weir_engine::plan::{Plan, PlannedSql, PlannedStep, PlannedWork, Planner, SegmentSource};
+use weir_engine::plan::{
+    Plan, PlannedSql, PlannedStep, PlannedWork, Planner, SegmentSource, is_incremental,
+};
 use weir_engine::segment::{PluginCall, PluginRole, StageFate};
 use weir_engine::sql_commit::SqlWork;
 use weir_engine::terms::{TermsRecord, digest};
 use weir_engine::types::{scope_text, type_text};
 use weir_pipeline::{FailAction, Lag, Progress, ReadSource, Undeclared, WriteMode};
+
+use weir_sandbox::Stream;
 
 use crate::args::{Output, PlanArgs};
 use crate::commands::{print, print_json, resources, sandbox, terms};
@@ -69,7 +73,11 @@ fn read(step: &PlannedStep) -> String {
                 Undeclared::Freeze => "; new columns → fail",
                 Undeclared::Quarantine => "; new columns → quarantine",
             });
-            if let Some(call) = &step.decoder {
+            if let Some(PluginRole::Source { stream }) = step.reader.as_ref().map(|call| &call.role)
+            {
+                return format!("{}{tolerance}", stream_text(step, &files.glob, stream));
+            }
+            if let Some(call) = &step.reader {
                 tolerance.insert_str(
                     0,
                     &format!(
@@ -96,6 +104,29 @@ fn read(step: &PlannedStep) -> String {
             format!("query over {}{}", tables.join(", "), part(step))
         }
     }
+}
+
+/// A stream that a plugin reads, in one line.
+fn stream_text(step: &PlannedStep, name: &str, stream: &Stream) -> String {
+    let digest: String = step
+        .reader
+        .iter()
+        .flat_map(|call| call.plugin.digest().chars().take(12))
+        .collect();
+    let mut text = format!("stream {name}, by the plugin ({digest})");
+    if stream.shards.len() > 1 {
+        text.push_str(&format!(" in {} shards", stream.shards.len()));
+    }
+    if let Some(cursor) = &stream.cursor {
+        text.push_str(&format!("; cursor {cursor}"));
+    }
+    if !stream.primary_key.is_empty() {
+        text.push_str(&format!("; key {}", stream.primary_key.join(", ")));
+    }
+    if is_incremental(&step.step) {
+        text.push_str("; what is new since the last run");
+    }
+    text
 }
 
 /// What a step has a database run, in one line.
@@ -160,6 +191,16 @@ fn stages(step: &PlannedStep) -> Vec<(u32, String)> {
                 .max()
                 .unwrap_or_default();
             lines.push((after, format!("sql {first} …")));
+        }
+        if let SegmentSource::Fold(fold) = &segment.source {
+            let call = &fold.call;
+            let digest: String = call.plugin.digest().chars().take(12).collect();
+            let what = format!(
+                "fold plugin '{}' ({digest}): granted {}",
+                call.plugin.name(),
+                granted(call)
+            );
+            lines.push((fold.fate.stage, what));
         }
         // What a write holds rows against is told with it.
         let own = segment
@@ -357,11 +398,14 @@ fn schema_json(schema: &Schema) -> Value {
         .collect()
 }
 
-/// The terms of a plugin, with what it is and where it is from. A decoder has no stage.
+/// The terms of a plugin, with what it is and where it is from. What reads has no stage.
 fn grant_json(step: &PlannedStep, fate: &StageFate, call: &PluginCall) -> Value {
-    let is_decoder = matches!(call.role, PluginRole::Decoder { .. });
+    let reads = matches!(
+        call.role,
+        PluginRole::Decoder { .. } | PluginRole::Source { .. }
+    );
     let about = json!({
-        "stage": (!is_decoder).then(|| fate.stage + 1),
+        "stage": (!reads).then(|| fate.stage + 1),
         "plugin": call.plugin.name(),
         "world": call.plugin.world().to_string(),
         "digest": call.plugin.digest(),

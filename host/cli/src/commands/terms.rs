@@ -28,7 +28,8 @@ pub(crate) fn pages(plan: &Plan) -> String {
 fn page(plan: &Plan, step: &PlannedStep, fate: &StageFate, call: &PluginCall) -> String {
     let terms = TermsRecord::of(call);
     let is_decoder = matches!(call.role, PluginRole::Decoder { .. });
-    let place = match is_decoder {
+    let is_source = matches!(call.role, PluginRole::Source { .. });
+    let place = match is_decoder || is_source {
         true => "read".to_owned(),
         false => format!("stage {}", fate.stage + 1),
     };
@@ -46,6 +47,11 @@ fn page(plan: &Plan, step: &PlannedStep, fate: &StageFate, call: &PluginCall) ->
             files.glob
         );
         page.line("is given", &given);
+    } else if is_source {
+        page.line(
+            "is given",
+            "nothing of the pipeline's data; what it read last of each shard, as far as it said so itself",
+        );
     } else {
         page.line("is given", &typed_columns(call));
         page.line(
@@ -58,8 +64,14 @@ fn page(plan: &Plan, step: &PlannedStep, fate: &StageFate, call: &PluginCall) ->
     page.line(
         "memory of it",
         match terms.isolation.as_str() {
+            _ if is_source => {
+                "a fresh instance for each shard: from run to run nothing is carried but its state, which lies in the lake in plain text"
+            }
             _ if is_decoder => {
                 "a fresh instance for each file: nothing is carried from one to the next"
+            }
+            _ if matches!(call.role, PluginRole::Fold { .. }) => {
+                "its state, made of all rows: what it emits at the end may hold any value that it was given"
             }
             "batch" => "a fresh instance for each batch: nothing is carried from one to the next",
             _ => "one instance for each partition: it may carry values from batch to batch",
@@ -72,6 +84,9 @@ fn page(plan: &Plan, step: &PlannedStep, fate: &StageFate, call: &PluginCall) ->
     page.line(
         "rejects",
         &match (fate.action, &step.quarantine) {
+            (FailAction::Quarantine, Some(quarantine)) if is_source => {
+                format!("records that it rejects go to {}", quarantine.name)
+            }
             (FailAction::Quarantine, Some(quarantine)) if is_decoder => {
                 format!("parts of files that it rejects go to {}", quarantine.name)
             }
@@ -163,6 +178,9 @@ fn powers(terms: &TermsRecord) -> String {
     if !terms.secrets.is_empty() {
         given.push(format!("the secrets {}", terms.secrets.join(", ")));
     }
+    for place in &terms.http {
+        given.push(format!("requests: {place}"));
+    }
     if terms.clock {
         given.push("the real time".to_owned());
     }
@@ -195,7 +213,10 @@ fn limits(terms: &TermsRecord) -> String {
 fn gives(page: &mut Page, terms: &TermsRecord, call: &PluginCall) {
     let emitted = match &call.role {
         PluginRole::Transform { emitted, .. } => emitted.as_slice(),
-        PluginRole::Decoder { schema } => std::slice::from_ref(schema),
+        PluginRole::Decoder { schema } | PluginRole::Fold { schema } => {
+            std::slice::from_ref(schema)
+        }
+        PluginRole::Source { stream } => std::slice::from_ref(&stream.schema),
         PluginRole::Check => {
             page.line("gives back", "nothing: it judges rows and changes none");
             return;
@@ -224,6 +245,7 @@ fn rows(terms: &TermsRecord, call: &PluginCall) -> &'static str {
     match (&call.role, terms.rows.as_str()) {
         (PluginRole::Check, _) => "none",
         (PluginRole::Decoder { .. }, _) => "any number for each file",
+        (PluginRole::Source { .. } | PluginRole::Fold { .. }, _) => "any number",
         (_, "one-to-one") => "one for each row it is given, in order, or a rejection",
         (_, "at-most-one") => "at most one for each row it is given, in order",
         _ => "any number for each row it is given; each is traced to the row it came from",

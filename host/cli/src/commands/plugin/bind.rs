@@ -24,7 +24,7 @@ pub(crate) async fn run(args: &BindArgs) -> Result<u8, Failure> {
         resources: resources()?,
     };
     let given = planner.given(pipeline, &args.step, args.stage).await?;
-    if given.world == World::Decoder && given.output.is_none() {
+    if matches!(given.world, World::Decoder | World::Source) && given.output.is_none() {
         return Err(Failure::usage(format!(
             "{}: a decoder is given bytes, and the file does not declare the columns that it gives",
             given.label

@@ -11,6 +11,8 @@ pub(crate) fn run(args: &NewArgs) -> Result<u8, Failure> {
         WorldArg::Transform => Kind::Transform,
         WorldArg::Check => Kind::Check,
         WorldArg::Decoder => Kind::Decoder,
+        WorldArg::Source => Kind::Source,
+        WorldArg::Fold => Kind::Fold,
     };
     let language = match args.lang {
         LanguageArg::Rust => Language::Rust,

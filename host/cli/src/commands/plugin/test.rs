@@ -142,6 +142,8 @@ fn counts(plugin: &Plugin, ran: &Result<(Outcome, Option<String>), Stopped>) -> 
                     outcome.given,
                     outcome.kept()
                 ),
+                World::Fold => format!("{} rows in, {} out", outcome.given, outcome.kept()),
+                World::Source => format!("{} rows read, {rejected} rejects", outcome.kept()),
             }
         }
     }
