@@ -106,6 +106,8 @@ fn rust_plugins_build_and_pass() {
         ("transform", "6 rows in, 3 out, 3 rejected"),
         ("check", "5 rows in, 3 fail"),
         ("decoder", "bytes in, 3 rows out, 1 rejects"),
+        ("source", "2 rows read, 1 rejects"),
+        ("fold", "4 rows in, 2 out"),
     ] {
         let name = format!("new-{world}");
         let folder = made(&scene, &name, world, "rust");

@@ -140,7 +140,7 @@ fn components_that_must_not_be_loaded() {
             r#"(component (import "wasi:http/outgoing-handler@0.2.0" (instance)) (instance $i)
                 (export "weir:plugin/transformer@0.1.0" (instance $i)))"#,
             "plugin 'x' imports `wasi:http/outgoing-handler@0.2.0`, which it is not granted",
-            "hint: plugins have no network",
+            "hint: of the worlds only `source` may reach the network",
         ),
         (
             r#"(component (import "wasi:keyvalue/store@0.2.0" (instance)) (instance $i)

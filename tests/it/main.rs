@@ -5,9 +5,11 @@
 //! - [`outside_reader`]: Python's `deltalake` reads what Weir wrote.
 //! - [`kills`], [`concurrent`]: crashes at any moment, and runs side by side.
 //! - [`bad_input`], [`bad_plugin`], [`bad_file`]: one clear error, and targets as before the run.
+//! - [`source_plugins`]: streams that a plugin reads over HTTP.
 //! - [`dirt`]: records that cannot be read, kept aside.
 //! - [`terms`]: what a stage gives a plugin and holds it to.
 //! - [`determinism`]: the same input, the same output.
+//! - [`fold`]: stages that make few rows of many.
 //! - [`formats`], [`checks`], [`modes`], [`merge`]: what can be read, judged and written.
 //! - [`schema_change`], [`server_columns`]: tables whose columns differ from those of the rows.
 //! - [`lost_answers`], [`server_trouble`]: servers whose answers are lost, and servers in trouble.
@@ -46,6 +48,7 @@ mod determinism;
 mod diff;
 mod dirt;
 mod dynamodb;
+mod fold;
 mod formats;
 mod generated;
 mod golden;
@@ -70,6 +73,7 @@ mod schema_change;
 mod sensitivity;
 mod server_columns;
 mod server_trouble;
+mod source_plugins;
 mod sources;
 mod sqlite;
 mod stores;

@@ -6,6 +6,7 @@
 //! - [`Contents`]: everything the tables of a lake and a warehouse hold, to compare.
 //! - [`Postgres`], [`MariaDb`]: real servers on this machine; [`DynamoDb`]: one that does what DynamoDB does.
 //! - [`azurite`]: a server of Azure's protocol for blobs.
+//! - [`Web`]: a web server that answers as the test says.
 //! - [`Registry`]: a real OCI registry on this machine.
 //! - [`built`]: where the binary, the plugins and the guests lie.
 //! - [`csv`]: plain CSV files, read without the code under test.
@@ -36,6 +37,7 @@ mod postgres;
 mod registry;
 mod scene;
 mod timed;
+mod web;
 
 pub use contents::{CommitLog, Contents, commit_logs};
 pub use duckdb::library as duckdb_library;
@@ -46,3 +48,4 @@ pub use postgres::{PASSWORD as POSTGRES_PASSWORD, Postgres};
 pub use registry::{Pushed, Registry, sha256};
 pub use scene::{Running, Scene};
 pub use timed::timed;
+pub use web::{Answered, Asked, Web};
