@@ -47,5 +47,5 @@ pub use mariadb::{MariaDb, PASSWORD as MARIADB_PASSWORD};
 pub use postgres::{PASSWORD as POSTGRES_PASSWORD, Postgres};
 pub use registry::{Pushed, Registry, sha256};
 pub use scene::{Running, Scene};
-pub use timed::timed;
+pub use timed::{timed, try_timed};
 pub use web::{Answered, Asked, Web};

@@ -10,7 +10,12 @@ const LOOK: Duration = Duration::from_millis(5);
 
 /// Runs a command, which has to succeed: seconds, and the most memory it held at once, in KiB.
 #[track_caller]
-pub fn timed(mut command: Command) -> (f64, u64) {
+pub fn timed(command: Command) -> (f64, u64) {
+    try_timed(command).expect("the command succeeds")
+}
+
+/// The same of a command that may fail; none if it does.
+pub fn try_timed(mut command: Command) -> Option<(f64, u64)> {
     let start = Instant::now();
     let mut child = command
         .stdout(Stdio::null())
@@ -27,8 +32,7 @@ pub fn timed(mut command: Command) -> (f64, u64) {
         std::thread::sleep(LOOK);
     };
     let seconds = start.elapsed().as_secs_f64();
-    assert!(ended.success(), "the run ended with {ended}");
-    (seconds, peak)
+    ended.success().then_some((seconds, peak))
 }
 
 /// The peak of resident memory in KiB, where the system tells it.
