@@ -148,7 +148,7 @@ fn component(page: &mut Page, plan: &Plan, call: &PluginCall) {
         .plugin
         .imports()
         .iter()
-        .partition(|import| import.starts_with("weir:"));
+        .partition(|import| import.starts_with("weir:") || import.starts_with("wasi:http/"));
     let own: Vec<&str> = own.into_iter().map(String::as_str).collect();
     page.line(
         "imports",
