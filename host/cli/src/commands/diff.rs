@@ -270,12 +270,7 @@ fn rows(text: &mut String, rows: &Rows) {
         if count == 0 {
             continue;
         }
-        let _ = writeln!(
-            text,
-            "    {} {} only in the {which} one",
-            thousands(count),
-            if count == 1 { "row" } else { "rows" }
-        );
+        let _ = writeln!(text, "    {} only in the {which} one", counted(count));
         for Row { times, values } in examples {
             let times = match times {
                 1 => String::new(),

@@ -11,9 +11,7 @@ use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use weir_decode::RAW_KEPT;
 use weir_pipeline::{FileRead, GuestText};
-use weir_sandbox::{
-    ByteRejection, Emitted, GuestSink, Instance, Processed, Reserved, decoder_chunk,
-};
+use weir_sandbox::{ByteRejection, Emitted, GuestSink, Processed, Reserved, decoder_chunk};
 
 use super::{FileRows, InputFile, fault, open};
 use crate::envelope::UnreadRow;
@@ -46,20 +44,6 @@ impl fmt::Debug for Decoding {
     }
 }
 
-/// An instance at work on one file. What it has used is counted however it ends.
-struct Running {
-    instance: Instance,
-    tally: Arc<Mutex<PluginTally>>,
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if let Ok(mut tally) = self.tally.lock() {
-            tally.count(&self.instance);
-        }
-    }
-}
-
 /// The rows of one file, in order, in batches of at most `batch_rows`. What forms no row comes behind the rows of
 /// the call in which the plugin said so. `schema` is the planned one, with nulls where reading is tolerant.
 pub(super) async fn read_decoded(
@@ -77,8 +61,7 @@ pub(super) async fn read_decoded(
         tally,
         guest_log,
     } = decoding.clone();
-    let (instance, reservation) = call.instance(&label, pool, &guest_log).await?;
-    let mut running = Running { instance, tally };
+    let mut running = call.running(&label, pool, &guest_log, &tally).await?;
     let outputs = running.instance.bind(&call.bind).await?;
     if let PluginRole::Decoder { schema } = &call.role {
         call.as_planned(&label, &outputs, &[schema])?;
@@ -93,8 +76,6 @@ pub(super) async fn read_decoded(
         window: Window::default(),
     };
     let stream = async_stream::try_stream! {
-        // Held as long as the instance is.
-        let _reservation = reservation;
         let mut rest = BytesMut::new();
         let mut ended = false;
         while !ended {

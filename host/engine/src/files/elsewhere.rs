@@ -8,24 +8,23 @@ use std::time::Duration;
 
 use arrow::array::{RecordBatch, new_null_array};
 use arrow::datatypes::SchemaRef;
-use datafusion::execution::memory_pool::{MemoryPool, MemoryReservation};
+use datafusion::execution::memory_pool::MemoryPool;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use weir_pipeline::FileRead;
 use weir_sandbox::{
-    GuestSink, Instance, LimitKind, Page, PluginErrorKind, Reading, RecordRejection, SandboxError,
-    Stream,
+    GuestSink, LimitKind, Page, PluginErrorKind, Reading, RecordRejection, SandboxError, Stream,
 };
 
 use super::{FileRows, InputFile, fault};
 use crate::commit::Position;
 use crate::envelope::UnreadRow;
 use crate::error::{Error, ErrorKind, Result};
-use crate::segment::{PluginCall, PluginRole, PluginTally};
+use crate::segment::{PluginCall, PluginRole, PluginTally, Running};
 
 /// How often a page is asked for again, and how long is waited before the first time; each wait is twice the one
 /// before, in all half a minute.
-const ATTEMPTS: u32 = 7;
+const ATTEMPTS: u32 = 8;
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 
 /// A plugin that reads a stream.
@@ -212,22 +211,6 @@ fn shard_path(plugin: &str, stream: &Stream, shard: &str) -> String {
     match shard {
         "" => format!("source://{plugin}/{}", stream.name),
         shard => format!("source://{plugin}/{}/{shard}", stream.name),
-    }
-}
-
-/// An instance at work on one shard. What it has used is counted however it ends.
-struct Running {
-    instance: Instance,
-    tally: Arc<Mutex<PluginTally>>,
-    /// Held as long as the instance is.
-    _reservation: MemoryReservation,
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if let Ok(mut tally) = self.tally.lock() {
-            tally.count(&self.instance);
-        }
     }
 }
 
@@ -421,13 +404,8 @@ impl Elsewhere {
         let PluginRole::Source { stream } = &self.call.role else {
             return Err(Error::internal("a source was not planned as one").into());
         };
-        let made = self.call.instance(&self.label, pool, &self.guest_log).await;
-        let (instance, reservation) = made?;
-        let mut running = Running {
-            instance,
-            tally: Arc::clone(&self.tally),
-            _reservation: reservation,
-        };
+        let (label, log) = (&self.label, &self.guest_log);
+        let mut running = self.call.running(label, pool, log, &self.tally).await?;
         let reading = Reading {
             stream: stream.name.clone(),
             shard: shard.to_owned(),
@@ -466,7 +444,7 @@ impl Made {
     fn rows<'a>(&'a self, page: &'a Page) -> Result<impl Iterator<Item = Result<FileRows>> + 'a> {
         let rejected = page.given.rejected_records.as_slice();
         if let (false, Some(first)) = (self.tolerant, rejected.first()) {
-            return Err(fault(&self.file, "a record", self.demand(&first.rule)).with_hint(
+            return Err(fault(&self.file, "a record", self.call.demand(&first.rule)).with_hint(
                 "mend what is read; or let `read` keep such records aside with `on_fail = \"quarantine\"`, where the plugin's own words stand",
             ));
         }
@@ -505,11 +483,6 @@ impl Made {
             unread: unread.collect(),
             batch,
         })
-    }
-
-    /// The rule and what it demands, in the words of `describe`: what is said of a record may hold data.
-    fn demand(&self, rule: &str) -> String {
-        self.call.demand(rule)
     }
 }
 

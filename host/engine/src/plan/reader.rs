@@ -25,7 +25,7 @@ impl StepPlanner<'_> {
     ) -> Result<PluginCall> {
         let place = &step.read.place;
         let loaded = self.of_world(plugin, World::Decoder, place)?;
-        let call = self.reader(step, plugin, loaded, PluginRole::Check)?;
+        let call = self.reader(step, plugin, loaded)?;
         let label = read_label(step);
         let outputs = bound(loaded, plugin, (&label, &call.terms), &call.bind, place).await?;
         let [output] = outputs.as_slice() else {
@@ -48,7 +48,7 @@ impl StepPlanner<'_> {
     ) -> Result<PluginCall> {
         let place = &step.read.place;
         let loaded = self.of_world(&source.plugin, World::Source, place)?;
-        let call = self.reader(step, &source.plugin, loaded, PluginRole::Check)?;
+        let call = self.reader(step, &source.plugin, loaded)?;
         let terms = planning(&source.plugin, &call.terms);
         let placed = |error| refused(error, place);
         let started = loaded.plugin.instantiate(&read_label(step), &terms).await;
@@ -73,13 +73,12 @@ impl StepPlanner<'_> {
         })
     }
 
-    /// The call of a plugin that is given no column.
+    /// The call of a plugin that is given no column, before it has said what it makes.
     fn reader(
         &self,
         step: &Step,
         plugin: &PluginStage,
         loaded: &LoadedPlugin,
-        role: PluginRole,
     ) -> Result<PluginCall> {
         let place = &step.read.place;
         self.instances_fit(1, place)?;
@@ -93,7 +92,8 @@ impl StepPlanner<'_> {
             terms,
             http,
             bind: self.request(step, plugin, Arc::clone(&nothing)),
-            role,
+            // Decided by what it says.
+            role: PluginRole::Check,
             seen_of: nothing,
             granted,
             text: plugin.contract.text,

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::Result as DataFusionResult;
 use datafusion::execution::TaskContext;
@@ -20,10 +21,10 @@ use datafusion::physical_plan::{
 };
 use futures::stream::FuturesOrdered;
 use futures::{StreamExt, TryStreamExt};
-use weir_sandbox::{GuestSink, Instance, split};
+use weir_sandbox::{GuestSink, split};
 
 use super::StageFate;
-use super::plugin::{PluginCall, PluginRole, PluginTally};
+use super::plugin::{PluginCall, PluginRole, PluginTally, Running};
 use crate::error::{Error, Result};
 
 /// Sends all rows of all partitions through a plugin of the world `fold`, and gives its result as one partition.
@@ -50,21 +51,6 @@ impl fmt::Debug for FoldWork {
         f.debug_struct("FoldWork")
             .field("plugin", &self.call.plugin.name())
             .finish_non_exhaustive()
-    }
-}
-
-/// An instance at work. What it has used is counted however it ends.
-struct Running {
-    instance: Instance,
-    tally: Arc<Mutex<PluginTally>>,
-    _reservation: datafusion::execution::memory_pool::MemoryReservation,
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if let Ok(mut tally) = self.tally.lock() {
-            tally.count(&self.instance);
-        }
     }
 }
 
@@ -106,14 +92,8 @@ impl FoldExec {
 
 impl FoldWork {
     async fn start(&self, pool: &Arc<dyn MemoryPool>) -> Result<Running> {
-        let label = &self.fate.label;
-        let made = self.call.instance(label, pool, &self.guest_log).await;
-        let (instance, reservation) = made?;
-        let mut running = Running {
-            instance,
-            tally: Arc::clone(&self.tally),
-            _reservation: reservation,
-        };
+        let (label, log) = (&self.fate.label, &self.guest_log);
+        let mut running = self.call.running(label, pool, log, &self.tally).await?;
         let outputs = running.instance.bind(&self.call.bind).await?;
         self.call.as_planned(label, &outputs, &[&self.schema])?;
         Ok(running)
@@ -146,13 +126,15 @@ impl FoldWork {
             .map(|rows| {
                 let (work, pool) = (Arc::clone(&self), Arc::clone(&pool));
                 // A step that ends before takes its parts along.
-                AbortOnDrop(tokio::spawn(async move { work.part(rows, pool).await }))
+                SpawnedTask::spawn(async move { work.part(rows, pool).await }).join()
             })
             .collect::<FuturesOrdered<_>>();
         let held = MemoryConsumer::new(format!("states of plugin {}", self.call.plugin.name()));
         let held = held.register(&pool);
         let mut merged = Vec::new();
-        while let Some(state) = states.try_next().await? {
+        while let Some(state) = states.next().await {
+            let state =
+                state.map_err(|_| Error::internal("a part of a fold ended by itself"))??;
             held.try_grow(state.len())?;
             merged.push(state);
         }
@@ -166,28 +148,6 @@ impl FoldWork {
             .into_iter()
             .map(|emitted| emitted.batch)
             .collect())
-    }
-}
-
-/// A task that ends when nobody waits for it any more.
-struct AbortOnDrop(tokio::task::JoinHandle<Result<Vec<u8>>>);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-impl Future for AbortOnDrop {
-    type Output = Result<Vec<u8>>;
-
-    fn poll(
-        mut self: std::pin::Pin<&mut Self>,
-        context: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Self::Output> {
-        std::pin::Pin::new(&mut self.0).poll(context).map(|joined| {
-            joined.map_err(|_| Error::internal("a part of a fold ended by itself"))?
-        })
     }
 }
 

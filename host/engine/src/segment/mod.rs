@@ -29,6 +29,7 @@ pub use check::{CheckExec, CheckRule, FailingKeys};
 pub use envelope::EnvelopeExec;
 pub use fold::FoldExec;
 pub use mask::MaskExec;
+pub(crate) use plugin::Running;
 pub use plugin::{Joining, PluginCall, PluginExec, PluginRole, PluginTally};
 pub use writer::{
     FileKind, PluginName, Quarantine, SegmentOutput, SegmentResult, SegmentWriterExec, StageName,

@@ -193,6 +193,25 @@ impl PluginCall {
         Ok((instance, reservation))
     }
 
+    /// The same, at work: what it uses is added to `tally` when it ends.
+    ///
+    /// # Errors
+    /// As [`instance`](PluginCall::instance).
+    pub(crate) async fn running(
+        &self,
+        label: &str,
+        pool: &Arc<dyn MemoryPool>,
+        guest_log: &Arc<dyn GuestSink>,
+        tally: &Arc<Mutex<PluginTally>>,
+    ) -> Result<Running> {
+        let (instance, reservation) = self.instance(label, pool, guest_log).await?;
+        Ok(Running {
+            instance,
+            tally: Arc::clone(tally),
+            _reservation: reservation,
+        })
+    }
+
     fn consumer(&self, what: &str) -> MemoryConsumer {
         MemoryConsumer::new(format!("plugin {}{what}", self.plugin.name()))
     }
@@ -222,6 +241,21 @@ impl PluginCall {
                 ),
             )
             .with_hint("`bind` must give the same answer for the same arguments: mend the plugin")),
+        }
+    }
+}
+
+/// An instance at work, with what its memory takes of the run's. What it has used is counted however it ends.
+pub(crate) struct Running {
+    pub(crate) instance: Instance,
+    tally: Arc<Mutex<PluginTally>>,
+    _reservation: MemoryReservation,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Ok(mut tally) = self.tally.lock() {
+            tally.count(&self.instance);
         }
     }
 }
