@@ -23,6 +23,7 @@ pub mod check {
         with: {
             "weir:plugin/types@0.1.0": crate::bindings::transform::weir::plugin::types,
             "weir:plugin/host@0.1.0": crate::bindings::transform::weir::plugin::host,
+            "weir:plugin/side-inputs@0.1.0": crate::bindings::transform::weir::plugin::side_inputs,
             "weir:plugin/secrets@0.1.0": crate::bindings::transform::weir::plugin::secrets,
         },
         ownership: Borrowing { duplicate_if_necessary: true },
@@ -55,6 +56,7 @@ pub mod fold {
         with: {
             "weir:plugin/types@0.1.0": crate::bindings::transform::weir::plugin::types,
             "weir:plugin/host@0.1.0": crate::bindings::transform::weir::plugin::host,
+            "weir:plugin/side-inputs@0.1.0": crate::bindings::transform::weir::plugin::side_inputs,
             "weir:plugin/secrets@0.1.0": crate::bindings::transform::weir::plugin::secrets,
         },
         ownership: Borrowing { duplicate_if_necessary: true },
@@ -71,6 +73,7 @@ pub mod decoder {
         with: {
             "weir:plugin/types@0.1.0": crate::bindings::transform::weir::plugin::types,
             "weir:plugin/host@0.1.0": crate::bindings::transform::weir::plugin::host,
+            "weir:plugin/side-inputs@0.1.0": crate::bindings::transform::weir::plugin::side_inputs,
             "weir:plugin/secrets@0.1.0": crate::bindings::transform::weir::plugin::secrets,
         },
         ownership: Borrowing { duplicate_if_necessary: true },

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use crate::rejections::{Message, Rejections};
-use crate::{Context, Error, Info, Rule};
+use crate::{Context, Error, Info, Rule, SideInputs};
 
 /// Judges rows, row by row, and changes nothing.
 ///
@@ -23,6 +23,16 @@ pub trait Check: Sized + 'static {
     /// [`Error::Config`] for a configuration that cannot be, [`Error::Data`] for columns that do
     /// not fit.
     fn bind(config: Self::Config, context: &Context) -> Result<Self, Error>;
+
+    /// Takes the reference tables that the step hands to the plugin. Called once, before the first batch, where
+    /// there are rows; never while the run is planned.
+    ///
+    /// # Errors
+    /// Any [`Error`] ends the run.
+    fn load(&mut self, side_inputs: &mut SideInputs) -> Result<(), Error> {
+        let _ = side_inputs;
+        Ok(())
+    }
 
     /// Takes a batch of [`Context::input`], of at most 8,192 rows; names bad rows through `out`.
     ///
@@ -70,6 +80,8 @@ impl Verdict<'_> {
 pub struct BoundCheck<C> {
     plugin: C,
     pub(crate) input: SchemaRef,
+    /// Until they are loaded.
+    side_inputs: Option<SideInputs>,
 }
 
 impl<C: Check> BoundCheck<C> {
@@ -78,6 +90,7 @@ impl<C: Check> BoundCheck<C> {
         Ok(Self {
             plugin,
             input: context.input.clone(),
+            side_inputs: Some(SideInputs::of(context)),
         })
     }
 
@@ -86,6 +99,9 @@ impl<C: Check> BoundCheck<C> {
         rows: &RecordBatch,
         sink: &mut dyn FailSink,
     ) -> Result<(), Error> {
+        if let Some(mut side_inputs) = self.side_inputs.take() {
+            self.plugin.load(&mut side_inputs)?;
+        }
         let rejections = Rejections::new(C::INFO.rules, rows.num_rows());
         let mut out = Verdict { rejections, sink };
         self.plugin.process(rows, &mut out)?;

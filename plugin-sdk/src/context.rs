@@ -15,6 +15,15 @@ pub struct Context {
 }
 
 impl Context {
+    /// The reference table of this name; its rows come with `load`.
+    ///
+    /// # Errors
+    /// [`Error::Config`] that says how the step hands it over.
+    pub fn side_input(&self, name: &str) -> Result<&SideInput, Error> {
+        let found = self.side_inputs.iter().find(|table| table.name == name);
+        found.ok_or_else(|| crate::side_inputs::lacking(name))
+    }
+
     /// The positions of `names` in the input.
     ///
     /// # Errors
@@ -69,7 +78,8 @@ impl Run {
     }
 }
 
-/// The name and schema of a small reference table that the step hands to the plugin.
+/// The name and schema of a small reference table that the step hands to the plugin. Its rows are read through
+/// [`SideInputs`](crate::SideInputs).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SideInput {
     /// Its name in the pipeline file.

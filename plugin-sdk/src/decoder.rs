@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use crate::transform::same_schema;
-use crate::{Context, Error, Info, Rule};
+use crate::{Context, Error, Info, Rule, SideInputs};
 
 /// Turns the bytes of one file into batches.
 ///
@@ -23,6 +23,16 @@ pub trait Decoder: Sized + 'static {
     /// # Errors
     /// [`Error::Config`] for a configuration that cannot be.
     fn bind(config: Self::Config, context: &Context) -> Result<(Self, SchemaRef), Error>;
+
+    /// Takes the reference tables that the step hands to the plugin. Called once, before the first bytes of each file, where
+    /// there are rows; never while the run is planned.
+    ///
+    /// # Errors
+    /// Any [`Error`] ends the run.
+    fn load(&mut self, side_inputs: &mut SideInputs) -> Result<(), Error> {
+        let _ = side_inputs;
+        Ok(())
+    }
 
     /// Takes the next bytes of the file; emits and rejects through `out`.
     ///
@@ -83,19 +93,34 @@ impl Rows<'_> {
 pub struct BoundDecoder<D> {
     plugin: D,
     schema: SchemaRef,
+    /// Until they are loaded.
+    side_inputs: Option<SideInputs>,
 }
 
 impl<D: Decoder> BoundDecoder<D> {
     pub(crate) fn bind(config: &str, context: &Context) -> Result<Self, Error> {
         let (plugin, schema) = D::bind(crate::config::parse(config)?, context)?;
-        Ok(Self { plugin, schema })
+        Ok(Self {
+            plugin,
+            schema,
+            side_inputs: Some(SideInputs::of(context)),
+        })
     }
 
     pub(crate) fn schema(&self) -> &SchemaRef {
         &self.schema
     }
 
+    /// Takes the reference tables, unless that is done.
+    fn load(&mut self) -> Result<(), Error> {
+        match self.side_inputs.take() {
+            Some(mut side_inputs) => self.plugin.load(&mut side_inputs),
+            None => Ok(()),
+        }
+    }
+
     pub(crate) fn decode(&mut self, bytes: &[u8], sink: &mut dyn DecodeSink) -> Result<(), Error> {
+        self.load()?;
         let mut out = Rows {
             sink,
             schema: &self.schema,
@@ -107,6 +132,7 @@ impl<D: Decoder> BoundDecoder<D> {
     }
 
     pub(crate) fn finish(&mut self, sink: &mut dyn DecodeSink) -> Result<(), Error> {
+        self.load()?;
         let mut out = Rows {
             sink,
             schema: &self.schema,

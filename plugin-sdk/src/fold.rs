@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::transform::same_schema;
-use crate::{Context, Error, Info};
+use crate::{Context, Error, Info, SideInputs};
 
 /// Makes few rows of many: sums, statistics, models.
 ///
@@ -27,6 +27,16 @@ pub trait Fold: Sized + 'static {
     /// # Errors
     /// [`Error::Config`] for a configuration that cannot be, [`Error::Data`] for columns that are missing.
     fn bind(config: Self::Config, context: &Context) -> Result<(Self, SchemaRef), Error>;
+
+    /// Takes the reference tables that the step hands to the plugin. Called once, before the first batch or state, where
+    /// there are rows; never while the run is planned.
+    ///
+    /// # Errors
+    /// Any [`Error`] ends the run.
+    fn load(&mut self, side_inputs: &mut SideInputs) -> Result<(), Error> {
+        let _ = side_inputs;
+        Ok(())
+    }
 
     /// The state of no row.
     fn empty(&self) -> Self::State;
@@ -56,6 +66,8 @@ pub struct BoundFold<F: Fold> {
     pub(crate) input: SchemaRef,
     schema: SchemaRef,
     state: F::State,
+    /// Until they are loaded.
+    side_inputs: Option<SideInputs>,
 }
 
 impl<F: Fold> BoundFold<F> {
@@ -66,6 +78,7 @@ impl<F: Fold> BoundFold<F> {
             plugin,
             input: context.input.clone(),
             schema,
+            side_inputs: Some(SideInputs::of(context)),
         })
     }
 
@@ -73,7 +86,16 @@ impl<F: Fold> BoundFold<F> {
         &self.schema
     }
 
+    /// Takes the reference tables, unless that is done.
+    fn load(&mut self) -> Result<(), Error> {
+        match self.side_inputs.take() {
+            Some(mut side_inputs) => self.plugin.load(&mut side_inputs),
+            None => Ok(()),
+        }
+    }
+
     pub(crate) fn process(&mut self, rows: &RecordBatch) -> Result<(), Error> {
+        self.load()?;
         self.plugin.fold(&mut self.state, rows)
     }
 
@@ -83,12 +105,14 @@ impl<F: Fold> BoundFold<F> {
     }
 
     pub(crate) fn merge(&mut self, snapshot: &[u8]) -> Result<(), Error> {
+        self.load()?;
         let other = serde_json::from_slice(snapshot)
             .map_err(|error| Error::fatal(format!("a state cannot be read: {error}")))?;
         self.plugin.merge(&mut self.state, other)
     }
 
     pub(crate) fn result(&mut self) -> Result<RecordBatch, Error> {
+        self.load()?;
         let state = std::mem::replace(&mut self.state, self.plugin.empty());
         let rows = self.plugin.result(state)?;
         same_schema(&self.schema, rows.schema_ref()).map_err(Error::Fatal)?;

@@ -80,6 +80,7 @@
 //!   what it promises; [`Error`]: why it cannot go on.
 //! - [`rows`]: rows as structs, read and made by derived code, and transforms written for one row.
 //! - [`kernels`]: trimming, parsing and judging whole columns, fast in the sandbox.
+//! - [`SideInputs`]: small reference tables, handed to a plugin before its first batch.
 //! - [`log`], [`metric`], [`secret`]: a line in its log, an addition to a counter, a granted secret.
 //! - [`http`]: requests of a source to what its step grants (feature `http`).
 //! - [`testing`]: runs a plugin natively under the contract's rules.
@@ -114,6 +115,7 @@ pub mod kernels;
 mod memory;
 mod rejections;
 pub mod rows;
+mod side_inputs;
 mod source;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
@@ -137,6 +139,7 @@ pub use error::Error;
 pub use fold::Fold;
 pub use host::{Level, log, metric, secret};
 pub use info::{Info, Rule};
+pub use side_inputs::SideInputs;
 pub use source::{Page, Progress, Source, Stream};
 pub use transform::{Emitter, Transform};
 
@@ -151,7 +154,7 @@ pub mod prelude {
     pub use crate::rows::{ByRow, FromRow, IntoRow, Rejection, RowTransform};
     pub use crate::{
         Check, Context, Decoder, Emitter, Error, Fold, Info, Output, Page, Progress, Rows, Rule,
-        Run, Source, Stream, Transform, Verdict,
+        Run, SideInputs, Source, Stream, Transform, Verdict,
     };
     pub use crate::{kernels, log, metric};
 }

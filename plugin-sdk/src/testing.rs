@@ -37,7 +37,7 @@ use crate::{Check, Context, Decoder, Error, Output, Run, SideInput, Transform};
 pub struct Harness {
     config: String,
     run: Run,
-    side_inputs: Vec<SideInput>,
+    side_inputs: BTreeMap<String, RecordBatch>,
     input: Option<SchemaRef>,
     secrets: BTreeMap<String, String>,
     responder: Option<source::Responder>,
@@ -74,13 +74,10 @@ impl Harness {
         self
     }
 
-    /// Names a reference table.
+    /// Hands over a reference table.
     #[must_use]
-    pub fn side_input(mut self, name: &str, schema: impl Into<SchemaRef>) -> Self {
-        self.side_inputs.push(SideInput {
-            name: name.into(),
-            schema: schema.into(),
-        });
+    pub fn side_input(mut self, name: &str, rows: RecordBatch) -> Self {
+        self.side_inputs.insert(name.into(), rows);
         self
     }
 
@@ -97,7 +94,7 @@ impl Harness {
     /// What the plugin returns, and [`Error::Fatal`] for a type that cannot cross and for names that
     /// are empty or not distinct.
     pub fn bind<T: Transform>(&self) -> Result<Vec<Output>, Error> {
-        let _granted = record::start(&self.secrets, None);
+        let _granted = record::start(&self.side_inputs, &self.secrets, None);
         let plugin = BoundTransform::<T>::bind(&self.config, &self.context(&[])?)?;
         plugin
             .outputs()
@@ -143,7 +140,7 @@ impl Harness {
             fn reject(&mut self, _: &[u32], _: &str, _: &str) {}
         }
         let context = self.context(std::slice::from_ref(batch))?;
-        let _granted = record::start(&self.secrets, None);
+        let _granted = record::start(&self.side_inputs, &self.secrets, None);
         let mut plugin = BoundTransform::<T>::bind(&self.config, &context)?;
         let mut times = Vec::with_capacity(rounds.max(1));
         for _ in 0..rounds.max(1) {
@@ -187,16 +184,22 @@ impl Harness {
             .or_else(|| batches.first().map(RecordBatch::schema));
         let schema = schema.unwrap_or_else(|| Schema::empty().into());
         let input = schema_from_wit(schema_to_wit(&schema)?)?;
+        let side_inputs = self.side_inputs.iter().map(|(name, rows)| {
+            Ok(SideInput {
+                name: name.clone(),
+                schema: schema_from_wit(schema_to_wit(&rows.schema())?)?,
+            })
+        });
         Ok(Context {
             run: self.run.clone(),
             input,
-            side_inputs: self.side_inputs.clone(),
+            side_inputs: side_inputs.collect::<Result<_, Error>>()?,
         })
     }
 
     fn transform_once<T: Transform>(&self, batches: &[RecordBatch]) -> Result<Outcome, Error> {
         let context = self.context(batches)?;
-        let recording = record::start(&self.secrets, None);
+        let recording = record::start(&self.side_inputs, &self.secrets, None);
         let mut plugin = BoundTransform::<T>::bind(&self.config, &context)?;
         let again = BoundTransform::<T>::bind(&self.config, &context)?;
         if plugin.outputs() != again.outputs() {
@@ -227,7 +230,7 @@ impl Harness {
 
     fn check_once<C: Check>(&self, batches: &[RecordBatch]) -> Result<Outcome, Error> {
         let context = self.context(batches)?;
-        let recording = record::start(&self.secrets, None);
+        let recording = record::start(&self.side_inputs, &self.secrets, None);
         let mut plugin = BoundCheck::<C>::bind(&self.config, &context)?;
         let mut sink = Collected::default();
         for batch in batches {
@@ -240,7 +243,7 @@ impl Harness {
 
     fn decode_once<D: Decoder>(&self, chunks: &[&[u8]]) -> Result<Decoded, Error> {
         let context = self.context(&[])?;
-        let recording = record::start(&self.secrets, None);
+        let recording = record::start(&self.side_inputs, &self.secrets, None);
         let mut plugin = BoundDecoder::<D>::bind(&self.config, &context)?;
         let schema = schema_from_wit(schema_to_wit(plugin.schema())?)?;
         let mut sink = DecodedRows {

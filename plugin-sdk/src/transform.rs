@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use crate::rejections::{Message, Rejections};
-use crate::{Context, Error, Info, Output, Rule};
+use crate::{Context, Error, Info, Output, Rule, SideInputs};
 
 /// Turns batches of one schema into batches of one or more others, row by row.
 ///
@@ -32,6 +32,16 @@ pub trait Transform: Sized + 'static {
     /// [`Error::Config`] for a configuration that cannot be, [`Error::Data`] for columns that do
     /// not fit.
     fn bind(config: Self::Config, context: &Context) -> Result<(Self, Vec<Output>), Error>;
+
+    /// Takes the reference tables that the step hands to the plugin. Called once, before the first batch, where
+    /// there are rows; never while the run is planned.
+    ///
+    /// # Errors
+    /// Any [`Error`] ends the run.
+    fn load(&mut self, side_inputs: &mut SideInputs) -> Result<(), Error> {
+        let _ = side_inputs;
+        Ok(())
+    }
 
     /// Takes a batch of [`Context::input`], of at most 8,192 rows; emits and rejects through
     /// `out`.
@@ -179,6 +189,8 @@ pub struct BoundTransform<T> {
     plugin: T,
     outputs: Vec<Output>,
     pub(crate) input: SchemaRef,
+    /// Until they are loaded.
+    side_inputs: Option<SideInputs>,
 }
 
 impl<T: Transform> BoundTransform<T> {
@@ -191,6 +203,7 @@ impl<T: Transform> BoundTransform<T> {
             plugin,
             outputs,
             input: context.input.clone(),
+            side_inputs: Some(SideInputs::of(context)),
         })
     }
 
@@ -203,6 +216,9 @@ impl<T: Transform> BoundTransform<T> {
         rows: &RecordBatch,
         sink: &mut dyn EmitSink,
     ) -> Result<(), Error> {
+        if let Some(mut side_inputs) = self.side_inputs.take() {
+            self.plugin.load(&mut side_inputs)?;
+        }
         let mut out = Emitter {
             sink,
             outputs: &self.outputs,

@@ -6,10 +6,10 @@ use arrow::datatypes::Schema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use weir_pipeline::{GuestText, StageAction};
+use weir_pipeline::{GuestText, ReadSource, StageAction};
 
 use crate::outbound::HttpAccess;
-use crate::plan::{PlannedStep, hex};
+use crate::plan::{PlannedSideInput, PlannedStep, hex};
 use crate::segment::{Joining, PluginCall, PluginRole, StageFate};
 use crate::types::type_text;
 
@@ -22,6 +22,8 @@ pub struct TermsRecord {
     pub columns: Vec<String>,
     /// What of its input it is not given.
     pub withheld: Vec<String>,
+    /// The reference tables that it is handed whole: their names, what they are read from, and their columns.
+    pub side_inputs: Vec<String>,
     /// Bytes of memory, for each instance.
     pub memory: u64,
     /// Guest time for a call, in milliseconds.
@@ -68,15 +70,7 @@ impl TermsRecord {
             PluginRole::Transform {
                 joining: Joining::Adds { fields, .. },
                 ..
-            } => Some(
-                fields
-                    .iter()
-                    .map(|field| {
-                        let null = if field.is_nullable() { "" } else { " not null" };
-                        format!("{} {}{null}", field.name(), type_text(field.data_type()))
-                    })
-                    .collect(),
-            ),
+            } => Some(columns_of(&Schema::new(fields.clone()))),
             PluginRole::Transform { .. }
             | PluginRole::Check
             | PluginRole::Decoder { .. }
@@ -86,6 +80,7 @@ impl TermsRecord {
         TermsRecord {
             columns: call.granted.given(&call.seen_of),
             withheld: call.granted.withheld(&call.seen_of),
+            side_inputs: call.side_inputs.iter().map(side_input).collect(),
             memory: limits.memory,
             deadline_ms: u64::try_from(limits.deadline.as_millis()).unwrap_or(u64::MAX),
             rows_out: limits.rows_out_per_row,
@@ -111,28 +106,47 @@ impl TermsRecord {
     }
 }
 
+/// A reference table in one line.
+fn side_input(side: &PlannedSideInput) -> String {
+    let from = match &side.read.source {
+        ReadSource::Table(name) => format!("table {name}"),
+        ReadSource::Sql(sql) => format!(
+            "query {}",
+            sql.split_whitespace().collect::<Vec<_>>().join(" ")
+        ),
+        ReadSource::Files(files) => files.glob.clone(),
+        ReadSource::Nothing => "nothing".to_owned(),
+    };
+    format!(
+        "{} ({from}): {}",
+        side.name,
+        columns_of(&side.schema).join(", ")
+    )
+}
+
+/// Columns with their types.
+fn columns_of(schema: &Schema) -> Vec<String> {
+    let fields = schema.fields().iter();
+    fields
+        .map(|field| {
+            let null = if field.is_nullable() { "" } else { " not null" };
+            format!("{} {}{null}", field.name(), type_text(field.data_type()))
+        })
+        .collect()
+}
+
 /// What somebody signs for when they sign for the terms of the plugin `call` of a stage: hex of the
 /// SHA-256 of a JSON text with all that `weir plan --terms` shows of it. It changes when any of that
 /// does: the component and where it is from, its configuration, the types of what it is given and gives
 /// back, the terms, and what becomes of its rows.
 pub fn digest(step: &PlannedStep, fate: &StageFate, call: &PluginCall) -> String {
-    let columns = |schema: &Schema| -> Vec<String> {
-        schema
-            .fields()
-            .iter()
-            .map(|field| {
-                let null = if field.is_nullable() { "" } else { " not null" };
-                format!("{} {}{null}", field.name(), type_text(field.data_type()))
-            })
-            .collect()
-    };
     let gives: Vec<Vec<String>> = match &call.role {
         PluginRole::Transform { emitted, .. } => {
-            emitted.iter().map(|schema| columns(schema)).collect()
+            emitted.iter().map(|schema| columns_of(schema)).collect()
         }
         PluginRole::Check => Vec::new(),
-        PluginRole::Decoder { schema } | PluginRole::Fold { schema } => vec![columns(schema)],
-        PluginRole::Source { stream } => vec![columns(&stream.schema)],
+        PluginRole::Decoder { schema } | PluginRole::Fold { schema } => vec![columns_of(schema)],
+        PluginRole::Source { stream } => vec![columns_of(&stream.schema)],
     };
     // Where secrets are read from; their values are no part of it.
     let at = usize::try_from(fate.stage).unwrap_or(usize::MAX);
@@ -172,7 +186,7 @@ pub fn digest(step: &PlannedStep, fate: &StageFate, call: &PluginCall) -> String
         "source": call.provenance.source,
         "signer": call.provenance.signer,
         "config": call.bind.config,
-        "is_given": columns(&call.bind.input),
+        "is_given": columns_of(&call.bind.input),
         "gives": gives,
         "terms": TermsRecord::of(call),
         "rules": call.terms.contract.rules,

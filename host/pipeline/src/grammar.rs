@@ -14,6 +14,7 @@ pub(crate) mod run;
 pub(crate) mod schema;
 pub(crate) mod schema_change;
 pub(crate) mod sections;
+pub(crate) mod side_input;
 pub(crate) mod sql;
 pub(crate) mod stage;
 pub(crate) mod step;

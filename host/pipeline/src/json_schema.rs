@@ -502,6 +502,7 @@ fn read_table() -> Value {
             "max_rows": { "type": "integer", "minimum": 1, "description": "How many rows of a source are kept at once, where rows are added; 1000000 if absent" },
             "config": { "type": "object", "description": "The decoder's or source's configuration" },
             "grant": reference("read_grant"),
+            "side_inputs": side_inputs(),
             "contract": reference("contract"),
             "compression": one_of("How the files are compressed; auto if absent", read::COMPRESSIONS),
             "schema": { "oneOf": [text("A schema file"), reference("columns"), reference("schema_file")] },
@@ -524,6 +525,13 @@ fn read_table() -> Value {
             "read_units": { "type": "integer", "minimum": 1, "description": "DynamoDB: the most read units that it may use in a second" },
             "consistent": { "type": "boolean", "default": false, "description": "DynamoDB: whether all is read that was written before" },
         }),
+    )
+}
+
+fn side_inputs() -> Value {
+    named(
+        "read",
+        "Small reference tables handed to the plugin, by name",
     )
 }
 
@@ -602,6 +610,7 @@ fn stage_table() -> Value {
             "output": text("Which output of the last transform it applies to"),
             "config": { "type": "object", "description": "The plugin's configuration" },
             "grant": reference("grant"),
+            "side_inputs": side_inputs(),
             "isolation": one_of("How long the plugin's memory lives; partition if absent", plugin_stage::ISOLATIONS),
             "contract": reference("contract"),
             "on_fail": one_of("What becomes of failing rows; quarantine if absent", stage::FAIL_ACTIONS),

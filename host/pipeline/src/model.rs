@@ -447,6 +447,22 @@ pub struct ItemScan {
     pub consistent: bool,
 }
 
+impl Step {
+    /// Its plugins: that of its read first, then those of its stages.
+    pub fn plugins(&self) -> impl Iterator<Item = &PluginStage> {
+        let staged = self.stages.iter().filter_map(|stage| match &stage.action {
+            StageAction::Transform(plugin)
+            | StageAction::PluginCheck(plugin)
+            | StageAction::Fold(plugin) => Some(plugin),
+            StageAction::Checks(_)
+            | StageAction::Sql(_)
+            | StageAction::Mask(_)
+            | StageAction::Declassify(_) => None,
+        });
+        self.read.plugin().into_iter().chain(staged)
+    }
+}
+
 impl Read {
     /// The plugin that decodes the files, or reads elsewhere, if one does.
     pub fn plugin(&self) -> Option<&PluginStage> {
@@ -718,12 +734,23 @@ pub struct PluginStage {
     pub config: serde_json::Map<String, serde_json::Value>,
     /// What it is given.
     pub grant: Grant,
+    /// The reference tables that it is handed, in the order of the file.
+    pub side_inputs: Vec<SideInput>,
     /// How long its memory lives.
     pub isolation: Isolation,
     /// What its output must keep to.
     pub contract: Contract,
     /// What becomes of rows it rejects or fails.
     pub on_fail: OnFail,
+}
+
+/// A small reference table that a plugin is handed.
+#[derive(Debug, Clone)]
+pub struct SideInput {
+    /// Its name.
+    pub name: String,
+    /// What it is read from: a table, a query or plain files, whole.
+    pub read: Read,
 }
 
 /// How long a plugin's memory lives.

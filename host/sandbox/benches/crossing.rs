@@ -59,6 +59,7 @@ async fn measure(
         step: "bench".into(),
         parameters: Vec::new(),
         input: batch.schema(),
+        side_inputs: Vec::new(),
     };
     instance.bind(&request).await?;
     let parts = split(batch, limits.memory);

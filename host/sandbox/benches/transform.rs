@@ -73,6 +73,7 @@ async fn sandboxed(
             step: "bench".into(),
             parameters: Vec::new(),
             input: batch.schema(),
+            side_inputs: Vec::new(),
         })
         .await?;
     let mut times = Vec::with_capacity(ROUNDS);

@@ -303,6 +303,16 @@ pub enum SandboxError {
         /// The most that fit: a quarter of the memory grant.
         allowed: u64,
     },
+    /// The reference tables are larger than a plugin of this memory should hold; it was not called.
+    #[error("{at}: side inputs of {bytes} bytes; at most {allowed} are given")]
+    SideInputsTooLarge {
+        /// Where.
+        at: Box<CallSite>,
+        /// Their size in bytes.
+        bytes: u64,
+        /// The most that are given: a quarter of the memory grant.
+        allowed: u64,
+    },
     /// A column has a type that cannot cross into a plugin.
     #[error("column '{column}' has type {data_type}, which cannot be given to a plugin")]
     UnsupportedType {
@@ -416,6 +426,7 @@ impl SandboxError {
             SandboxError::Contract { .. } => {
                 "if it is meant, change the stage's `contract`, or have the plugin declare the rule; else tell the plugin's author".into()
             }
+            SandboxError::SideInputsTooLarge { .. } => "raise `memory` in the stage's grant to more than four times that; or select fewer rows and columns with `sql`".into(),
             SandboxError::RowTooLarge { .. } => "raise `memory` in the stage's grant to more than four times the row".into(),
             SandboxError::UnsupportedType { .. } => {
                 format!("cast the column in SQL, or leave it out of the grant; these types can cross: {}", crate::schema::CROSSING_TYPES)
@@ -463,6 +474,7 @@ impl SandboxError {
             | SandboxError::Contract { at, .. }
             | SandboxError::BadCall { at, .. }
             | SandboxError::RowTooLarge { at, .. }
+            | SandboxError::SideInputsTooLarge { at, .. }
             | SandboxError::Poisoned { at } => Some(at),
             _ => None,
         }

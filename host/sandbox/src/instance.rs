@@ -18,7 +18,7 @@ use crate::plugin::Plugin;
 use crate::schema::{FlatField, check_name, flatten, normalise_schema, unflatten};
 use crate::state::{BoundOutput, State};
 use crate::terms::{Isolation, Terms};
-use crate::track::{self, Answer, Binding, Guest, RawOutputs};
+use crate::track::{self, Answer, Binding, BoundSideInput, Guest, RawOutputs};
 use crate::verify::Shape;
 
 mod failure;
@@ -223,13 +223,52 @@ impl Instance {
         let Some(flat) = flat else {
             return Err(self.bad_call(Call::Bind, "the input schema cannot cross"));
         };
-        let binding = binding_of(request, flat, None);
+        let mut binding = binding_of(request, flat, None);
+        binding.side_inputs = self.side_inputs(request)?;
         self.outputs = self.bind_guest(Call::Bind, &binding).await?;
         self.binding = Some(binding);
         self.input = Some(input);
         self.batches = 0;
         self.phase = Phase::Bound;
         Ok(self.outputs.clone())
+    }
+
+    /// The reference tables of a request as they cross.
+    fn side_inputs(&self, request: &BindRequest) -> Result<Vec<BoundSideInput>, SandboxError> {
+        let sizes = request.side_inputs.iter().flat_map(|side| side.rows.iter());
+        let bytes = sizes
+            .map(lower::unpacked_bytes)
+            .fold(0, u64::saturating_add);
+        let memory = self.terms.limits.memory;
+        let allowed = lower::side_input_bytes(memory);
+        if bytes > allowed {
+            let at = self.site(Call::Bind);
+            return Err(SandboxError::SideInputsTooLarge { at, bytes, allowed });
+        }
+        let mut bound: Vec<BoundSideInput> = Vec::with_capacity(request.side_inputs.len());
+        for side in &request.side_inputs {
+            if bound.iter().any(|other| other.name == side.name) {
+                let why = format!("two side inputs are named '{}'", side.name);
+                return Err(self.bad_call(Call::Bind, why));
+            }
+            let schema = normalise_schema(&side.schema)?;
+            let flat = flatten(&schema);
+            let flat = flat.ok_or_else(|| {
+                let why = format!("the schema of side input '{}' cannot cross", side.name);
+                self.bad_call(Call::Bind, why)
+            })?;
+            let pieces = side.rows.iter().flat_map(|rows| lower::split(rows, memory));
+            let lowered = pieces.map(|piece| lower::lower(&piece, &schema));
+            let rows = lowered.collect::<Result<Vec<_>, _>>().map_err(|why| {
+                self.bad_call(Call::Bind, format!("side input '{}': {why}", side.name))
+            })?;
+            bound.push(BoundSideInput {
+                name: side.name.clone(),
+                schema: flat,
+                rows: rows.into(),
+            });
+        }
+        Ok(bound)
     }
 
     /// Binds the live guest and keeps its outputs' shapes in its store.
@@ -252,6 +291,10 @@ impl Instance {
                     shape: Shape::of(&output.schema),
                 })
                 .collect();
+            let tables = binding.side_inputs.iter();
+            live.store
+                .data_mut()
+                .hand(tables.map(|side| Arc::clone(&side.rows)));
         }
         Ok(outputs)
     }
@@ -542,6 +585,7 @@ fn binding_of(request: &BindRequest, input: Vec<FlatField>, reading: Option<Read
         step: request.step.clone(),
         parameters,
         input,
+        side_inputs: Vec::new(),
         reading,
     }
 }

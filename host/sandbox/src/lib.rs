@@ -40,6 +40,7 @@
 //!         step: "flatten".into(),
 //!         parameters: vec![("date".into(), "2026-01-31".into())],
 //!         input: batch.schema(),
+//!         side_inputs: Vec::new(),
 //!     })
 //!     .await?;
 //! for part in split(&batch, limits.memory) {
@@ -80,10 +81,10 @@ pub use guest_log::{GuestLevel, GuestLine, GuestSink, GuestStream};
 pub use held::Reserved;
 pub use instance::Instance;
 pub use limits::{Limits, ROWS_OUT_FLOOR};
-pub use lower::{MAX_BATCH_ROWS, decoder_chunk, split};
+pub use lower::{MAX_BATCH_ROWS, crossing_bytes, decoder_chunk, side_input_bytes, split};
 pub use model::{
     BindRequest, ByteRejection, Emitted, Finding, Info, Output, Page, Processed, Reading,
-    RecordRejection, Rule, Stream, Usage, World,
+    RecordRejection, Rule, SideInput, Stream, Usage, World,
 };
 pub use outbound::{MAX_REQUEST_BODY, Outbound, Refused, RefusedKind, ResponseBody};
 pub use plugin::Plugin;

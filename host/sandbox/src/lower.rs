@@ -56,6 +56,16 @@ fn halve(batch: &RecordBatch, allowed: u64, out: &mut Vec<RecordBatch>) {
     }
 }
 
+/// The most bytes that all reference tables of an instance granted `memory` may have together.
+pub fn side_input_bytes(memory: u64) -> u64 {
+    batch_bytes(memory)
+}
+
+/// Size of `batch` as it crosses: once every encoding is unpacked.
+pub fn crossing_bytes(batch: &RecordBatch) -> u64 {
+    unpacked_bytes(batch)
+}
+
 /// Bytes of a file that a decoder is given at once: at most 1 MiB, and a quarter of its memory.
 pub fn decoder_chunk(memory: u64) -> usize {
     usize::try_from(batch_bytes(memory).min(1 << 20))

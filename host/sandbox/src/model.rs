@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
@@ -49,6 +50,19 @@ pub struct BindRequest {
     pub parameters: Vec<(String, String)>,
     /// The schema of the columns granted; normalised before it crosses. A decoder and a source ignore it.
     pub input: SchemaRef,
+    /// The reference tables handed to the plugin, names distinct. A source ignores them.
+    pub side_inputs: Vec<SideInput>,
+}
+
+/// A small reference table that is handed to a plugin.
+#[derive(Clone, Debug)]
+pub struct SideInput {
+    /// Its name.
+    pub name: String,
+    /// Its schema; normalised before it crosses.
+    pub schema: SchemaRef,
+    /// Its rows, of that schema or encodings of it: every instance is given all of them. None at plan time.
+    pub rows: Arc<[RecordBatch]>,
 }
 
 /// What of a source is read, and from where on.

@@ -350,8 +350,13 @@ fn may_import(world: World, import: &str) -> bool {
         World::Source => "sourcing",
         World::Fold => "folding",
     };
-    // Secrets may be granted, which is asked for each stage.
-    is_supported(version) && (["types", "host", "secrets"].contains(&interface) || interface == own)
+    let common = match interface {
+        // Secrets may be granted, which is asked for each stage.
+        "types" | "host" | "secrets" => true,
+        "side-inputs" => world != World::Source,
+        _ => interface == own,
+    };
+    is_supported(version) && common
 }
 
 /// Whether `import` is of outgoing HTTP, which may be granted to a source: asked for each stage.

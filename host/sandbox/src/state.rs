@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -15,6 +16,7 @@ use crate::guest_log::{GuestLevel, GuestLog, GuestStream};
 use crate::guest_text::{MAX_TEXT, escape};
 use crate::held::Held;
 use crate::limits::Limiter;
+use crate::lower::Lowered;
 use crate::model::{ByteRejection, Emitted, Finding, Processed, RecordRejection, World};
 use crate::outbound::{Hooks, Refused};
 use crate::terms::{Contract, Secret, Terms};
@@ -70,6 +72,12 @@ pub(crate) struct BoundOutput {
     pub(crate) shape: Shape,
 }
 
+/// The rows of a reference table, and how many of its batches the guest has been given.
+struct SideRows {
+    batches: Arc<[Lowered]>,
+    given: usize,
+}
+
 /// The data of one instance's store.
 pub(crate) struct State {
     wasi: WasiCtx,
@@ -82,6 +90,7 @@ pub(crate) struct State {
     pub(crate) log: GuestLog,
     pub(crate) metrics: BTreeMap<String, f64>,
     pub(crate) outputs: Vec<BoundOutput>,
+    side_inputs: Vec<SideRows>,
     contract: Contract,
     words_are_withheld: bool,
     secrets: BTreeMap<String, Secret>,
@@ -119,6 +128,7 @@ impl State {
             log,
             metrics: BTreeMap::new(),
             outputs: Vec::new(),
+            side_inputs: Vec::new(),
             contract: terms.contract.clone(),
             words_are_withheld: terms.speech.is_withheld(),
             secrets: terms.powers.secrets.clone(),
@@ -209,6 +219,30 @@ impl State {
         let buffers = wide(bound.shape.buffers).saturating_mul(BUFFER_COST);
         self.charge(ITEM_COST.saturating_add(arrays).saturating_add(buffers))?;
         Ok(bound)
+    }
+
+    /// Makes the rows of reference tables ready to be given, from the first on.
+    pub(crate) fn hand(&mut self, tables: impl Iterator<Item = Arc<[Lowered]>>) {
+        let rows = tables.map(|batches| SideRows { batches, given: 0 });
+        self.side_inputs = rows.collect();
+    }
+
+    /// The next rows of a reference table; none when all have been given.
+    pub(crate) fn next_side_rows(&mut self, side_input: u32) -> Result<Option<&Lowered>, Halt> {
+        match self.outbox.call {
+            Some(Call::Process | Call::Decode | Call::Snapshot | Call::Merge | Call::Finish) => {}
+            Some(call) => return Err(Halt::Contract(format!("read a side input during {call}"))),
+            None => return Err(Halt::Contract("read a side input outside a call".into())),
+        }
+        let tables = self.side_inputs.len();
+        let index = usize::try_from(side_input).unwrap_or(usize::MAX);
+        let Some(table) = self.side_inputs.get_mut(index) else {
+            let why = format!("read side input {side_input}, and {tables} were bound");
+            return Err(Halt::Contract(why));
+        };
+        let next = table.batches.get(table.given);
+        table.given = table.given.saturating_add(usize::from(next.is_some()));
+        Ok(next)
     }
 
     /// Checks what `origin` claims about `rows` emitted rows.

@@ -107,6 +107,7 @@ fn request(config: serde_json::Value, batch: &RecordBatch) -> BindRequest {
         step: "s".into(),
         parameters: vec![("z".into(), "1".into()), ("a".into(), "2".into())],
         input: batch.schema(),
+        side_inputs: Vec::new(),
     }
 }
 

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use super::read::{FromRow, Layout, Unreadable};
 use super::write::{Builder, IntoRow, schema};
 use crate::rejections::Message;
-use crate::{Context, Emitter, Error, Info, Output, Rule, Transform};
+use crate::{Context, Emitter, Error, Info, Output, Rule, SideInputs, Transform};
 
 /// The rule under which a row is rejected from which [`RowTransform::Input`] cannot be read: a column
 /// is null where the field is not an `Option`, or a [`Decimal`](crate::rows::Decimal) has too many
@@ -48,8 +48,17 @@ pub trait RowTransform: Sized + 'static {
     /// As [`Transform::bind`].
     fn bind(config: Self::Config, context: &Context) -> Result<Self, Error>;
 
+    /// Takes the reference tables that the step hands to the plugin, as [`Transform::load`].
+    ///
+    /// # Errors
+    /// Any [`Error`] ends the run.
+    fn load(&mut self, side_inputs: &mut SideInputs) -> Result<(), Error> {
+        let _ = side_inputs;
+        Ok(())
+    }
+
     /// Turns one row into what becomes of it. That may borrow from the row and from the plugin,
-    /// which is why the plugin is not changed by rows: what `bind` made of it, such as a table of
+    /// which is why the plugin is not changed by rows: what `bind` and `load` made of it, such as a table of
     /// codes, is all that a row is seen with.
     ///
     /// # Errors
@@ -326,6 +335,10 @@ impl<T: RowTransform> Transform for ByRow<T> {
             outputs: outputs.clone(),
         };
         Ok((bound, outputs))
+    }
+
+    fn load(&mut self, side_inputs: &mut SideInputs) -> Result<(), Error> {
+        self.plugin.load(side_inputs)
     }
 
     fn process(&mut self, rows: &RecordBatch, out: &mut Emitter<'_>) -> Result<(), Error> {

@@ -87,7 +87,7 @@ impl Harness {
     /// What the plugin returns, and [`Error::Fatal`] for each breach of the contract.
     pub fn calls<T: Transform>(&self, batches: &[RecordBatch]) -> Result<Vec<Call>, Error> {
         let context = self.context(batches)?;
-        let _granted = record::start(&self.secrets, None);
+        let _granted = record::start(&self.side_inputs, &self.secrets, None);
         let mut plugin = BoundTransform::<T>::bind(&self.config, &context)?;
         let mut calls = Calls(Vec::new());
         for batch in batches {

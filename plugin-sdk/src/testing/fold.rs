@@ -45,7 +45,7 @@ impl Harness {
     fn fold_parts<F: Fold>(&self, parts: &[Vec<RecordBatch>]) -> Result<RecordBatch, Error> {
         let batches: Vec<RecordBatch> = parts.iter().flatten().cloned().collect();
         let context = self.context(&batches)?;
-        let _granted = record::start(&self.secrets, None);
+        let _granted = record::start(&self.side_inputs, &self.secrets, None);
         let mut last = BoundFold::<F>::bind(&self.config, &context)?;
         for part in parts {
             let mut plugin = BoundFold::<F>::bind(&self.config, &context)?;

@@ -3,10 +3,13 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use arrow::record_batch::RecordBatch;
+
+use super::cross;
 use super::source::{Answer, Responder};
-use crate::Error;
 use crate::host::Level;
 use crate::http::Request;
+use crate::{Error, SideInput};
 
 /// What was recorded.
 #[derive(Default)]
@@ -22,11 +25,18 @@ thread_local! {
     static RECORDED: RefCell<Option<Recorded>> = const { RefCell::new(None) };
     static REQUESTS: RefCell<Vec<Request>> = const { RefCell::new(Vec::new()) };
     static RESPONDER: RefCell<Option<Responder>> = const { RefCell::new(None) };
+    static SIDE_INPUTS: RefCell<BTreeMap<String, RecordBatch>> = const { RefCell::new(BTreeMap::new()) };
     static SECRETS: RefCell<BTreeMap<String, String>> = const { RefCell::new(BTreeMap::new()) };
 }
 
-/// Begins a recording, during which the plugin is granted `secrets`, and its requests are answered.
-pub(crate) fn start(secrets: &BTreeMap<String, String>, responder: Option<Responder>) -> Recording {
+/// Begins a recording, during which the plugin is handed `side_inputs` and granted `secrets`, and its requests are
+/// answered.
+pub(crate) fn start(
+    side_inputs: &BTreeMap<String, RecordBatch>,
+    secrets: &BTreeMap<String, String>,
+    responder: Option<Responder>,
+) -> Recording {
+    SIDE_INPUTS.set(side_inputs.clone());
     REQUESTS.set(Vec::new());
     RESPONDER.set(responder);
     RECORDED.set(Some(Recorded::default()));
@@ -43,6 +53,7 @@ impl Recording {
 impl Drop for Recording {
     fn drop(&mut self) {
         RECORDED.set(None);
+        SIDE_INPUTS.set(BTreeMap::new());
         SECRETS.set(BTreeMap::new());
         REQUESTS.set(Vec::new());
         RESPONDER.set(None);
@@ -63,6 +74,18 @@ pub(crate) fn answer(request: &Request) -> Result<Answer, Error> {
 /// The requests made so far.
 pub(crate) fn take_requests() -> Vec<Request> {
     REQUESTS.take()
+}
+
+/// The rows of a reference table, as they cross the sandbox.
+pub(crate) fn side_input(table: &SideInput) -> Result<RecordBatch, Error> {
+    let rows = SIDE_INPUTS.with_borrow(|tables| tables.get(&table.name).cloned());
+    let rows = rows.ok_or_else(|| {
+        Error::fatal(format!(
+            "the side input `{}` has no rows: there is no test",
+            table.name
+        ))
+    })?;
+    cross(&table.schema, &rows)
 }
 
 /// The secret granted under `name`.

@@ -115,7 +115,7 @@ impl Harness {
     /// # Errors
     /// What the plugin returns, and [`Error::Fatal`] for each breach of the contract.
     pub fn discover<S: Source>(&self) -> Result<Vec<Stream>, Error> {
-        let _granted = record::start(&self.secrets, self.responder.clone());
+        let _granted = record::start(&self.side_inputs, &self.secrets, self.responder.clone());
         let streams = OpenSource::<S>::discover(&self.config, &self.run)?;
         for stream in &streams {
             schema_to_wit(&stream.schema)?;
@@ -168,7 +168,7 @@ impl Harness {
         shard: &str,
         state: Option<&str>,
     ) -> Result<(Read, Vec<(usize, usize)>), Error> {
-        let recording = record::start(&self.secrets, self.responder.clone());
+        let recording = record::start(&self.side_inputs, &self.secrets, self.responder.clone());
         let mut plugin = OpenSource::<S>::open(&self.config, &self.run, stream, shard, state)?;
         let schema = schema_from_wit(schema_to_wit(plugin.schema())?)?;
         let mut pages = Pages {

@@ -255,6 +255,9 @@ fn granted(call: &PluginCall) -> String {
         format!("{} MiB", terms.memory >> 20),
         format!("{} ms a call", terms.deadline_ms),
     ];
+    if !terms.side_inputs.is_empty() {
+        parts.push(format!("side inputs {}", terms.side_inputs.join("; ")));
+    }
     if !terms.secrets.is_empty() {
         parts.push(format!("secrets {}", terms.secrets.join(", ")));
     }

@@ -59,6 +59,10 @@ fn page(plan: &Plan, step: &PlannedStep, fate: &StageFate, call: &PluginCall) ->
             &or_nothing(terms.withheld.join(", "), "nothing: it sees all columns"),
         );
     }
+    for (index, side_input) in terms.side_inputs.iter().enumerate() {
+        let what = if index == 0 { "is handed" } else { "" };
+        page.line(what, &format!("all rows of {side_input}"));
+    }
     page.line("powers", &powers(&terms));
     page.line("limits", &limits(&terms));
     page.line(

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use weir_pipeline::{FileFormat, PluginStage, ReadSource, StageAction, Step};
+use weir_pipeline::{FileFormat, PluginStage, Read, ReadSource, StageAction, Step};
 
 use super::{PlannedWrite, hex};
 use crate::plugins::LoadedPlugin;
@@ -20,27 +20,6 @@ pub(super) fn of(
     writes: &[PlannedWrite],
     plugins: &BTreeMap<String, LoadedPlugin>,
 ) -> String {
-    let read = match &step.read.source {
-        ReadSource::Files(read) => json!({
-            "format": match &read.format {
-                FileFormat::Decoder(plugin) => called(plugin, plugins),
-                FileFormat::Source(source) => json!({
-                    "source": called(&source.plugin, plugins),
-                    "stream": source.stream,
-                }),
-                format => json!(format!("{format:?}")),
-            },
-            "compression": format!("{:?}", read.compression),
-            "schema": format!("{:?}", read.schema),
-            "encoding": format!("{:?}", read.encoding),
-            "max_record": read.max_record,
-            "new_column": format!("{:?}", read.undeclared),
-            "on_fail": format!("{:?}", read.on_fail.action),
-        }),
-        ReadSource::Table(name) => json!({ "table": format!("{}.{}", name.zone, name.table) }),
-        ReadSource::Sql(sql) => json!({ "sql": sql }),
-        ReadSource::Nothing => Value::Null,
-    };
     let stages: Vec<Value> = step
         .stages
         .iter()
@@ -114,12 +93,37 @@ pub(super) fn of(
         "limit": step.read.limit,
         "incremental": step.read.incremental.as_ref().map(|new| format!("{} {:?}", new.table, new.by)),
         "as_of": step.read.own.as_ref().map(|own| format!("{:?}", own.as_of)),
-        "read": read,
+        "read": read(&step.read, plugins),
         "stages": stages,
         "writes": writes,
     })
     .to_string();
     hex(&Sha256::digest(text.as_bytes()), 64)
+}
+
+/// What matters of a read.
+fn read(read: &Read, plugins: &BTreeMap<String, LoadedPlugin>) -> Value {
+    match &read.source {
+        ReadSource::Files(files) => json!({
+            "format": match &files.format {
+                FileFormat::Decoder(plugin) => called(plugin, plugins),
+                FileFormat::Source(source) => json!({
+                    "source": called(&source.plugin, plugins),
+                    "stream": source.stream,
+                }),
+                format => json!(format!("{format:?}")),
+            },
+            "compression": format!("{:?}", files.compression),
+            "schema": format!("{:?}", files.schema),
+            "encoding": format!("{:?}", files.encoding),
+            "max_record": files.max_record,
+            "new_column": format!("{:?}", files.undeclared),
+            "on_fail": format!("{:?}", files.on_fail.action),
+        }),
+        ReadSource::Table(name) => json!({ "table": format!("{}.{}", name.zone, name.table) }),
+        ReadSource::Sql(sql) => json!({ "sql": sql }),
+        ReadSource::Nothing => Value::Null,
+    }
 }
 
 /// What matters of a plugin at work. Where no stage stands it has no output.
@@ -133,6 +137,11 @@ fn called(plugin: &PluginStage, plugins: &BTreeMap<String, LoadedPlugin>) -> Val
         "clock": plugin.grant.clock,
         "random": plugin.grant.random,
         "secrets": plugin.grant.secrets.keys().collect::<Vec<_>>(),
+        "side_inputs": plugin
+            .side_inputs
+            .iter()
+            .map(|side| json!({ "name": side.name, "read": read(&side.read, plugins), "limit": side.read.limit }))
+            .collect::<Vec<_>>(),
         "isolation": format!("{:?}", plugin.isolation),
         "adds": format!("{:?}", plugin.contract.adds),
         "text": format!("{:?}", plugin.contract.text),

@@ -13,6 +13,7 @@ mod reader;
 mod schema_fit;
 mod sensitivity;
 mod server_target;
+mod side_input;
 mod stages;
 mod target_schema;
 mod targets;
@@ -27,8 +28,8 @@ use datafusion::execution::context::SessionContext;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use sha2::{Digest, Sha256};
 use weir_pipeline::{
-    CheckKind, ConnectionKind, FailAction, Fault, FileFormat, Pipeline, ReadSource, StageAction,
-    Step, TableName, Target, Write, WriteMode, find_cycle,
+    CheckKind, ConnectionKind, FailAction, Fault, FileFormat, Pipeline, Read, ReadSource,
+    StageAction, Step, TableName, Target, Write, WriteMode, find_cycle,
 };
 use weir_sandbox::Sandbox;
 
@@ -39,6 +40,7 @@ pub(crate) use reader::read_label;
 pub(crate) use schema_fit::gains_naive;
 pub(crate) use sensitivity::{FIELD_KEY as LABELS_KEY, plain, with_labels};
 pub use sensitivity::{Labels, SegmentLabels};
+pub use side_input::PlannedSideInput;
 pub use stages::{PlannedStage, PlannedWork, WholeTableCheck, WholeTableKind};
 pub use targets::is_incremental;
 pub use targets::{PlannedTarget, PlannedWrite};
@@ -418,24 +420,7 @@ impl Planner<'_> {
         let context = session::session(runtime, self.resources);
         let mut all = Vec::with_capacity(pipeline.steps.len());
         for step in &pipeline.steps {
-            let mut tables = BTreeSet::new();
-            match &step.read.source {
-                ReadSource::Files(_) | ReadSource::Nothing => {}
-                ReadSource::Table(name) => {
-                    tables.insert(name.clone());
-                }
-                ReadSource::Sql(sql) => {
-                    let (named, input) = session::tables_of(&context, sql)
-                        .map_err(|error| at(error, &step.read.place))?;
-                    if input {
-                        return Err(Fault::new("a step's first query has no `input`")
-                            .at(&step.read.place)
-                            .hint("name tables as zone.table")
-                            .into());
-                    }
-                    tables.extend(named);
-                }
-            }
+            let mut tables = tables_of(&context, &step.read)?;
             if let Some(incremental) = &step.read.incremental
                 && !tables.contains(&incremental.table)
             {
@@ -446,6 +431,14 @@ impl Planner<'_> {
                 .at(&incremental.place)
                 .hint("name a table of the query in `of`")
                 .into());
+            }
+            for plugin in step.plugins() {
+                for side in &plugin.side_inputs {
+                    let named = tables_of(&context, &side.read)?;
+                    let listed: Vec<TableName> = named.iter().cloned().collect();
+                    only_in_the_read(step, &listed, &side.read.place)?;
+                    tables.extend(named);
+                }
             }
             for stage in &step.stages {
                 match &stage.action {
@@ -544,6 +537,25 @@ impl Planner<'_> {
         session::register(&context, providers)?;
         Ok(context)
     }
+}
+
+/// The tables that a read names.
+fn tables_of(context: &SessionContext, read: &Read) -> Result<BTreeSet<TableName>> {
+    Ok(match &read.source {
+        ReadSource::Files(_) | ReadSource::Nothing => BTreeSet::new(),
+        ReadSource::Table(name) => BTreeSet::from([name.clone()]),
+        ReadSource::Sql(sql) => {
+            let (named, input) =
+                session::tables_of(context, sql).map_err(|error| at(error, &read.place))?;
+            if input {
+                return Err(Fault::new("this query has no `input`")
+                    .at(&read.place)
+                    .hint("name tables as zone.table; `input` is what a `sql` stage reads")
+                    .into());
+            }
+            named.into_iter().collect()
+        }
+    })
 }
 
 /// The table that the step writes and reads as it was before.
@@ -743,17 +755,18 @@ fn order(steps: &[Step], reads: &[BTreeSet<TableName>]) -> Result<Vec<(usize, BT
     Ok(ordered)
 }
 
-/// The schema and files of a step's read, at plan time. `reader`: the plugin that makes rows of them, or in their
+/// The schema and files of a read, at plan time. `reader`: the plugin that makes rows of them, or in their
 /// place.
 async fn read_schema(
     pipeline: &Pipeline,
     context: &SessionContext,
-    step: &Step,
+    read: &Read,
     stores: &Stores,
     connections: &Connections,
     reader: Option<&PluginCall>,
 ) -> Result<(SchemaRef, Option<Vec<InputFile>>)> {
-    match &step.read.source {
+    let place = &read.place;
+    match &read.source {
         ReadSource::Files(read) => {
             let made = reader.and_then(|call| Some((call, reader::made(call)?)));
             if let Some((call, (schema, Some(stream)))) = made {
@@ -762,14 +775,14 @@ async fn read_schema(
             }
             let found = files::list(&pipeline.dir, read, stores)
                 .await
-                .map_err(|error| at(error, &step.read.place))?;
+                .map_err(|error| at(error, place))?;
             let looked = async {
                 match Items::of(read, connections, Patience::Plan).await? {
                     Some(items) => items.look().await,
                     None => Ok(()),
                 }
             };
-            looked.await.map_err(|error| at(error, &step.read.place))?;
+            looked.await.map_err(|error| at(error, place))?;
             let schema = match made {
                 Some((_, (schema, _))) => Arc::clone(schema),
                 None => files::schema(read, &found, stores).await?,
@@ -785,7 +798,7 @@ async fn read_schema(
                     "column '{}' is a list or struct, which a CSV file cannot hold",
                     field.name()
                 ))
-                .at(&step.read.place)
+                .at(place)
                 .hint("declare it as string, and take it apart in a plugin")
                 .into());
             }
@@ -799,10 +812,9 @@ async fn read_schema(
         ReadSource::Sql(sql) => {
             let frame = session::query(context, sql, &pipeline.params)
                 .await
-                .map_err(|error| at(error, &step.read.place))?;
+                .map_err(|error| at(error, place))?;
             let schema = EnvelopeExec::visible(frame.schema().as_arrow());
-            stages::distinct_names(frame.schema().as_arrow())
-                .map_err(|error| at(error, &step.read.place))?;
+            stages::distinct_names(frame.schema().as_arrow()).map_err(|error| at(error, place))?;
             Ok((schema, None))
         }
     }

@@ -15,8 +15,8 @@ use weir_sandbox::{
 
 use super::stages::{StepPlanner, at_index, distinct_names, names, output_index, unmasked};
 use super::{
-    Labels, PlannedFold, PlannedSegment, PlannedStage, PlannedWork, SegmentLabels, SegmentSource,
-    at, sensitivity,
+    Labels, PlannedFold, PlannedSegment, PlannedSideInput, PlannedStage, PlannedWork,
+    SegmentLabels, SegmentSource, at, sensitivity,
 };
 use crate::error::{Error, Result};
 use crate::granted::{Granted, joined_fields};
@@ -47,7 +47,8 @@ impl StepPlanner<'_> {
         let (name, schema) = at_index(&segment.outputs, output)?.clone();
         let granted = granted(&plugin.grant, &schema, stage, &loaded.info.columns)?;
         let (terms, http) = self.terms(plugin, loaded, &stage.place)?;
-        let bind = self.request(step, plugin, granted.schema(&schema));
+        let side_inputs = self.side_inputs(plugin).await?;
+        let bind = self.request(step, plugin, granted.schema(&schema), &side_inputs);
         let outputs = bound(loaded, plugin, (&fate.label, &terms), &bind, &stage.place).await?;
         let role = match world {
             World::Transform => {
@@ -86,6 +87,7 @@ impl StepPlanner<'_> {
                 terms,
                 http,
                 bind,
+                side_inputs,
                 role,
                 seen_of: schema,
                 granted,
@@ -123,7 +125,8 @@ impl StepPlanner<'_> {
         let (_, schema) = at_index(&segment.outputs, output)?;
         let granted = granted(&plugin.grant, schema, stage, &loaded.info.columns)?;
         let (terms, http) = self.terms(plugin, loaded, &stage.place)?;
-        let bind = self.request(step, plugin, granted.schema(schema));
+        let side_inputs = self.side_inputs(plugin).await?;
+        let bind = self.request(step, plugin, granted.schema(schema), &side_inputs);
         let outputs = bound(loaded, plugin, (&fate.label, &terms), &bind, &stage.place).await?;
         let [result] = outputs.as_slice() else {
             return Err(Error::internal("a fold has one output"));
@@ -136,6 +139,7 @@ impl StepPlanner<'_> {
             terms,
             http,
             bind,
+            side_inputs,
             role: PluginRole::Fold {
                 schema: Arc::clone(&made),
             },
@@ -197,6 +201,7 @@ impl StepPlanner<'_> {
         step: &Step,
         plugin: &PluginStage,
         input: SchemaRef,
+        side_inputs: &[PlannedSideInput],
     ) -> BindRequest {
         BindRequest {
             config: serde_json::Value::Object(plugin.config.clone()),
@@ -209,6 +214,10 @@ impl StepPlanner<'_> {
                 .map(|(name, value)| (name.clone(), value.to_string()))
                 .collect(),
             input,
+            side_inputs: side_inputs
+                .iter()
+                .map(PlannedSideInput::without_rows)
+                .collect(),
         }
     }
 
@@ -240,6 +249,7 @@ impl StepPlanner<'_> {
             plugin: _,
             config: _,
             grant,
+            side_inputs: _,
             isolation,
             contract,
             on_fail: _,

@@ -25,7 +25,7 @@ impl StepPlanner<'_> {
     ) -> Result<PluginCall> {
         let place = &step.read.place;
         let loaded = self.of_world(plugin, World::Decoder, place)?;
-        let call = self.reader(step, plugin, loaded)?;
+        let call = self.reader(step, plugin, loaded).await?;
         let label = read_label(step);
         let outputs = bound(loaded, plugin, (&label, &call.terms), &call.bind, place).await?;
         let [output] = outputs.as_slice() else {
@@ -48,7 +48,7 @@ impl StepPlanner<'_> {
     ) -> Result<PluginCall> {
         let place = &step.read.place;
         let loaded = self.of_world(&source.plugin, World::Source, place)?;
-        let call = self.reader(step, &source.plugin, loaded)?;
+        let call = self.reader(step, &source.plugin, loaded).await?;
         let terms = planning(&source.plugin, &call.terms);
         let placed = |error| refused(error, place);
         let started = loaded.plugin.instantiate(&read_label(step), &terms).await;
@@ -74,7 +74,7 @@ impl StepPlanner<'_> {
     }
 
     /// The call of a plugin that is given no column, before it has said what it makes.
-    fn reader(
+    async fn reader(
         &self,
         step: &Step,
         plugin: &PluginStage,
@@ -86,12 +86,14 @@ impl StepPlanner<'_> {
         let nothing = Arc::new(Schema::empty());
         let granted = Granted::of(&nothing, &[])
             .map_err(|_| Error::internal("a grant of nothing has a pattern"))?;
+        let side_inputs = self.side_inputs(plugin).await?;
         Ok(PluginCall {
             plugin: loaded.plugin.clone(),
             provenance: loaded.provenance.clone(),
             terms,
             http,
-            bind: self.request(step, plugin, Arc::clone(&nothing)),
+            bind: self.request(step, plugin, Arc::clone(&nothing), &side_inputs),
+            side_inputs,
             // Decided by what it says.
             role: PluginRole::Check,
             seen_of: nothing,

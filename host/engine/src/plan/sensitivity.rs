@@ -160,13 +160,14 @@ pub(super) fn folded(call: &PluginCall, before: &Labels, made: &Schema) -> Label
     all_carry(made, &granted(call, before))
 }
 
-/// The labels of all that a plugin is granted.
+/// The labels of all that a plugin is given: columns that it is granted, and reference tables.
 fn granted(call: &PluginCall, labels: &Labels) -> BTreeSet<String> {
-    labels
+    let columns = labels
         .iter()
         .filter(|(name, _)| call.granted.touches(&call.seen_of, name))
-        .flat_map(|(_, labels)| labels.iter().cloned())
-        .collect()
+        .flat_map(|(_, labels)| labels);
+    let side_inputs = call.side_inputs.iter().flat_map(|side| &side.labels);
+    columns.chain(side_inputs).cloned().collect()
 }
 
 fn all_carry(schema: &Schema, labels: &BTreeSet<String>) -> Labels {

@@ -10,7 +10,7 @@ use datafusion::execution::context::SessionContext;
 use datafusion::logical_expr::{Expr, Operator, binary_expr, cast, lit};
 use weir_decode::nullable_schema;
 use weir_pipeline::{
-    Check, CheckKind, CheckStage, FailAction, Fault, FileFormat, OnFail, Pipeline, Place,
+    Check, CheckKind, CheckStage, FailAction, Fault, FileFormat, OnFail, Pipeline, Place, Read,
     ReadSource, Stage, StageAction, Step, TableName,
 };
 use weir_sandbox::{Sandbox, World};
@@ -181,13 +181,13 @@ impl StepPlanner<'_> {
         let (input, files) = read_schema(
             self.pipeline,
             self.context,
-            step,
+            &step.read,
             self.lake.root().stores(),
             &Connections::of(self.pipeline, self.lake),
             reader.as_ref(),
         )
         .await?;
-        let labels = self.read_labels(step).await?;
+        let labels = self.read_labels(&step.read).await?;
         let mut segments = vec![PlannedSegment {
             labels: SegmentLabels::of(labels),
             made_of: Labels::new(),
@@ -281,11 +281,11 @@ impl StepPlanner<'_> {
         })
     }
 
-    /// The labels of what the step reads.
-    async fn read_labels(&self, step: &Step) -> Result<Labels> {
-        Ok(match &step.read.source {
+    /// The labels of what is read.
+    pub(super) async fn read_labels(&self, read: &Read) -> Result<Labels> {
+        Ok(match &read.source {
             ReadSource::Nothing => Labels::new(),
-            ReadSource::Files(_) => sensitivity::of_files(&step.read.source),
+            ReadSource::Files(_) => sensitivity::of_files(&read.source),
             ReadSource::Table(name) => self.labels.get(name).cloned().unwrap_or_default(),
             ReadSource::Sql(sql) => {
                 let query = session::query(self.context, sql, &self.pipeline.params).await?;

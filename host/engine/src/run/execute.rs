@@ -22,6 +22,7 @@ use datafusion::scalar::ScalarValue;
 use weir_pipeline::{FailAction, ReadSource};
 
 use super::incremental::NewRows;
+use super::side_rows::SideRows;
 use super::step::StepRun;
 use crate::database::{Snapshots, is_of_database};
 use crate::delta;
@@ -67,6 +68,8 @@ pub(super) struct SegmentRun<'a> {
     pub(super) vaults: &'a Arc<Vaults>,
     /// What each plugin stage used, by stage.
     pub(super) tallies: &'a BTreeMap<u32, Arc<Mutex<PluginTally>>>,
+    /// The reference tables that its plugins are handed.
+    pub(super) side_rows: &'a SideRows,
 }
 
 impl SegmentRun<'_> {
@@ -216,7 +219,7 @@ impl SegmentRun<'_> {
                     plan = Arc::new(PluginExec::new(
                         plan,
                         (layout, Arc::clone(&above)),
-                        PluginCall::clone(call),
+                        self.side_rows.given_to(stage.fate.stage, call),
                         stage.output,
                         stage.fate.clone(),
                         tally,
@@ -260,7 +263,7 @@ impl SegmentRun<'_> {
                 let tally = self.tallies.get(&fold.fate.stage).cloned();
                 return Ok(Arc::new(FoldExec::new(
                     rows,
-                    fold.call.clone(),
+                    self.side_rows.given_to(fold.fate.stage, &fold.call),
                     fold.fate.clone(),
                     tally.unwrap_or_default(),
                     Arc::clone(&self.shared.guest_log) as _,
@@ -320,7 +323,7 @@ impl SegmentRun<'_> {
     fn decoding(&self) -> Option<Decoding> {
         let call = self.planned.reader.as_ref()?;
         Some(Decoding {
-            call: Arc::clone(call),
+            call: Arc::new(self.side_rows.given_to(READ_STAGE, call)),
             label: read_label(&self.planned.step).into(),
             tally: self.tallies.get(&READ_STAGE).cloned().unwrap_or_default(),
             guest_log: Arc::clone(&self.shared.guest_log) as _,
@@ -560,7 +563,7 @@ fn names_of(plan: &dyn ExecutionPlan) -> String {
     }
 }
 
-fn limited(frame: DataFrame, limit: Option<u64>) -> Result<DataFrame> {
+pub(super) fn limited(frame: DataFrame, limit: Option<u64>) -> Result<DataFrame> {
     Ok(match limit {
         Some(limit) => frame.limit(0, Some(usize::try_from(limit).unwrap_or(usize::MAX)))?,
         None => frame,

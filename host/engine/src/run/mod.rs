@@ -4,6 +4,7 @@
 mod decide;
 mod execute;
 mod incremental;
+mod side_rows;
 mod step;
 mod step_record;
 mod trial;

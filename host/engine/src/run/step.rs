@@ -12,6 +12,7 @@ use weir_pipeline::ReadSource;
 use super::decide::{Kind, scope_texts};
 use super::execute::{SegmentRun, register_input, tables};
 use super::incremental::NewRows;
+use super::side_rows::SideRows;
 use super::step_record::{blank_record, differences, sql_record, stage_names};
 use super::work::{Work, judge, tell_of_touched};
 use super::{Replay, RunOptions, files_were_taken, interrupted, now, timed_out};
@@ -700,6 +701,7 @@ impl StepRun {
         let context = session::session(&self.runtime, self.options.resources);
         let read = tables(self, &context, planned, new, snapshots).await?;
         session::register(&context, read.providers)?;
+        let side_rows = SideRows::read(self, planned, &context).await?;
         let mut work = Work {
             vaults,
             counts: Counts::default(),
@@ -774,6 +776,7 @@ impl StepRun {
                 quarantine,
                 vaults: &work.vaults,
                 tallies: &work.tallies,
+                side_rows: &side_rows,
             }
             .execute()
             .await?;

@@ -32,6 +32,7 @@ use crate::envelope::{Envelope, EnvelopeLayout, Finding, concat};
 use crate::error::{Error, Result};
 use crate::granted::{Granted, joined_arrays};
 use crate::outbound::HttpAccess;
+use crate::plan::PlannedSideInput;
 
 /// What a plugin does in a segment.
 #[derive(Debug, Clone)]
@@ -119,8 +120,10 @@ pub struct PluginCall {
     pub terms: Terms,
     /// What it may reach, where it may reach anything.
     pub http: Option<HttpAccess>,
-    /// What it is bound with.
+    /// What it is bound with; of reference tables the rows are added when it runs.
     pub bind: BindRequest,
+    /// The reference tables that it is handed.
+    pub side_inputs: Vec<PlannedSideInput>,
     /// What it does.
     pub role: PluginRole,
     /// The schema of the output that it works on, of which it is given a part.

@@ -8,10 +8,11 @@ use serde_json::{Map, Number};
 
 use crate::fault::{Fault, Sink};
 use crate::fields::{self, Fields, Keys, Text};
-use crate::grammar::{Context, http, schema};
+use crate::grammar::{Context, http, schema, side_input};
 use crate::literals;
 use crate::model::{
     Contract, Grant, GuestText, Isolation, OnFail, PluginStage, RowContract, SecretSource,
+    SideInput,
 };
 use crate::tree::{Node, Value};
 
@@ -71,6 +72,7 @@ pub(crate) fn plugin(
     let grant = fields
         .need("grant", COLUMNS_HINT)
         .and_then(|node| grant(node, Given::Columns, context.sink));
+    let side_inputs = side_inputs(fields, context);
     let isolation = fields
         .choice("isolation", ISOLATIONS)
         .unwrap_or(Isolation::Partition);
@@ -82,6 +84,7 @@ pub(crate) fn plugin(
         plugin: plugin?,
         config: config?,
         grant: grant?,
+        side_inputs,
         isolation,
         contract: contract?,
         on_fail,
@@ -109,10 +112,22 @@ pub(crate) fn reading(
         None => Some(Contract::default()),
         Some(node) => contract(node, false, context.sink),
     };
+    let side_inputs = match given {
+        Given::Nothing => {
+            fields.refuse(
+                &["side_inputs"],
+                "does not apply to a source",
+                "leave it out: a source reads by itself; its `config` says what",
+            );
+            Vec::new()
+        }
+        Given::Columns | Given::Bytes => side_inputs(fields, context),
+    };
     Some(PluginStage {
         plugin: plugin?,
         config: config?,
         grant: grant?,
+        side_inputs,
         // Each file or shard is given to an instance of its own.
         isolation: Isolation::Partition,
         contract: contract?,
@@ -132,6 +147,12 @@ fn config(fields: &Fields<'_>, context: &Context<'_>) -> Option<Map<String, serd
             None
         }
     }
+}
+
+fn side_inputs(fields: &Fields<'_>, context: &Context<'_>) -> Vec<SideInput> {
+    let node = fields.node("side_inputs");
+    node.map(|node| side_input::side_inputs(node, context))
+        .unwrap_or_default()
 }
 
 /// What a plugin is given to work on.

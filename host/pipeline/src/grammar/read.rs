@@ -29,6 +29,7 @@ pub(crate) const READ: Keys = Keys {
         "max_rows",
         "config",
         "grant",
+        "side_inputs",
         "contract",
         "compression",
         "schema",
@@ -63,7 +64,7 @@ const FILE_KEYS: &[&str] = &[
     "max_bytes",
 ];
 /// Keys that belong to a plugin that decodes files.
-const DECODER_KEYS: &[&str] = &["decoder", "config", "grant", "contract"];
+const DECODER_KEYS: &[&str] = &["decoder", "config", "grant", "side_inputs", "contract"];
 /// Keys that belong to a plugin that reads elsewhere.
 const SOURCE_KEYS: &[&str] = &["stream", "max_rows"];
 /// How many rows of a source are kept at once unless the file says so.

@@ -21,6 +21,7 @@ pub(crate) const STAGE: Keys = Keys {
         "output",
         "config",
         "grant",
+        "side_inputs",
         "isolation",
         "contract",
         "on_fail",
@@ -106,7 +107,7 @@ pub(crate) fn stage(position: usize, node: &Node, context: &Context<'_>) -> Opti
 
 fn refuse_plugin_keys(fields: &Fields<'_>) {
     fields.refuse(
-        &["config", "grant", "isolation", "contract"],
+        &["config", "grant", "side_inputs", "isolation", "contract"],
         "belongs to plugins",
         "leave it out, or name a plugin: transform = \"…\" or plugin_check = \"…\"",
     );

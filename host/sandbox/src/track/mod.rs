@@ -1,6 +1,8 @@
 //! ABI tracks: one module for each released track of the contract, which only converts between that
 //! track's types and the sandbox's own and forwards. What a call means is decided elsewhere.
 
+use std::sync::Arc;
+
 use futures::future::BoxFuture;
 use wasmtime::Store;
 use wasmtime::component::{Component, ComponentExportIndex, Instance, Linker};
@@ -23,8 +25,16 @@ pub(crate) struct Binding {
     pub(crate) step: String,
     pub(crate) parameters: Vec<(String, String)>,
     pub(crate) input: Vec<FlatField>,
+    pub(crate) side_inputs: Vec<BoundSideInput>,
     /// What a source is to read; none for other worlds.
     pub(crate) reading: Option<Reading>,
+}
+
+/// A reference table as it crosses.
+pub(crate) struct BoundSideInput {
+    pub(crate) name: String,
+    pub(crate) schema: Vec<FlatField>,
+    pub(crate) rows: Arc<[Lowered]>,
 }
 
 /// A stream as a guest told it.

@@ -18,8 +18,9 @@ use crate::verify::{self, Node};
 mod types;
 
 use types::{
-    BatchIn, BatchOut, WireError, WireField, WireInfo, WireLevel, WireNode, WireOutput, WirePage,
-    WireParameter, WireRun, WireSideInput, WireStream, flat_schema, wire_schema,
+    BatchHanded, BatchIn, BatchOut, WireError, WireField, WireInfo, WireLevel, WireOutput,
+    WirePage, WireParameter, WireRun, WireSideInput, WireStream, flat_schema, wire_nodes,
+    wire_schema,
 };
 
 // ---- exports -----------------------------------------------------------------------------------
@@ -151,7 +152,18 @@ impl Guest for Exported {
             let run = wire_run(binding, &parameters);
             let config = binding.config.as_str();
             let input = wire_schema(&binding.input)?;
-            let sides: &[WireSideInput<'_>] = &[];
+            let schemas = binding
+                .side_inputs
+                .iter()
+                .map(|side| wire_schema(&side.schema))
+                .collect::<wasmtime::Result<Vec<_>>>()?;
+            let sides: Vec<WireSideInput<'_>> = std::iter::zip(&binding.side_inputs, &schemas)
+                .map(|(side, schema)| WireSideInput {
+                    name: &side.name,
+                    schema,
+                })
+                .collect();
+            let sides = sides.as_slice();
             let answer = match self.world {
                 World::Transform => {
                     let outputs: Result<Vec<WireOutput>, WireError> =
@@ -199,14 +211,7 @@ impl Guest for Exported {
         batch: &'a Lowered,
     ) -> BoxFuture<'a, Answer<()>> {
         Box::pin(async move {
-            let nodes: Vec<WireNode> = batch
-                .nodes
-                .iter()
-                .map(|node| WireNode {
-                    length: node.length,
-                    null_count: node.null_count,
-                })
-                .collect();
+            let nodes = wire_nodes(batch);
             let buffers: Vec<&[u8]> = batch
                 .buffers
                 .iter()
@@ -337,6 +342,17 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>, world: World) -> wasmtim
             Ok((store.data().secret(&name),))
         },
     )?;
+    if world != World::Source {
+        linker
+            .instance("weir:plugin/side-inputs@0.1.0")?
+            .func_wrap(
+                "next",
+                |mut store: StoreContextMut<'_, State>, (side_input,): (u32,)| {
+                    let rows = store.data_mut().next_side_rows(side_input)?;
+                    Ok((rows.map(BatchHanded::from),))
+                },
+            )?;
+    }
     match world {
         World::Transform => {
             let mut emitting = linker.instance("weir:plugin/emitting@0.1.0")?;

@@ -105,6 +105,7 @@ pub(crate) fn request(config: Value, input: &RecordBatch) -> BindRequest {
         step: "s".into(),
         parameters: Vec::new(),
         input: input.schema(),
+        side_inputs: Vec::new(),
     }
 }
 

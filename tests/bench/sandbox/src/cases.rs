@@ -213,6 +213,7 @@ impl Sandboxed {
                     step: "bench".into(),
                     parameters: Vec::new(),
                     input: batch.schema(),
+                    side_inputs: Vec::new(),
                 })
                 .await?;
             Ok(instance)

@@ -4,6 +4,7 @@ use arrow::datatypes::{DataType, TimeUnit};
 use wasmtime::component::{ComponentType, Lift, Lower, WasmList};
 
 use crate::error::PluginErrorKind;
+use crate::lower::Lowered;
 use crate::model::{Info, Rule};
 use crate::schema::{FlatField, Kind};
 use crate::track::{GuestError, RawStream};
@@ -112,6 +113,36 @@ pub(super) struct BatchIn<'a> {
     pub(super) rows: u32,
     pub(super) nodes: &'a [WireNode],
     pub(super) buffers: &'a [&'a [u8]],
+}
+
+/// A batch that a guest asked for, on its way in.
+#[derive(ComponentType, Lower)]
+#[component(record)]
+pub(super) struct BatchHanded {
+    pub(super) rows: u32,
+    pub(super) nodes: Vec<WireNode>,
+    pub(super) buffers: Vec<Vec<u8>>,
+}
+
+impl From<&Lowered> for BatchHanded {
+    fn from(batch: &Lowered) -> BatchHanded {
+        BatchHanded {
+            rows: batch.rows,
+            nodes: wire_nodes(batch),
+            buffers: batch.buffers.iter().map(|buffer| buffer.to_vec()).collect(),
+        }
+    }
+}
+
+/// The nodes of a batch on its way in.
+pub(super) fn wire_nodes(batch: &Lowered) -> Vec<WireNode> {
+    let nodes = batch.nodes.iter();
+    nodes
+        .map(|node| WireNode {
+            length: node.length,
+            null_count: node.null_count,
+        })
+        .collect()
 }
 
 /// A batch on its way out: places in the guest's memory, of which nothing has been copied yet.
