@@ -12,13 +12,14 @@ use weir_tests::{Contents, Scene, built};
 
 /// Members of the plugins' workspace that this pipeline has no use for: decoders, which `decoders` tests likewise,
 /// and what they share; sources, of which `source_plugins` has what they read; a fold, whose last digits depend on
-/// partitions (`fold`).
-const OTHERS: [&str; 7] = [
+/// partitions (`fold`), and what applies the fold's model (`side_inputs`).
+const OTHERS: [&str; 8] = [
     "cms_index",
     "decoder_paths",
     "fhir",
     "hl7v2",
     "http_json",
+    "linear_prediction",
     "linear_regression",
     "x12",
 ];

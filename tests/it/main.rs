@@ -71,6 +71,7 @@ mod redshift_stand_in;
 mod reviewed;
 mod schema_change;
 mod sensitivity;
+mod side_inputs;
 mod server_columns;
 mod server_trouble;
 mod source_plugins;

@@ -22,6 +22,7 @@ use weir_sandbox::{
 
 mod compile;
 mod load;
+mod side_inputs;
 mod terms;
 
 /// Builds the guests once and returns the bytes of one of them.

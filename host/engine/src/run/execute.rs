@@ -38,9 +38,9 @@ use crate::plan::{
     read_label,
 };
 use crate::segment::{
-    CheckExec, CheckRule, EnvelopeExec, FailingKeys, FileKind, FoldExec, MaskExec, PluginCall,
-    PluginExec, PluginTally, Quarantine, SegmentOutput, SegmentResult, SegmentWriterExec,
-    StageFate, WrittenFile, written,
+    CheckExec, CheckRule, EnvelopeExec, FailingKeys, FileKind, FoldExec, MaskExec, PluginExec,
+    PluginTally, Quarantine, SegmentOutput, SegmentResult, SegmentWriterExec, StageFate,
+    WrittenFile, written,
 };
 use crate::session;
 use crate::types::type_text;

@@ -13,7 +13,7 @@ use exports::weir::plugin::transformer::Guest;
 use weir::plugin::types::{
     Batch, DataType, Error, Field, Info, Node, Output, Rule, Run, SideInput,
 };
-use weir::plugin::{emitting, host};
+use weir::plugin::{emitting, host, side_inputs};
 
 struct Transform;
 
@@ -102,7 +102,7 @@ impl Guest for Transform {
         config: String,
         run: Run,
         input: Vec<Field>,
-        _sides: Vec<SideInput>,
+        sides: Vec<SideInput>,
     ) -> Result<Vec<Output>, Error> {
         CONFIG.set(config);
         let output = |schema| {
@@ -178,6 +178,13 @@ impl Guest for Transform {
             }
             "constant" | "constant_many" => {
                 return output(vec![field("n", DataType::Int64, 0)]);
+            }
+            "side_bind" => drop(side_inputs::next(0)),
+            "side" | "side_unbound" => {
+                let names: Vec<&str> = sides.iter().map(|side| side.name.as_str()).collect();
+                host::log(host::Level::Info, &names.join(","));
+                let side = sides.into_iter().next();
+                return output(side.map(|side| side.schema).unwrap_or_default());
             }
             "adds" | "adds_changes" | "adds_more" => {
                 let added = |name: &str| Field {
@@ -305,6 +312,17 @@ impl Guest for Transform {
             "amplify" => loop {
                 emitting::emit(0, &rows, None);
             },
+            "side_unbound" => drop(side_inputs::next(7)),
+            "side" => {
+                // Emitted as rows of the first row in process, in as many batches as they come in.
+                while let Some(batch) = side_inputs::next(0) {
+                    emitting::emit(0, &batch, Some(&vec![0; batch.rows as usize]));
+                }
+                return match side_inputs::next(0) {
+                    None => Ok(()),
+                    Some(_) => Err(Error::Fatal("rows after their end".into())),
+                };
+            }
             "constant" => {
                 let count = number("rows", 1) as u32;
                 emitting::emit(
