@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use weir_tests::{Ended, Scene, built};
 
-const X: &str = "{ files = \"in/*.csv\", format = \"csv\", schema = { id = \"string\", x = \"float64\" } }";
+const X: &str =
+    "{ files = \"in/*.csv\", format = \"csv\", schema = { id = \"string\", x = \"float64\" } }";
 
 /// A step that fits no model: what `side_inputs` says is handed to the predictor.
 fn pipeline(scene: &Scene, side_inputs: &str, steps_before: &str) -> PathBuf {
@@ -79,12 +80,19 @@ config = { target = "y", features = ["x"] }
 table = "ref.model"
 "#;
     // The step that needs the table stands first in the file.
-    let file = pipeline(&scene, "side_inputs = { model = { table = \"ref.model\" } }", "");
+    let file = pipeline(
+        &scene,
+        "side_inputs = { model = { table = \"ref.model\" } }",
+        "",
+    );
     let text = std::fs::read_to_string(&file).unwrap();
     scene.file("pipeline.toml", format!("{text}{fit}"));
     for (partitions, isolation) in [("1", "partition"), ("3", "batch")] {
         let text = std::fs::read_to_string(&file).unwrap();
-        let text = text.replace("config = { prediction", &format!("isolation = \"{isolation}\"\nconfig = {{ prediction"));
+        let text = text.replace(
+            "config = { prediction",
+            &format!("isolation = \"{isolation}\"\nconfig = {{ prediction"),
+        );
         let file = scene.file(&format!("{isolation}.toml"), text);
         let mut command = scene.run_command(&file, &[]);
         command.env("WEIR_PARTITIONS", partitions);
@@ -96,9 +104,19 @@ table = "ref.model"
             ["c,missing_feature"]
         );
     }
-    let record = scene.weir(&["show", "latest", "--output", "json", "--lake", scene.lake().to_str().unwrap()]);
+    let record = scene.weir(&[
+        "show",
+        "latest",
+        "--output",
+        "json",
+        "--lake",
+        scene.lake().to_str().unwrap(),
+    ]);
     let record = Ended::from({ record }.output().unwrap()).expect_code(0);
-    record.prints(&["\"model (table ref.model): feature string not null, coefficient float64 not null", "\"ref.model\": "]);
+    record.prints(&[
+        "\"model (table ref.model): feature string not null, coefficient float64 not null",
+        "\"ref.model\": ",
+    ]);
 }
 
 #[test]
@@ -127,12 +145,18 @@ fn a_query_with_parameters_and_files_are_handed_over() {
 fn what_is_handed_over_is_planned_and_stands_on_the_page_to_sign() {
     let scene = Scene::new();
     model_csv(&scene, "models/1.csv", 1);
-    let query = "side_inputs = { model = { sql = \"select feature, coefficient from ref.models\" } }";
+    let query =
+        "side_inputs = { model = { sql = \"select feature, coefficient from ref.models\" } }";
     let file = pipeline(&scene, query, LOADED);
     let file = file.to_str().unwrap();
     let plan = |more: &[&str]| {
         let arguments: Vec<&str> = ["plan", file].iter().chain(more).copied().collect();
-        scene.weir(&arguments).output().map(Ended::from).unwrap().expect_code(0)
+        scene
+            .weir(&arguments)
+            .output()
+            .map(Ended::from)
+            .unwrap()
+            .expect_code(0)
     };
     plan(&[]).prints(&["side inputs model (query select feature, coefficient from ref.models): feature string not null, coefficient float64 not null"]);
     let page = plan(&["--terms"]);
@@ -147,26 +171,76 @@ fn what_cannot_be_handed_over_is_told() {
         let file = pipeline(&scene, side_inputs, "");
         scene.run(&file, &[]).expect_code(code).says(says);
     };
-    told("", 2, &["config error: it needs the side input `model`", "side_inputs = { model = { table = \"zone.table\" } }"]);
-    told("side_inputs = { model = { table = \"ref.nowhere\" } }", 2, &["reads ref.nowhere, which is not in the lake"]);
-    told("side_inputs = { model = { sql = \"select 1 as one from input\" } }", 2, &["this query has no `input`"]);
-    told("side_inputs = { model = { table = \"raw.predicted\" } }", 2, &["reads a table that it writes itself"]);
-    told("side_inputs = { Model = { table = \"raw.x\" } }", 2, &["a side input cannot be named 'Model'"]);
-    let csv = |more: &str| format!("side_inputs = {{ model = {{ files = \"models/*.csv\", format = \"csv\", {more}schema = {{ feature = \"string not null\", coefficient = \"float64\" }} }} }}");
-    told(&csv("max_files = 1, "), 2, &["a side input is read whole", "leave out `incremental`"]);
-    told(&csv("on_fail = \"quarantine\", "), 2, &["a side input has no quarantine"]);
-    told("side_inputs = { model = { source = \"predict\", stream = \"s\" } }", 2, &["a side input is a table, a query or plain files"]);
-    told(&csv("").replace("float64", "date"), 2, &["needs a column 'coefficient' of type Float64"]);
+    told(
+        "",
+        2,
+        &[
+            "config error: it needs the side input `model`",
+            "side_inputs = { model = { table = \"zone.table\" } }",
+        ],
+    );
+    told(
+        "side_inputs = { model = { table = \"ref.nowhere\" } }",
+        2,
+        &["reads ref.nowhere, which is not in the lake"],
+    );
+    told(
+        "side_inputs = { model = { sql = \"select 1 as one from input\" } }",
+        2,
+        &["this query has no `input`"],
+    );
+    told(
+        "side_inputs = { model = { table = \"raw.predicted\" } }",
+        2,
+        &["reads a table that it writes itself"],
+    );
+    told(
+        "side_inputs = { Model = { table = \"raw.x\" } }",
+        2,
+        &["a side input cannot be named 'Model'"],
+    );
+    let csv = |more: &str| {
+        format!(
+            "side_inputs = {{ model = {{ files = \"models/*.csv\", format = \"csv\", {more}schema = {{ feature = \"string not null\", coefficient = \"float64\" }} }} }}"
+        )
+    };
+    told(
+        &csv("max_files = 1, "),
+        2,
+        &["a side input is read whole", "leave out `incremental`"],
+    );
+    told(
+        &csv("on_fail = \"quarantine\", "),
+        2,
+        &["a side input has no quarantine"],
+    );
+    told(
+        "side_inputs = { model = { source = \"predict\", stream = \"s\" } }",
+        2,
+        &["a side input is a table, a query or plain files"],
+    );
+    told(
+        &csv("").replace("float64", "date"),
+        2,
+        &["needs a column 'coefficient' of type Float64"],
+    );
     scene.file("models/1.csv", "feature,coefficient\nx,many\n");
     told(&csv(""), 1, &["side input 'model'", "1.csv"]);
     let mut large = "feature,coefficient\n".to_owned();
-    (0..60_000).for_each(|row| large.push_str(&format!("a feature with a long name, number {row},1\n")));
+    (0..60_000)
+        .for_each(|row| large.push_str(&format!("a feature with a long name, number {row},1\n")));
     scene.file("models/1.csv", large);
     let small = csv("").replace("side_inputs", "grant.memory = \"4MiB\"\nside_inputs");
     let file = pipeline(&scene, &small, "");
-    let text = std::fs::read_to_string(&file).unwrap().replace("grant = { columns = [\"x\"] }\n", "grant.columns = [\"x\"]\n");
+    let text = std::fs::read_to_string(&file).unwrap().replace(
+        "grant = { columns = [\"x\"] }\n",
+        "grant.columns = [\"x\"]\n",
+    );
     let file = scene.file("pipeline.toml", text);
-    scene.run(&file, &[]).expect_code(1).says(&["side input 'model': it is larger than plugin 'predict' should hold", "raise `memory`"]);
+    scene.run(&file, &[]).expect_code(1).says(&[
+        "side input 'model': it is larger than plugin 'predict' should hold",
+        "raise `memory`",
+    ]);
 }
 
 #[test]
@@ -176,6 +250,12 @@ fn what_a_plugin_makes_of_sensitive_tables_is_sensitive() {
     let files = "side_inputs = { model = { files = \"models/1.csv\", format = \"csv\", schema = { feature = \"string not null\", coefficient = { type = \"float64\", sensitivity = [\"secret\"] } } } }";
     let file = pipeline(&scene, files, "");
     let text = std::fs::read_to_string(&file).unwrap();
-    let file = scene.file("pipeline.toml", text.replace("raw.predicted", "open.predicted"));
-    scene.run(&file, &[]).expect_code(2).says(&["y", "secret", "open"]);
+    let file = scene.file(
+        "pipeline.toml",
+        text.replace("raw.predicted", "open.predicted"),
+    );
+    scene
+        .run(&file, &[])
+        .expect_code(2)
+        .says(&["y", "secret", "open"]);
 }

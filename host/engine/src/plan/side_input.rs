@@ -53,16 +53,18 @@ impl StepPlanner<'_> {
                 let error = error.within(&format!("side input '{}'", side.name));
                 at(error, &side.read.place)
             };
-            let (schema, _) = read_schema(
+            let connections = Connections::of(self.pipeline, self.lake);
+            let stores = self.lake.root().stores();
+            // On the heap: a read within a read is one future more than the compiler likes to lay out.
+            let read = read_schema(
                 self.pipeline,
                 self.context,
                 &side.read,
-                self.lake.root().stores(),
-                &Connections::of(self.pipeline, self.lake),
+                stores,
+                &connections,
                 None,
-            )
-            .await
-            .map_err(named)?;
+            );
+            let (schema, _) = Box::pin(read).await.map_err(named)?;
             distinct_names(&schema).map_err(named)?;
             let schema = normalise_schema(&schema).map_err(|error| named(error.into()))?;
             let labels = self.read_labels(&side.read).await?;

@@ -701,7 +701,7 @@ impl StepRun {
         let context = session::session(&self.runtime, self.options.resources);
         let read = tables(self, &context, planned, new, snapshots).await?;
         session::register(&context, read.providers)?;
-        let side_rows = SideRows::read(self, planned, &context).await?;
+        let side_rows = Box::pin(SideRows::read(self, planned, &context)).await?;
         let mut work = Work {
             vaults,
             counts: Counts::default(),
