@@ -126,9 +126,9 @@ fn a_query_with_parameters_and_files_are_handed_over() {
     model_csv(&scene, "models/2.csv", 2);
     let query = "side_inputs = { model = { sql = \"select feature, coefficient from ref.models where version = $version\" } }";
     let file = pipeline(&scene, query, LOADED);
-    scene.run(&file, &["--param", "version=2"]).expect_code(3);
+    scene.run(&file, &[("version", "2")]).expect_code(3);
     assert_eq!(predicted(&scene), ["a,3.0", "b,6.0", "d,-1.0"]);
-    scene.run(&file, &["--param", "version=1"]).expect_code(3);
+    scene.run(&file, &[("version", "1")]).expect_code(3);
     assert_eq!(predicted(&scene), ["a,2.0", "b,3.5", "d,0.0"]);
 
     let files = "side_inputs = { model = { files = \"models/2.csv\", format = \"csv\", schema = { feature = \"string not null\", coefficient = \"float64\" } } }";
