@@ -7,7 +7,7 @@ use std::process::Command;
 use weir_tests::{Ended, Scene, built};
 
 /// What cargo, npm and pip find below the tester's home, where it is not the scene's.
-fn with_tools(mut command: Command) -> Command {
+pub(crate) fn with_tools(mut command: Command) -> Command {
     let home = std::env::var_os("HOME")
         .map(PathBuf::from)
         .unwrap_or_default();

@@ -45,6 +45,7 @@ mod concurrent;
 mod database_sql;
 mod decoders;
 mod determinism;
+mod dev;
 mod diff;
 mod dirt;
 mod dynamodb;

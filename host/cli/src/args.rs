@@ -51,6 +51,8 @@ pub(crate) enum Command {
     Plan(PlanArgs),
     /// Run a pipeline
     Run(RunArgs),
+    /// Try a stage on real rows, again whenever its plugin or the pipeline file changes
+    Dev(DevArgs),
     /// Say what another component of a plugin would change: columns, rows, rejections, cost
     Diff(DiffArgs),
     /// Run what is left of a run that failed, was stopped or was killed
@@ -332,6 +334,35 @@ pub(crate) struct RunArgs {
     /// How the result looks
     #[arg(long, value_enum, default_value_t = Output::Text)]
     pub(crate) output: Output,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DevArgs {
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArgs,
+    #[command(flatten)]
+    pub(crate) components: ComponentArgs,
+    /// Read the tables of this lake instead of the file's
+    #[arg(long, value_name = "URL")]
+    pub(crate) lake: Option<String>,
+    /// The step; if not given, the one that has a plugin in a folder
+    #[arg(long, value_name = "NAME")]
+    pub(crate) step: Option<String>,
+    /// The number of the stage, from 1; 0 is the read. If not given, the one that has a plugin
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) stage: Option<usize>,
+    /// Read at most this many rows
+    #[arg(long, value_name = "ROWS", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) limit: u64,
+    /// How many rows are shown
+    #[arg(long, value_name = "ROWS", default_value_t = 5)]
+    pub(crate) show: usize,
+    /// Show the values of sensitive columns
+    #[arg(long)]
+    pub(crate) show_sensitive: bool,
+    /// Try once, and end
+    #[arg(long)]
+    pub(crate) once: bool,
 }
 
 #[derive(Debug, ClapArgs)]

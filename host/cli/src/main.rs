@@ -51,6 +51,7 @@ async fn dispatch(command: Command) -> Result<u8, Failure> {
         Command::Validate(args) => commands::validate::run(&args),
         Command::Plan(args) => commands::plan::run(&args).await,
         Command::Run(args) => commands::run::run(&args, None, None).await,
+        Command::Dev(args) => commands::dev::run(&args).await,
         Command::Diff(args) => commands::diff::run(&args).await,
         Command::Retry(args) => commands::retry::run(args).await,
         Command::Backfill(args) => commands::backfill::run(&args).await,

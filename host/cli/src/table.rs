@@ -67,6 +67,22 @@ pub(crate) fn thousands(number: u64) -> String {
     text
 }
 
+/// A text in one line, cut after `widest` characters.
+pub(crate) fn one_line(text: &str, widest: usize) -> String {
+    let mut shown = String::new();
+    for (index, letter) in text.chars().enumerate() {
+        if index == widest {
+            shown.push('…');
+            break;
+        }
+        match letter.is_control() {
+            true => shown.extend(letter.escape_default()),
+            false => shown.push(letter),
+        }
+    }
+    shown
+}
+
 #[cfg(test)]
 mod tests {
     use super::thousands;

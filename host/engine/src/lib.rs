@@ -86,6 +86,7 @@ pub mod quarantine;
 pub mod query;
 pub mod record;
 mod redshift;
+pub mod rehearsal;
 pub mod run;
 mod secret;
 pub mod segment;

@@ -1,12 +1,39 @@
 //! Types of pipeline files, of Arrow, of Delta and of SQLite, and what becomes of one in another.
 
+use arrow::array::RecordBatch;
+use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
 use std::sync::Arc;
 use weir_pipeline::ScopeValue;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 pub use weir_decode::{arrow_schema, arrow_type, type_text};
+
+/// The columns of `schema` of a batch, by name and in its types: readers give some in other encodings, sums of
+/// decimals come wider than they were planned, and a lake keeps some types as others.
+///
+/// # Errors
+/// Conflict for a column that is not there any more.
+pub(crate) fn in_types(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+    let columns = schema.fields().iter().map(|field| {
+        let column = batch.column_by_name(field.name()).ok_or_else(|| {
+            Error::new(
+                ErrorKind::Conflict,
+                format!("column '{}' is not there any more", field.name()),
+            )
+            .with_hint("another run has changed the table: run the same command again")
+        })?;
+        Ok(match column.data_type() == field.data_type() {
+            true => Arc::clone(column),
+            false => cast(column, field.data_type())?,
+        })
+    });
+    Ok(RecordBatch::try_new(
+        Arc::clone(schema),
+        columns.collect::<Result<_>>()?,
+    )?)
+}
 
 /// The type that a value of a scope column has.
 pub fn scope_type(value: &ScopeValue) -> DataType {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::{OciReference, Place};
 
@@ -29,6 +29,16 @@ pub enum ComponentSource {
     Path(PathBuf),
     /// In a registry.
     Oci(OciReference),
+}
+
+impl ComponentSource {
+    /// The folder of the plugin, if it is one that is there; `dir` is that of the pipeline file.
+    pub fn folder(&self, dir: &Path) -> Option<PathBuf> {
+        match self {
+            ComponentSource::Path(path) => Some(dir.join(path)).filter(|path| path.is_dir()),
+            ComponentSource::Oci(_) => None,
+        }
+    }
 }
 
 impl fmt::Display for ComponentSource {

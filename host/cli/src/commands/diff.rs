@@ -15,7 +15,7 @@ use weir_engine::plan::Planner;
 use crate::args::{DiffArgs, Output};
 use crate::commands::{print, print_json, resources, run, sandbox};
 use crate::failure::{Failure, code};
-use crate::table::thousands;
+use crate::table::{one_line, thousands};
 
 /// The most characters of a value that are shown; JSON has all.
 const WIDEST: usize = 60;
@@ -301,20 +301,7 @@ fn value(value: &Shown) -> String {
     match value {
         Shown::Null => "null".to_owned(),
         Shown::Withheld { .. } => "(sensitive)".to_owned(),
-        Shown::Text(text) => {
-            let mut shown = String::new();
-            for (index, letter) in text.chars().enumerate() {
-                if index == WIDEST {
-                    shown.push('…');
-                    break;
-                }
-                match letter.is_control() {
-                    true => shown.extend(letter.escape_default()),
-                    false => shown.push(letter),
-                }
-            }
-            shown
-        }
+        Shown::Text(text) => one_line(text, WIDEST),
     }
 }
 

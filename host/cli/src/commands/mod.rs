@@ -1,6 +1,7 @@
 //! One module a command.
 
 pub(crate) mod backfill;
+pub(crate) mod dev;
 pub(crate) mod diff;
 pub(crate) mod lake;
 pub(crate) mod plan;

@@ -147,7 +147,7 @@ pub(crate) async fn stop_on_signal(stop: CancellationToken) {
 }
 
 /// The name of the signal that asks to stop.
-async fn interrupted() -> &'static str {
+pub(crate) async fn interrupted() -> &'static str {
     let terminate = async {
         match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
             Ok(mut stream) => {

@@ -55,6 +55,57 @@ impl StageOf {
     }
 }
 
+/// A stage with a plugin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chosen {
+    /// The step's name.
+    pub step: String,
+    /// The stage's place among the step's, from 0; none for the plugin of the read.
+    pub stage: Option<usize>,
+    /// The plugin's name in the file.
+    pub plugin: String,
+}
+
+/// The stage that is meant by the name of a step and the number of a stage, from 1 (0: the read): either may be
+/// left out where only one can be meant. Without a step it is the one whose plugin lies in a folder, to be built.
+///
+/// # Errors
+/// Usage, with what there is to choose from.
+pub fn choose(pipeline: &Pipeline, step: Option<&str>, stage: Option<usize>) -> Result<Chosen> {
+    let chosen = |step: &Step, stage: Option<usize>, plugin: &PluginStage| Chosen {
+        step: step.name.clone(),
+        stage,
+        plugin: plugin.plugin.clone(),
+    };
+    if let Some(name) = step {
+        let step = step_of(pipeline, name)?;
+        let (stage, plugin) = plugin_of(step, stage)?;
+        return Ok(chosen(step, stage, plugin));
+    }
+    let in_folder = |plugin: &PluginStage| {
+        let source = pipeline.plugins.get(&plugin.plugin);
+        source.is_some_and(|source| source.component.folder(&pipeline.dir).is_some())
+    };
+    let with: Vec<&Step> = pipeline
+        .steps
+        .iter()
+        .filter(|step| step.plugins().any(in_folder))
+        .collect();
+    let names: Vec<&str> = with.iter().map(|step| step.name.as_str()).collect();
+    match with.as_slice() {
+        [step] => {
+            let (stage, plugin) = plugin_of(step, stage)?;
+            Ok(chosen(step, stage, plugin))
+        }
+        [] => Err(
+            Error::usage("no step has a plugin whose component is a folder")
+                .with_hint("say which step is meant (--step NAME); or name the plugin's folder in the file: component = \"../my-plugin\""),
+        ),
+        _ => Err(Error::usage(format!("{} steps have plugins that lie in folders", with.len()))
+            .with_hint(format!("say which is meant, with --step: {}", names.join(", ")))),
+    }
+}
+
 impl Planner<'_> {
     /// What the plugin of a stage of `step` is given; `stage` is counted from 1, and may be left out
     /// where one stage has a plugin. Steps before it are planned with their plugins, its own stages up to

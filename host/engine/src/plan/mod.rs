@@ -34,7 +34,7 @@ use weir_pipeline::{
 use weir_sandbox::Sandbox;
 
 pub use database_sql::PlannedSql;
-pub use given::{Given, StageOf};
+pub use given::{Chosen, Given, StageOf, choose};
 pub use quarantine_target::QuarantinePlan;
 pub(crate) use reader::read_label;
 pub(crate) use schema_fit::gains_naive;

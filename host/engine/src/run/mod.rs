@@ -26,7 +26,7 @@ use crate::plan::{Plan, PlannedStep, is_incremental};
 use crate::record::{Meter, RunRecord, RunRequest, Status, StepRecord};
 use crate::session::{self, Resources};
 
-pub(crate) use trial::{Ground, Tried, Used, attempt};
+pub(crate) use trial::{Ground, Trial, Tried, Used, attempt, handed};
 
 /// What a run is told.
 #[derive(Debug, Clone, Default)]

@@ -5,8 +5,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::compute::cast;
-use arrow::datatypes::SchemaRef;
 use datafusion::execution::context::SessionContext;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
@@ -21,6 +19,7 @@ use crate::files::{self, FileScanExec, Sources};
 use crate::plan::{PlannedSideInput, PlannedStep};
 use crate::segment::{PluginCall, StageFate};
 use crate::session;
+use crate::types::in_types;
 
 /// The rows of all reference tables of a step, by the stage whose plugin is handed them.
 pub(super) struct SideRows {
@@ -127,7 +126,7 @@ async fn rows_of(
     for partition in 0..plan.output_partitioning().partition_count() {
         let mut stream = plan.execute(partition, context.task_ctx())?;
         while let Some(batch) = stream.try_next().await? {
-            let mut batch = as_planned(&batch, &side.schema)?;
+            let mut batch = in_types(&batch, &side.schema)?;
             if let Some(wanted) = &mut wanted {
                 let taken = batch
                     .num_rows()
@@ -161,25 +160,4 @@ async fn rows_of(
         }
     }
     Ok(rows)
-}
-
-/// The planned columns of a batch. DataFusion may read some in another encoding, and widen sums.
-fn as_planned(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
-    let columns = schema.fields().iter().map(|field| {
-        let column = batch.column_by_name(field.name()).ok_or_else(|| {
-            Error::new(
-                ErrorKind::Conflict,
-                format!("column '{}' is not there any more", field.name()),
-            )
-            .with_hint("another run has changed the table: run the same command again")
-        })?;
-        Ok(match column.data_type() == field.data_type() {
-            true => Arc::clone(column),
-            false => cast(column, field.data_type())?,
-        })
-    });
-    Ok(RecordBatch::try_new(
-        Arc::clone(schema),
-        columns.collect::<Result<_>>()?,
-    )?)
 }

@@ -8,17 +8,20 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::RunOptions;
+use super::execute::tables;
+use super::side_rows::SideRows;
 use super::step::{Source, StepRun, stream_of};
 use super::work::judge;
 use crate::database::Snapshots;
+use crate::envelope::READ_STAGE;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::elsewhere::Progress;
 use crate::guest_log::GuestLogFile;
 use crate::lake::Location;
 use crate::plan::{Plan, PlannedStep};
 use crate::record::StepRecord;
-use crate::segment::WrittenFile;
-use crate::session::Resources;
+use crate::segment::{PluginCall, WrittenFile};
+use crate::session::{self, Resources};
 use crate::vault::Vaults;
 
 /// What several trials of a step have in common, so that they see the same rows.
@@ -77,21 +80,7 @@ pub(crate) async fn attempt(plan: Arc<Plan>, ground: &Ground, name: &str) -> Res
     let [planned] = plan.steps.as_slice() else {
         return Err(Error::internal("a trial is one of one step"));
     };
-    let shared = StepRun {
-        plan: Arc::clone(&plan),
-        run: name.into(),
-        lake: Uuid::nil(),
-        runtime: Arc::clone(&ground.runtime),
-        options: RunOptions {
-            resources: ground.resources,
-            dry_run: true,
-            stop: ground.stop.clone(),
-            ..RunOptions::default()
-        },
-        guest_log: Arc::new(GuestLogFile::of(&ground.folder, name)),
-        turns: Default::default(),
-        staging: ground.folder.child(&["staging", name]),
-    };
+    let shared = shared(&plan, ground, name);
     let files = planned.files.as_deref().unwrap_or_default();
     let with = (&ground.snapshots, Arc::clone(&ground.vaults));
     let progress = stream_of(planned).map(|stream| Arc::new(Progress::whole(stream)));
@@ -118,6 +107,55 @@ pub(crate) async fn attempt(plan: Arc<Plan>, ground: &Ground, name: &str) -> Res
         quarantined: work.quarantined,
         refusal,
     })))
+}
+
+fn shared(plan: &Arc<Plan>, ground: &Ground, name: &str) -> StepRun {
+    StepRun {
+        plan: Arc::clone(plan),
+        run: name.into(),
+        lake: Uuid::nil(),
+        runtime: Arc::clone(&ground.runtime),
+        options: RunOptions {
+            resources: ground.resources,
+            dry_run: true,
+            stop: ground.stop.clone(),
+            ..RunOptions::default()
+        },
+        guest_log: Arc::new(GuestLogFile::of(&ground.folder, name)),
+        turns: Default::default(),
+        staging: ground.folder.child(&["staging", name]),
+    }
+}
+
+/// The call of a plugin of the one step of `plan`, with the rows of the reference tables that it is handed.
+/// `stage`: none for the plugin of the read.
+///
+/// # Errors
+/// As a run's step that reads them.
+pub(crate) async fn handed(
+    plan: &Arc<Plan>,
+    ground: &Ground,
+    call: &PluginCall,
+    stage: Option<usize>,
+) -> Result<PluginCall> {
+    let [planned] = plan.steps.as_slice() else {
+        return Err(Error::internal("a trial is one of one step"));
+    };
+    if call.side_inputs.is_empty() {
+        return Ok(call.clone());
+    }
+    let shared = shared(plan, ground, "handed");
+    let context = session::session(&ground.runtime, ground.resources);
+    let read = tables(&shared, &context, planned, None, &ground.snapshots).await?;
+    session::register(&context, read.providers)?;
+    let rows = SideRows::read(&shared, planned, &context).await?;
+    let stage = match stage {
+        None => READ_STAGE,
+        Some(stage) => {
+            u32::try_from(stage).map_err(|_| Error::internal("a stage has no number"))?
+        }
+    };
+    Ok(rows.given_to(stage, call))
 }
 
 fn used(planned: &PlannedStep, work: &super::work::Work) -> Vec<Used> {
