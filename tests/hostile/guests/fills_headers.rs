@@ -6,12 +6,12 @@ use hostile::source::*;
 struct Hostile;
 
 impl Source for Hostile {
-    fn discover(_: String) -> Result<Vec<StreamInfo>, Error> {
+    fn discover(config: String) -> Result<Vec<StreamInfo>, Error> {
+        let each = http::value(&config, "each").parse().unwrap_or(45);
         let mut kept = Vec::new();
         loop {
             let fields = http::Fields::new();
-            // Names and values of twelve kibibytes: a little more would end it here.
-            for number in 0..45 {
+            for number in 0..each {
                 fields
                     .append(&format!("x-{number}"), &[b'x'; 270])
                     .map_err(|_| Error::Fatal("refused".into()))?;
