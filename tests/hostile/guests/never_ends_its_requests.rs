@@ -11,8 +11,8 @@ impl Source for Hostile {
         let mut open = Vec::new();
         for _ in 0..20 {
             let request = http::get(&granted, "/granted/x").map_err(Error::Fatal)?;
-            open.push(request.body());
-            open.push(Err(std::mem::forget(http::handle(request, None))));
+            let body = request.body();
+            open.push((body, http::handle(request, None)));
         }
         let sent = http::get(&granted, "/granted/x").and_then(http::send);
         Err(Error::Data(sent.err().unwrap_or_else(|| "it came".into())))
