@@ -291,6 +291,16 @@ pub(crate) fn reads_a_response_without_end() {
     web.is_left_alone();
 }
 
+/// A response that is dropped has ended: its connection is closed, and there is room for another.
+#[test]
+pub(crate) fn drops_responses_half_read() {
+    let web = Web::start();
+    let outcome = attack("drops_responses_half_read", &web).run();
+    assert_eq!(says(&outcome), "200 begun");
+    assert!(web.most_open() <= 64, "{} at once", web.most_open());
+    web.is_left_alone();
+}
+
 /// It waits, which costs it no time of its own: the time of the call is up, and the connection is gone with it.
 fn waits_in_vain(guest: &'static str, call: Call, page: Option<u64>) {
     let web = Web::start();
