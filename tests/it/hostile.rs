@@ -27,10 +27,12 @@ fn ends(guest: &str) -> Ends {
     match guest {
         "asks_to_be_tried_again" => Ends::Retry,
         // It gets nothing, or less than it asked for, and does not mind.
-        "binds_by_chance"
+        "asks_while_describing"
+        | "binds_by_chance"
         | "calls_the_host_from_start"
         | "counts_what_is_no_number"
         | "describes_with_control_characters"
+        | "discovers_by_turns"
         | "floods_metrics"
         | "floods_stderr_without_lines"
         | "floods_stdout"
@@ -48,6 +50,7 @@ fn ends(guest: &str) -> Ends {
         | "scans_its_memory"
         | "sleeps_a_year"
         | "takes_every_handle"
+        | "trusts_its_snapshot"
         | "writes_every_nan" => Ends::Done,
         // A stage may demand one row for each; these do not.
         "doubles_rows" | "drops_rows" | "drops_rows_of_one_output" | "reorders_rows" => Ends::Done,
@@ -64,9 +67,17 @@ fn ends(guest: &str) -> Ends {
     }
 }
 
-/// The stage that a guest of each world stands in.
-fn stage(guest: &str) -> &'static str {
+/// The stage that a guest of each world stands in; a source stands before them.
+fn stage(guest: &str, component: &[u8]) -> &'static str {
+    let exports = |interface: &str| {
+        let name = format!("weir:plugin/{interface}@0.1.0");
+        component
+            .windows(name.len())
+            .any(|bytes| bytes == name.as_bytes())
+    };
     match guest {
+        _ if exports("folder") => "fold",
+        _ if exports("source-plugin") => SOURCE,
         "fails_no_row" | "fails_while_finishing" | "loops_in_a_check" => "plugin_check",
         // A decoder stands nowhere yet: it is refused as a transform.
         _ => "transform",
@@ -88,6 +99,39 @@ fn deadline(ends: &Ends) -> &'static str {
         Ends::Done | Ends::Quarantined => "10s",
         Ends::Failed | Ends::Retry => "200ms",
     }
+}
+
+/// What a guest is that stands in no stage.
+const SOURCE: &str = "source";
+
+/// A pipeline that reads a stream of the component `guest.wasm`, which may ask where nobody answers.
+fn reading(deadline: &str, mode: &str) -> String {
+    format!(
+        r#"weir = 1
+name = "people"
+
+[zone.raw]
+
+[plugins]
+guest = {{ component = "guest.wasm" }}
+
+[[step]]
+name = "people"
+
+[step.read]
+source = "guest"
+stream = "people"
+
+[step.read.grant]
+memory = "16MiB"
+deadline = "{deadline}"
+http = [{{ url = "http://127.0.0.1:9/granted/", private = true }}]
+
+[[step.write]]
+table = "raw.people"
+mode = "{mode}"
+"#
+    )
 }
 
 /// A pipeline of one stage, with the component `guest.wasm`.
@@ -132,7 +176,11 @@ mode = "replace"
 
 fn run(scene: &Scene, (kind, deadline): (&str, &str), writes: &str, component: Vec<u8>) -> Ended {
     scene.file("guest.wasm", component);
-    let pipeline = scene.file("visits.toml", pipeline(kind, deadline, writes));
+    let text = match kind {
+        SOURCE => reading(deadline, "replace"),
+        _ => pipeline(kind, deadline, writes),
+    };
+    let pipeline = scene.file("visits.toml", text);
     scene.run(&pipeline, &[])
 }
 
@@ -166,8 +214,9 @@ fn contain(name: &str) {
         _ => WRITE,
     };
     // No code at all would be a signal: whatever a guest does, it does not bring `weir` down.
-    let how = (stage(name), deadline(&ends(name)));
-    let ended = run(&scene, how, writes, guest.component());
+    let component = guest.component();
+    let how = (stage(name, &component), deadline(&ends(name)));
+    let ended = run(&scene, how, writes, component);
     match ends(name) {
         Ends::Done => drop(ended.expect_code(0)),
         Ends::Quarantined => drop(ended.expect_code(3)),
@@ -203,3 +252,45 @@ macro_rules! contained {
 }
 
 weir_roster::foreach_guest!(contained);
+
+/// Sources that are read on from where they were, and never say that they are done: none is asked for ever, and
+/// nothing of them is written.
+#[test]
+fn a_source_that_comes_to_no_end_is_stopped() {
+    for (name, says) in [
+        (
+            "reads_on_for_ever",
+            "gave 10000 pages without rows, one behind the other",
+        ),
+        (
+            "stands_still",
+            "gave a page without rows and with the state before",
+        ),
+        ("moves_on_and_fails", "no more today"),
+    ] {
+        let scene = Scene::new();
+        scene.file("guest.wasm", Guest::named(name).unwrap().component());
+        let file = scene.file("people.toml", reading("10s", "append"));
+        scene
+            .run(&file, &[])
+            .expect_code(1)
+            .says(&["plugin 'guest'", says, "hint: "]);
+        assert!(commit_logs(&scene.lake()).is_empty(), "{name}");
+    }
+}
+
+/// A page is kept whole or not at all: the row before the fault is there, once, however often it is tried.
+#[test]
+fn what_a_source_gave_before_it_failed_is_there_once() {
+    let scene = Scene::new();
+    let component = Guest::named("traps_after_a_page").unwrap().component();
+    scene.file("guest.wasm", component);
+    let file = scene.file("people.toml", reading("10s", "append"));
+    for _ in 0..2 {
+        scene
+            .run(&file, &[])
+            .expect_code(1)
+            .says(&["plugin 'guest'", "hint: "]);
+        assert_eq!(scene.count("raw.people"), 1);
+    }
+}

@@ -212,6 +212,10 @@ impl Instance {
         if !request.config.is_object() {
             return Err(self.bad_call(Call::Bind, "the configuration is not a JSON object"));
         }
+        if self.plugin.world() == World::Fold && self.terms.isolation == Isolation::Batch {
+            let why = "a fold keeps its state from batch to batch";
+            return Err(self.bad_call(Call::Bind, why));
+        }
         let input = normalise_schema(&request.input)?;
         let flat = match self.plugin.world() {
             World::Decoder => Some(Vec::new()),

@@ -16,6 +16,7 @@ use crate::error::{SandboxError, Source};
 use crate::guest_text::{MAX_TEXT, escape};
 use crate::inert;
 use crate::model::World;
+use crate::outbound;
 use crate::plugin::Plugin;
 use crate::state::State;
 use crate::track::{self, Exports};
@@ -113,7 +114,7 @@ impl Sandbox {
             inert::add_to_linker(&mut linker)?;
             track::add_to_linker(&mut linker, world)?;
             if world == World::Source {
-                wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+                outbound::add_to_linker(&mut linker)?;
             }
             Ok(linker)
         };

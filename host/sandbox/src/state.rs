@@ -119,8 +119,8 @@ impl State {
         table.set_max_capacity(usize::try_from(limits.handles).unwrap_or(usize::MAX));
         State {
             wasi: crate::inert::context(&log, &terms.powers),
-            http: WasiHttpCtx::new(),
-            hooks: Hooks::new(terms.powers.http.clone()),
+            http: crate::outbound::context(),
+            hooks: Hooks::new(terms.powers.http.clone(), terms.budget.clone()),
             world,
             table,
             monotonic_now: 0,

@@ -1,4 +1,4 @@
-//! What the hostile guests share: the bindings of the three worlds, and for each a trait that is
+//! What the hostile guests share: the bindings of the worlds, and for each a trait that is
 //! honest until a guest overrides a method.
 //!
 //! A guest is one file in `guests/`, named for what it does, with an entry in this crate's
@@ -14,7 +14,10 @@
 pub mod batches;
 pub mod check;
 pub mod decoder;
+pub mod fold;
+pub mod http;
 pub mod needle;
+pub mod source;
 pub mod transform;
 
 /// Never comes back.

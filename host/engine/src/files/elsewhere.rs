@@ -26,6 +26,11 @@ use crate::segment::{PluginCall, PluginRole, PluginTally, Running};
 /// before, in all half a minute.
 const ATTEMPTS: u32 = 8;
 const FIRST_WAIT: Duration = Duration::from_millis(250);
+/// Most pages of a shard, one behind the other, that give neither a row nor a rejected record. A plugin that finds
+/// nothing may look on within one page; one that gives page after page of nothing would be read for ever.
+const MOST_EMPTY: u32 = 10_000;
+/// After how many of them somebody is told, each time.
+const EMPTY_TOLD: u32 = 1_000;
 
 /// A plugin that reads a stream.
 #[derive(Clone)]
@@ -131,7 +136,8 @@ impl Progress {
         let mut seen = self.seen();
         let mut states = self.before.clone();
         states.extend(seen.states.clone());
-        if states == self.before {
+        // Without a row the error is not put off: a plugin that moves its state and fails would be asked for ever.
+        if states == self.before || (seen.failed.is_some() && seen.rows == 0) {
             return match seen.failed.take() {
                 Some(error) => Err(error),
                 None => Ok(Outcome::Nothing),
@@ -247,6 +253,7 @@ pub(super) fn read_elsewhere(
         let mut pages = Pages {
             state: progress.state(&shard),
             running: None,
+            empty: 0,
             shard: &shard,
             elsewhere: &elsewhere,
             pool: &pool,
@@ -280,6 +287,8 @@ struct Pages<'a> {
     state: Option<String>,
     /// None before the first page and after an error.
     running: Option<Running>,
+    /// How many pages gave nothing since one did.
+    empty: u32,
     shard: &'a str,
     elsewhere: &'a Elsewhere,
     pool: &'a Arc<dyn MemoryPool>,
@@ -350,6 +359,27 @@ impl Pages<'_> {
                 ),
             )
             .with_hint("tell the plugin's author: a page moves on, or is the last"));
+        }
+        self.empty = match rows {
+            0 => self.empty.saturating_add(1),
+            _ => 0,
+        };
+        if self.empty >= MOST_EMPTY && !page.done {
+            return Err(Error::new(
+                ErrorKind::Plugin,
+                format!(
+                    "{}: plugin '{}' gave {MOST_EMPTY} pages without rows, one behind the other, and does not say that it is done",
+                    self.elsewhere.label,
+                    self.elsewhere.call.plugin.name()
+                ),
+            )
+            .with_hint("tell the plugin's author: a page may look on until it finds a row, and where there is none it is the last"));
+        }
+        if self.empty > 0 && self.empty.is_multiple_of(EMPTY_TOLD) {
+            tracing::warn!(
+                read = %self.elsewhere.label, shard = self.shard, pages = self.empty,
+                "the source gives pages without rows"
+            );
         }
         progress.passed(self.shard, &page.state, rows);
         self.state = Some(page.state.clone());
@@ -530,6 +560,19 @@ mod tests {
         next.failed(fails()).unwrap();
         let error = next.outcome().err().unwrap();
         assert!(error.to_string().contains("no answer"), "{error}");
+    }
+
+    #[test]
+    fn a_state_that_moves_without_a_row_puts_no_error_off() {
+        let progress = Progress::behind("p:s", None, 10).unwrap();
+        progress.passed("a", "1", 0);
+        progress.failed(Error::input("no answer")).unwrap();
+        let error = progress.outcome().err().unwrap();
+        assert!(error.to_string().contains("no answer"), "{error}");
+        // Without an error it is kept.
+        let progress = Progress::behind("p:s", None, 10).unwrap();
+        progress.passed("a", "1", 0);
+        assert_eq!(states(&progress).0.get("a").unwrap(), "1");
     }
 
     #[test]

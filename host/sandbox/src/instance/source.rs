@@ -1,8 +1,10 @@
 //! The calls of a source: `discover`, `open`, `read`.
 
+use std::collections::HashSet;
+
 use arrow::datatypes::SchemaRef;
 
-use super::{Instance, MAX_LISTED, MAX_OUTPUTS, Phase, SMALL_FUEL, binding_of};
+use super::{Instance, MAX_LISTED, Phase, SMALL_FUEL, binding_of};
 use crate::error::{Call, SandboxError};
 use crate::model::{BindRequest, Page, Reading, Stream, World};
 use crate::schema::{check_name, unflatten};
@@ -10,8 +12,6 @@ use crate::track::RawStream;
 
 /// Longest state of a source, in bytes.
 const MAX_STATE: usize = 64 << 10;
-/// Longest name of a shard, in bytes.
-const MAX_SHARD: usize = 256;
 
 impl Instance {
     /// Asks a source which streams it has. The schema in `request` is not looked at. Before `open`, any number of
@@ -102,7 +102,7 @@ impl Instance {
     }
 }
 
-/// The streams a guest returned, if they can be.
+/// The streams a guest returned, if they can be. Whatever it lists is looked at once: no deadline holds here.
 fn checked_streams(returned: Vec<RawStream>) -> Result<Vec<Stream>, String> {
     if returned.len() > MAX_LISTED {
         return Err(format!(
@@ -110,43 +110,74 @@ fn checked_streams(returned: Vec<RawStream>) -> Result<Vec<Stream>, String> {
             returned.len()
         ));
     }
-    let mut streams: Vec<Stream> = Vec::with_capacity(returned.len().min(MAX_OUTPUTS));
+    let mut names: HashSet<String> = HashSet::with_capacity(returned.len());
+    let mut streams: Vec<Stream> = Vec::with_capacity(returned.len());
     for raw in returned {
         check_name(&raw.name)?;
-        let name = raw.name;
-        if streams.iter().any(|stream| stream.name == name) {
-            return Err(format!("two streams are named '{name}'"));
+        let stream = checked_stream(raw)?;
+        if !names.insert(stream.name.clone()) {
+            return Err(format!("two streams are named '{}'", stream.name));
         }
-        let schema = unflatten(raw.schema).map_err(|why| format!("stream '{name}': {why}"))?;
-        let named = raw.cursor.iter().chain(&raw.primary_key);
-        for column in named {
-            if schema.column_with_name(column).is_none() {
-                check_name(column)?;
-                return Err(format!("stream '{name}' has no column '{column}'"));
-            }
-        }
-        let mut shards = raw.shards;
-        if shards.len() > MAX_LISTED || shards.iter().any(|shard| shard.len() > MAX_SHARD) {
-            return Err(format!(
-                "stream '{name}': more than {MAX_LISTED} shards, or a shard's name of more than {MAX_SHARD} bytes"
-            ));
-        }
-        let count = shards.len();
-        shards.sort_unstable();
-        shards.dedup();
-        if shards.len() < count {
-            return Err(format!("stream '{name}' names a shard twice"));
-        }
-        if shards.is_empty() {
-            shards.push(String::new());
-        }
-        streams.push(Stream {
-            name,
-            schema,
-            cursor: raw.cursor,
-            primary_key: raw.primary_key,
-            shards,
-        });
+        streams.push(stream);
     }
     Ok(streams)
+}
+
+/// A stream whose name may be told.
+fn checked_stream(raw: RawStream) -> Result<Stream, String> {
+    let name = raw.name;
+    let schema = unflatten(raw.schema).map_err(|why| format!("stream '{name}': {why}"))?;
+    let columns: HashSet<&str> = schema
+        .fields()
+        .iter()
+        .map(|field| field.name().as_str())
+        .collect();
+    let has = |column: &str| match columns.contains(column) {
+        true => Ok(()),
+        false => {
+            check_name(column)?;
+            Err(format!("stream '{name}' has no column '{column}'"))
+        }
+    };
+    if let Some(cursor) = &raw.cursor {
+        has(cursor)?;
+    }
+    let mut key: HashSet<&str> = HashSet::new();
+    for column in &raw.primary_key {
+        has(column)?;
+        if !key.insert(column) {
+            return Err(format!(
+                "the primary key of stream '{name}' names '{column}' twice"
+            ));
+        }
+    }
+    let mut shards = raw.shards;
+    if shards.len() > MAX_LISTED {
+        return Err(format!(
+            "stream '{name}': {} shards; at most {MAX_LISTED} are accepted",
+            shards.len()
+        ));
+    }
+    for shard in &shards {
+        // People see it in the place of a row: it deceives nobody. The empty one stands for all of the stream.
+        if !shard.is_empty() {
+            check_name(shard).map_err(|why| format!("a shard of stream '{name}': {why}"))?;
+        }
+    }
+    let count = shards.len();
+    shards.sort_unstable();
+    shards.dedup();
+    if shards.len() < count {
+        return Err(format!("stream '{name}' names a shard twice"));
+    }
+    if shards.is_empty() {
+        shards.push(String::new());
+    }
+    Ok(Stream {
+        name,
+        schema,
+        cursor: raw.cursor,
+        primary_key: raw.primary_key,
+        shards,
+    })
 }

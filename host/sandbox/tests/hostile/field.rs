@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use weir_roster::Guest;
 use weir_sandbox::{
     BindRequest, Call, ChildCompiler, Compiler, GuestLine, GuestSink, GuestStream, Instance,
-    LimitKind, Limits, Output, Plugin, Processed, Sandbox, SandboxError, SandboxOptions, Terms,
-    Usage, World,
+    LimitKind, Limits, Output, Page, Plugin, Processed, Reading, Sandbox, SandboxError,
+    SandboxOptions, Stream, Terms, Usage, World,
 };
 
 /// The grant of an attack: so small that running out of it takes no time.
@@ -109,6 +109,15 @@ pub(crate) fn request(config: Value, input: &RecordBatch) -> BindRequest {
     }
 }
 
+/// The stream that a source of the field is to read.
+pub(crate) fn reading(state: Option<String>) -> Reading {
+    Reading {
+        stream: "people".into(),
+        shard: String::new(),
+        state,
+    }
+}
+
 /// Attacks take turns, so that what the process grows by is one attack's doing.
 pub(crate) fn alone() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
@@ -126,6 +135,7 @@ pub(crate) struct Attack {
 }
 
 /// How it ended.
+#[derive(Default)]
 pub(crate) struct Outcome {
     /// What stopped it; none if nothing did.
     pub(crate) error: Option<SandboxError>,
@@ -133,6 +143,12 @@ pub(crate) struct Outcome {
     pub(crate) given: Vec<Processed>,
     /// What it bound to.
     pub(crate) outputs: Vec<Output>,
+    /// What a source said that it has.
+    pub(crate) streams: Vec<Stream>,
+    /// The pages that a source got to the end of.
+    pub(crate) pages: Vec<Page>,
+    /// The state of a fold, if it got that far.
+    pub(crate) snapshot: Vec<u8>,
     /// What it used, where there was an instance.
     pub(crate) usage: Usage,
 }
@@ -203,9 +219,7 @@ impl Attack {
             let outcome = match loaded {
                 Err(error) => Outcome {
                     error: Some(error),
-                    given: Vec::new(),
-                    outputs: Vec::new(),
-                    usage: Usage::default(),
+                    ..Outcome::default()
                 },
                 Ok(plugin) => self.measured(&plugin).await,
             };
@@ -230,8 +244,12 @@ impl Attack {
             );
             if outcome.error.is_some() {
                 let again = match plugin.world() {
-                    World::Decoder => instance.decode(b"x").await,
-                    _ => instance.process(&self.input).await,
+                    World::Decoder => instance.decode(b"x").await.map(drop),
+                    World::Source => instance.read().await.map(drop),
+                    World::Fold => instance.snapshot().await.map(drop),
+                    World::Transform | World::Check => {
+                        instance.process(&self.input).await.map(drop)
+                    }
                 };
                 assert!(
                     matches!(
@@ -251,53 +269,38 @@ impl Attack {
     }
 
     async fn call(&self, plugin: &Plugin) -> (Outcome, Option<Instance>) {
-        let mut outcome = Outcome {
-            error: None,
-            given: Vec::new(),
-            outputs: Vec::new(),
-            usage: Usage::default(),
-        };
+        let mut outcome = Outcome::default();
         let mut instance = None;
         let lateness = Lateness::begin();
         let ended = async {
             plugin.describe(&self.terms.limits).await?;
-            let instance =
-                instance.insert(plugin.instantiate("step 's' stage 1", &self.terms).await?);
-            let mut spent = Duration::ZERO;
-            let mut in_time = |instance: &Instance, what: Call| {
-                let total = instance.usage().guest_time;
-                let call = total - spent;
-                spent = total;
-                let limits = &self.terms.limits;
-                let allowed = limits.deadline + GRACE + bulk(limits.memory) + lateness.most();
-                assert!(
-                    call <= allowed,
-                    "{}: {what} took {call:?} of {allowed:?}",
-                    self.guest
-                );
+            let started = plugin.instantiate("step 's' stage 1", &self.terms).await?;
+            let mut timed = Timed {
+                attack: self,
+                instance: instance.insert(started),
+                lateness: &lateness,
+                spent: Duration::ZERO,
             };
-            let bound = instance
-                .bind(&request(self.config.clone(), &self.input))
-                .await;
-            in_time(instance, Call::Bind);
-            outcome.outputs = bound?;
-            for _ in 0..self.batches {
-                let given = match plugin.world() {
-                    World::Decoder => instance.decode(b"one\n\xff\n").await,
-                    World::Transform | World::Check | World::Fold => {
-                        instance.process(&self.input).await
-                    }
-                    World::Source => panic!("no guest of the field reads elsewhere"),
-                };
-                // With a fresh instance for each batch, a batch is four calls.
-                if self.terms.isolation == weir_sandbox::Isolation::Partition {
-                    in_time(instance, Call::Process);
+            match plugin.world() {
+                World::Source => self.read(&mut timed, &mut outcome).await,
+                World::Fold => {
+                    self.fold(&mut timed, &mut outcome).await?;
+                    // What it was told its state is, another instance is given.
+                    let used = timed.instance.usage();
+                    assert!(
+                        used.peak_memory <= self.terms.limits.memory,
+                        "{}",
+                        self.guest
+                    );
+                    let started = plugin.instantiate("step 's' stage 1", &self.terms).await?;
+                    *timed.instance = started;
+                    timed.spent = Duration::ZERO;
+                    self.merge(&mut timed, &mut outcome).await
                 }
-                outcome.given.push(given?);
+                World::Transform | World::Check | World::Decoder => {
+                    self.process(plugin.world(), &mut timed, &mut outcome).await
+                }
             }
-            let finished = instance.finish().await;
-            in_time(instance, Call::Finish);
-            finished.map(drop)
         }
         .await;
         outcome.error = ended.err();
@@ -317,6 +320,113 @@ impl Attack {
             );
         }
         (outcome, instance)
+    }
+
+    async fn process(
+        &self,
+        world: World,
+        timed: &mut Timed<'_>,
+        outcome: &mut Outcome,
+    ) -> Result<(), SandboxError> {
+        let request = request(self.config.clone(), &self.input);
+        let bound = timed.instance.bind(&request).await;
+        timed.in_time(Call::Bind);
+        outcome.outputs = bound?;
+        for _ in 0..self.batches {
+            let given = match world {
+                World::Decoder => timed.instance.decode(b"one\n\xff\n").await,
+                _ => timed.instance.process(&self.input).await,
+            };
+            // With a fresh instance for each batch, a batch is four calls.
+            if self.terms.isolation == weir_sandbox::Isolation::Partition {
+                timed.in_time(Call::Process);
+            }
+            outcome.given.push(given?);
+        }
+        let finished = timed.instance.finish().await;
+        timed.in_time(Call::Finish);
+        finished.map(drop)
+    }
+
+    /// Discovers, opens, and reads as many pages as there are to be batches.
+    async fn read(&self, timed: &mut Timed<'_>, outcome: &mut Outcome) -> Result<(), SandboxError> {
+        let request = request(self.config.clone(), &self.input);
+        let found = timed.instance.discover(&request).await;
+        timed.in_time(Call::Discover);
+        outcome.streams = found?;
+        let opened = timed.instance.open(&request, &reading(None)).await;
+        timed.in_time(Call::Open);
+        opened?;
+        for _ in 0..self.batches {
+            let page = timed.instance.read().await;
+            timed.in_time(Call::Read);
+            let page = page?;
+            let done = page.done;
+            outcome.pages.push(page);
+            if done {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes batches, and says what the state is then.
+    async fn fold(&self, timed: &mut Timed<'_>, outcome: &mut Outcome) -> Result<(), SandboxError> {
+        let request = request(self.config.clone(), &self.input);
+        let bound = timed.instance.bind(&request).await;
+        timed.in_time(Call::Bind);
+        outcome.outputs = bound?;
+        for _ in 0..self.batches {
+            let given = timed.instance.process(&self.input).await;
+            timed.in_time(Call::Process);
+            outcome.given.push(given?);
+        }
+        let state = timed.instance.snapshot().await;
+        timed.in_time(Call::Snapshot);
+        outcome.snapshot = state?;
+        Ok(())
+    }
+
+    /// Takes the state of the other instance, and gives the result.
+    async fn merge(
+        &self,
+        timed: &mut Timed<'_>,
+        outcome: &mut Outcome,
+    ) -> Result<(), SandboxError> {
+        let request = request(self.config.clone(), &self.input);
+        timed.instance.bind(&request).await?;
+        timed.in_time(Call::Bind);
+        let merged = timed.instance.merge(&outcome.snapshot).await;
+        timed.in_time(Call::Merge);
+        merged?;
+        let finished = timed.instance.finish().await;
+        timed.in_time(Call::Finish);
+        outcome.given.push(finished?);
+        Ok(())
+    }
+}
+
+/// An instance whose calls are held to their deadline.
+struct Timed<'a> {
+    attack: &'a Attack,
+    instance: &'a mut Instance,
+    lateness: &'a Lateness,
+    spent: Duration,
+}
+
+impl Timed<'_> {
+    /// Demands that the last call was no longer than it may be.
+    fn in_time(&mut self, what: Call) {
+        let total = self.instance.usage().guest_time;
+        let call = total - self.spent;
+        self.spent = total;
+        let limits = &self.attack.terms.limits;
+        let allowed = limits.deadline + GRACE + bulk(limits.memory) + self.lateness.most();
+        assert!(
+            call <= allowed,
+            "{}: {what} took {call:?} of {allowed:?}",
+            self.attack.guest
+        );
     }
 }
 

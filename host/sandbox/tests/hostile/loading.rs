@@ -28,6 +28,11 @@ macro_rules! forbidden {
 
 forbidden! {
     imports_http => "wasi:http/outgoing-handler@0.2.0",
+    imports_http_in_a_fold => "wasi:http/outgoing-handler@0.2.0",
+    imports_http_of_0_3 => "wasi:http/client@0.3.0",
+    imports_incoming_http => "wasi:http/incoming-handler@0.2.0",
+    imports_what_folds_import => "weir:plugin/folding@0.1.0",
+    imports_what_sources_import => "weir:plugin/sourcing@0.1.0",
     imports_sockets_of_0_3 => "wasi:sockets/types@0.3.0",
     imports_files_of_0_3 => "wasi:filesystem/types@0.3.0",
     imports_keyvalue => "wasi:keyvalue/store@0.2.0",

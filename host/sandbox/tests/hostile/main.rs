@@ -5,6 +5,7 @@
 //! - [`field`]: where attacks take place, and what is demanded after every one of them.
 //! - [`batches`], [`schemas`], [`calls`], [`contract`]: what guests give and say.
 //! - [`stopping`], [`memory`], [`traps`]: what they take, and how they end.
+//! - [`sources`], [`folds`]: what only guests of these worlds can do; [`requests`]: what sources send.
 //! - [`loading`]: what is refused before any of it runs.
 //! - [`nothing`], [`words`]: what they look for, and what they let slip.
 //! - [`stops`], [`canary`]: figures, over many stops and a million batches.
@@ -21,22 +22,29 @@ mod calls;
 mod canary;
 mod contract;
 mod field;
+mod folds;
 mod loading;
 mod memory;
 mod nothing;
+mod requests;
 mod schemas;
+mod sources;
 mod stopping;
 mod stops;
 mod traps;
+mod web;
 mod words;
 
 use batches::*;
 use calls::*;
 use contract::*;
+use folds::*;
 use loading::*;
 use memory::*;
 use nothing::*;
+use requests::*;
 use schemas::*;
+use sources::*;
 use stopping::*;
 use traps::*;
 use words::*;

@@ -7,14 +7,14 @@ use serde_json::json;
 use weir_roster::Guest;
 use weir_sandbox::{Call, Instance, LimitKind, Limits, Plugin, SandboxError, World};
 
-use crate::field::{GRACE, Lateness, alone, batch, bulk, limits, request, sandbox};
+use crate::field::{GRACE, Lateness, alone, batch, bulk, limits, reading, request, sandbox};
 
 /// Stops of each guest.
 const STOPS: usize = 100;
 const DEADLINE: Duration = Duration::from_millis(10);
 
 /// Guests that never come back, with the call in which they do not.
-const LOOPS: [(&str, Call); 10] = [
+const LOOPS: [(&str, Call); 16] = [
     ("loops_in_start", Call::Instantiate),
     ("loops_in_describe", Call::Describe),
     ("loops_in_bind", Call::Bind),
@@ -22,6 +22,12 @@ const LOOPS: [(&str, Call); 10] = [
     ("loops_in_post_return", Call::Process),
     ("loops_in_a_decoder", Call::Decode),
     ("loops_in_finish", Call::Finish),
+    ("loops_in_discover", Call::Discover),
+    ("loops_in_open", Call::Open),
+    ("loops_in_read", Call::Read),
+    ("loops_in_a_fold", Call::Process),
+    ("loops_in_a_snapshot", Call::Snapshot),
+    ("loops_in_a_merge", Call::Merge),
     ("loops_by_tail_calls", Call::Process),
     ("loops_around_log", Call::Process),
     ("loops_around_short_sleeps", Call::Process),
@@ -70,17 +76,30 @@ async fn run(
     let (instance, before) = kept.insert((instance, Duration::ZERO));
     let mut begin = |instance: &Instance| *before = instance.usage().guest_time;
     begin(instance);
-    instance.bind(&request(json!({}), &batch())).await?;
+    let request = request(json!({}), &batch());
+    if plugin.world() == World::Source {
+        instance.discover(&request).await?;
+        begin(instance);
+        instance.open(&request, &reading(None)).await?;
+        begin(instance);
+        return instance.read().await.map(drop);
+    }
+    instance.bind(&request).await?;
     begin(instance);
+    if call == Call::Merge {
+        return instance.merge(b"a state").await;
+    }
     if call != Call::Finish {
         match plugin.world() {
             World::Decoder => instance.decode(b"x").await?,
-            World::Transform | World::Check | World::Fold => instance.process(&batch()).await?,
-            World::Source => panic!("no guest that is stopped reads elsewhere"),
+            _ => instance.process(&batch()).await?,
         };
         begin(instance);
     }
-    instance.finish().await.map(drop)
+    match plugin.world() {
+        World::Fold => instance.snapshot().await.map(drop),
+        _ => instance.finish().await.map(drop),
+    }
 }
 
 /// Stops guests, prints by how much they were late, and demands that hardly any was later than

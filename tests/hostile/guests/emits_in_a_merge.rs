@@ -1,0 +1,18 @@
+//! Row 17: a fold that emits while it takes a state.
+
+use hostile::fold::*;
+
+struct Hostile;
+
+impl Fold for Hostile {
+    fn bind(_: String, _: Vec<Field>) -> Result<Vec<Field>, Error> {
+        Ok(numbers())
+    }
+
+    fn merge(_: Vec<u8>) -> Result<(), Error> {
+        folding::emit(&batch(1));
+        Ok(())
+    }
+}
+
+hostile::fold!(Hostile);
