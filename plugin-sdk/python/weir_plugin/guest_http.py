@@ -119,6 +119,7 @@ class _Body(Iterator[bytes]):
     def __init__(self, response: Any) -> None:
         body = response.consume()
         self._held = [response, body, body.stream()]
+        self._fault: PluginError | None = None
 
     def __next__(self) -> bytes:
         while self._held:
@@ -126,13 +127,14 @@ class _Body(Iterator[bytes]):
                 if chunk := self._held[-1].blocking_read(READ):
                     return chunk
             except Err as error:
-                fault = _broken(error.value)
-                self.__del__()
-                if fault is not None:
-                    raise fault from None
-        raise StopIteration
+                self._fault = _broken(error.value)
+                self._drop()
+        raise self._fault or StopIteration
 
     def __del__(self) -> None:
+        self._drop()
+
+    def _drop(self) -> None:
         while self._held:
             self._held.pop().__exit__(None, None, None)
 

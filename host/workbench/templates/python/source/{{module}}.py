@@ -43,9 +43,8 @@ class {{Type}}(Source):
 
     # A page: its rows are kept together with the state that it ends with, or not at all.
     def read(self, out: Page) -> More | Done:
-        people = http.get(f"{self.config.url}/people", params={"after": self.last}).ok().json()
-        rows = []
-        for person in people:
+        before, rows = self.last, []
+        for person in http.get(f"{self.config.url}/people", params={"after": before}).ok().json():
             number, name = person.get("id"), person.get("name")
             # To Python `true` is an int too.
             if type(number) is not int or not t.int64.fits(number):
@@ -54,4 +53,5 @@ class {{Type}}(Source):
             rows.append(Person(number, name if isinstance(name, str) else None))
             self.last = max(self.last, number)
         out.emit(rows)
-        return More(self.State(self.last)) if people else Done(self.State(self.last))
+        # A page that leads no further is the last, though it may have people who were rejected.
+        return More(self.State(self.last)) if self.last > before else Done(self.State(self.last))
