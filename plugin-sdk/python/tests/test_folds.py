@@ -101,7 +101,11 @@ class Folds(unittest.TestCase):
 
     def test_breaches_of_the_contract_are_named(self) -> None:
         for name, body, words in [
-            ("snapshot", lambda self: {"sum": 1}, r"`snapshot` returns bytes, such as json.dumps\(…\).encode\(\), not dict"),
+            (
+                "snapshot",
+                lambda self: {"sum": 1},
+                r"`snapshot` returns bytes, such as json.dumps\(…\).encode\(\), not dict",
+            ),
             ("bind", lambda self, context: [NUMBERS], "`bind` of a fold returns a Schema"),
             ("finish", lambda self, out: out.emit([{"sum": "x"}]), "column `sum`, row 0"),
         ]:

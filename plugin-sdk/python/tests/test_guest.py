@@ -10,7 +10,21 @@ from collections import namedtuple
 from types import ModuleType
 from typing import Any
 
-from weir_plugin import Check, Context, DataError, Decoder, Done, More, Rule, Schema, Source, Stream, Verdict, host, http
+from weir_plugin import (
+    Check,
+    Context,
+    DataError,
+    Decoder,
+    Done,
+    More,
+    Rule,
+    Schema,
+    Source,
+    Stream,
+    Verdict,
+    host,
+    http,
+)
 from weir_plugin import types as t
 from weir_plugin.types import DataType
 

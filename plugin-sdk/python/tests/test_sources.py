@@ -164,6 +164,20 @@ class Sources(unittest.TestCase):
             self.assertRaisesRegex(FatalError, words, reads(body).read, "people")
         self.assertRaisesRegex(FatalError, "10000 pages were read", reads(lambda self, out: More(None)).read, "people")
 
+    def test_a_record_is_shown_as_text(self) -> None:
+        records = ["as it is", {"id": "ä", "at": [1, None]}, "half \ud800", {1: Decimal("1.0")}]
+
+        def read(self: People, out: Page) -> Done:
+            for record in records:
+                out.reject(record, NO_NUMBER, "why")
+            return Done(State(0))
+
+        shown = Harness(type("Shows", (People,), {"read": read})).read_behind("people", '{"last":0}').rejections
+        self.assertEqual(
+            [one.record for one in shown], [records[0], '{"id":"ä","at":[1,null]}', "half ?", '{"1":"1.0"}']
+        )
+        self.assertEqual({one.message for one in shown}, {"why"})
+
     def test_a_state_is_what_json_has(self) -> None:
         class Bare(Source):
             """Counts to three."""
@@ -205,7 +219,9 @@ class Requests(unittest.TestCase):
                 found.append(call())
                 return Done(None)
 
-        read = Harness(type("Once", (Once,), {"State": None})).respond(lambda request: answer).read_behind("none", "null")
+        read = (
+            Harness(type("Once", (Once,), {"State": None})).respond(lambda request: answer).read_behind("none", "null")
+        )
         return found[0], read.requests
 
     def test_a_request_as_it_goes(self) -> None:
@@ -214,7 +230,9 @@ class Requests(unittest.TestCase):
             Answer(),
         )
         self.assertEqual(requests, [Request("GET", "https://h/p?x=1&a%20b=1%262&%C3%BC=~", [("Accept", "*/*")])])
-        _, requests = self.answered(lambda: http.post_json("https://h", {"é": 1}, params=[("a", 1), ("a", 2)]), Answer())
+        _, requests = self.answered(
+            lambda: http.post_json("https://h", {"é": 1}, params=[("a", 1), ("a", 2)]), Answer()
+        )
         sent = Request("POST", "https://h?a=1&a=2", [("content-type", "application/json")], '{"é": 1}'.encode())
         self.assertEqual(requests, [sent])
         self.assertRaisesRegex(FatalError, "the body of a request is no JSON", http.post_json, "https://h", {1, 2})

@@ -77,7 +77,10 @@ class Source(Plugin):
         raise NotImplementedError
 
     def open(self, stream: Stream, shard: str, state: Any) -> None:
-        """Makes ready to read one of the streams: from the beginning if ``state`` is ``None``, or behind it."""
+        """Makes ready to read one of the streams: from the beginning if ``state`` is ``None``, or behind it.
+
+        Raises what :meth:`discover` does.
+        """
         raise NotImplementedError
 
     def read(self, out: Page) -> More | Done:
@@ -111,7 +114,9 @@ class Page(Emits):
         check_rule(self._rules, rule)
         if not isinstance(record, str):
             record = json.dumps(record, ensure_ascii=False, separators=(",", ":"), default=str)
-        self._reject(record, rule.name, message or rule.description)
+        # JSON may have half a character, which does not cross.
+        whole = record.encode(errors="replace").decode()
+        self._reject(whole, rule.name, message or rule.description)
 
 
 # ---- the one path on which a source is asked, in a component and in tests --------------------
@@ -136,9 +141,7 @@ def discover(plugin: type[Source], config: str, run: Run) -> tuple[Source, list[
 class OpenSource:
     """A source that reads one shard of a stream."""
 
-    def __init__(
-        self, plugin: type[Source], config: str, run: Run, stream: str, shard: str, state: str | None
-    ) -> None:
+    def __init__(self, plugin: type[Source], config: str, run: Run, stream: str, shard: str, state: str | None) -> None:
         self._plugin, streams = discover(plugin, config, run)
         found = next((known for known in streams if known.name == stream), None)
         if found is None:
@@ -147,9 +150,7 @@ class OpenSource:
         self.schema = found.schema
         self._plugin.open(found, shard, None if state is None else _state_of(plugin, state))
 
-    def read(
-        self, emit: Callable[[Batch], None], reject: Callable[[str, str, str], None]
-    ) -> tuple[str, bool]:
+    def read(self, emit: Callable[[Batch], None], reject: Callable[[str, str, str], None]) -> tuple[str, bool]:
         """Reads a page: the state behind it as JSON, and whether there is nothing more."""
         progress = self._plugin.read(Page(self.schema, type(self._plugin).all_rules(), emit, reject))
         if not isinstance(progress, (More, Done)):

@@ -38,9 +38,9 @@ class Test{{Type}}(unittest.TestCase):
 
     def test_a_number_is_whole_and_of_64_bits(self) -> None:
         for number in ["2", True, 2**63, 1.5, None]:
-            page = [{"id": number}, {"id": 1}]
+            pages = {f"{URL}/people?after=0": [{"id": number}, {"id": 1}], f"{URL}/people?after=1": []}
             harness = Harness({{Type}}, {"url": URL})
-            read = harness.respond(lambda request: Answer.json(page if request.url.endswith("=0") else [])).read("people")
+            read = harness.respond(lambda request: Answer.json(pages[request.url])).read("people")
             self.assertEqual((len(read.rows), len(read.rejections)), (1, 1), number)
 
     def test_a_page_that_leads_no_further_is_the_last(self) -> None:
