@@ -124,6 +124,27 @@ class Sources(unittest.TestCase):
         with self.assertRaisesRegex(FatalError, r'state \{"last":0,"pages":0\} reads other rows .*: 3 rows and 1 rej'):
             Harness(Forgets).respond(api).read("people")
 
+        class Twice(People):
+            """Reads two pages that are the same, whatever the state is."""
+
+            State: Any = None
+            rows = True
+
+            def open(self, stream: Stream, shard: str, state: Any) -> None:
+                self.page = 0
+
+            def read(self, out: Page) -> More | Done:
+                self.page += 1
+                if self.rows:
+                    out.emit([Person(1, None)])
+                else:
+                    out.reject("x", NO_NUMBER)
+                return (More if self.page == 1 else Done)(self.page)
+
+        for rows in (True, False):
+            with self.assertRaisesRegex(FatalError, "the state 1 reads other rows than those behind it"):
+                Harness(type("Twice", (Twice,), {"rows": rows})).read("people")
+
     def test_streams(self) -> None:
         self.assertEqual([stream.name for stream in people().discover()], ["people", "none"])
         with self.assertRaisesRegex(ConfigError, "there is no stream 'x'; the streams are people, none"):
@@ -226,10 +247,12 @@ class Requests(unittest.TestCase):
 
     def test_a_request_as_it_goes(self) -> None:
         _, requests = self.answered(
-            lambda: http.get("https://h/p?x=1", params={"a b": "1&2", "ü": "~", "no": None}, headers={"Accept": "*/*"}),
+            lambda: http.get(
+                "https://h/p?x=1", params={"a b": "1&2/", "ü": "~", "no": None}, headers={"Accept": "*/*"}
+            ),
             Answer(),
         )
-        self.assertEqual(requests, [Request("GET", "https://h/p?x=1&a%20b=1%262&%C3%BC=~", [("Accept", "*/*")])])
+        self.assertEqual(requests, [Request("GET", "https://h/p?x=1&a%20b=1%262%2F&%C3%BC=~", [("Accept", "*/*")])])
         _, requests = self.answered(
             lambda: http.post_json("https://h", {"é": 1}, params=[("a", 1), ("a", 2)]), Answer()
         )
