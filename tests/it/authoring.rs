@@ -164,6 +164,8 @@ fn python_plugins_build_and_pass() {
     for (world, says) in [
         ("check", "5 rows in, 3 fail"),
         ("decoder", "bytes in, 3 rows out, 1 rejects"),
+        ("source", "2 rows read, 1 rejects"),
+        ("fold", "4 rows in, 2 out"),
     ] {
         let other = made(&scene, &format!("new-{world}"), world, "python");
         std::os::unix::fs::symlink(folder.join(".venv"), other.join(".venv")).unwrap();
@@ -171,6 +173,7 @@ fn python_plugins_build_and_pass() {
         weir(&scene, &["plugin", "test", name])
             .expect_code(0)
             .prints(&[says, PASSED]);
+        typed(&other, ".venv/bin/python -m unittest");
     }
 }
 

@@ -113,10 +113,10 @@ pub fn create(folder: &Path, kind: Kind, language: Language) -> Result<Created> 
             "choose another name, or remove it",
         ));
     }
-    if matches!(kind, Kind::Source | Kind::Fold) && language != Language::Rust {
+    if matches!(kind, Kind::Source | Kind::Fold) && language == Language::Js {
         return Err(Error::usage(
             format!("the SDK for {language} has no world {kind} yet"),
-            "write it in Rust: --lang rust; stages of one step may be in several languages",
+            "write it in another language: --lang rust or python; stages of one step may be in several languages",
         ));
     }
     let names = Names {
@@ -378,7 +378,7 @@ mod tests {
                 Kind::Source,
                 Kind::Fold,
             ] {
-                if matches!(kind, Kind::Source | Kind::Fold) && language != Language::Rust {
+                if matches!(kind, Kind::Source | Kind::Fold) && language == Language::Js {
                     continue;
                 }
                 let at = folder

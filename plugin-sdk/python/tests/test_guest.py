@@ -10,11 +10,26 @@ from collections import namedtuple
 from types import ModuleType
 from typing import Any
 
-from weir_plugin import Check, Context, DataError, Decoder, Rule, Schema, Verdict, host
+from weir_plugin import (
+    Check,
+    Context,
+    DataError,
+    Decoder,
+    Done,
+    More,
+    Rule,
+    Schema,
+    Source,
+    Stream,
+    Verdict,
+    host,
+    http,
+)
 from weir_plugin import types as t
 from weir_plugin.types import DataType
 
 from .test_conformance import Conformance, field, fixture
+from .test_folds import Sum
 
 RECORDS = {
     "Info": "name version description config_schema columns rules",
@@ -27,6 +42,8 @@ RECORDS = {
     "Node": "length null_count",
     "Run": "pipeline step parameters",
     "Parameter": "name value",
+    "StreamInfo": "name schema cursor primary_key shards",
+    "Page": "state done",
 }
 WITH_VALUE = ("time32", "time64", "timestamp", "decimal128")
 KINDS = [
@@ -69,6 +86,8 @@ def bindings(calls: list[tuple[Any, ...]]) -> dict[str, ModuleType]:
         emitting=module("emitting", emit=noted("emit"), reject=noted("reject")),
         judging=module("judging", fail=noted("fail")),
         decoding=module("decoding", emit=noted("emit"), reject=noted("reject")),
+        sourcing=module("sourcing", emit=noted("emit"), reject=noted("reject")),
+        folding=module("folding", emit=noted("emit")),
     )
     return {
         "wit_world": module("wit_world", __path__=[], imports=imports),
@@ -113,6 +132,27 @@ class Sizes(Decoder):
             out.emit({"size": [len(chunk)]})
         else:
             out.reject(7, 2, EMPTY)
+
+
+class Counts(Source):
+    """Counts to two, from where it is told."""
+
+    name = "counts"
+    rules = [EMPTY]
+
+    def discover(self) -> list[Stream]:
+        return [Stream(self.run.parameters["date"], Schema(t.Field("n", t.int32)), "n", ["n"], ["a"])]
+
+    def open(self, stream: Stream, shard: str, state: Any) -> None:
+        self.at = 0 if state is None else state
+
+    def read(self, out: Any) -> More | Done:
+        self.at += 1
+        if self.at == 3:
+            http.get("https://h")
+        out.emit({"n": [self.at]})
+        out.reject({"n": self.at}, EMPTY)
+        return Done(self.at) if self.at == 2 else More(self.at)
 
 
 class Components(unittest.TestCase):
@@ -177,6 +217,46 @@ class Components(unittest.TestCase):
         (_, batch), rejected = self.calls
         self.assertEqual(written(batch), {"rows": 1, "nodes": [[1, 0]], "buffers": ["", "03000000"]})
         self.assertEqual(rejected, ("reject", 7, 2, "empty", "A text is not empty."))
+
+    def test_the_calls_of_a_source(self) -> None:
+        component = self.guest.source_plugin(Counts)()
+        n = self.wit.Field("n", self.wit.DataType_Int32(), True, 0)
+        streams = component.discover("{}", self.run_of)
+        self.assertEqual(streams, [self.wit.StreamInfo("2024-02-29", [n], "n", ["n"], ["a"])])
+        self.assertEqual(component.open("{}", self.run_of, "2024-02-29", "a", None), [n])
+        self.assertEqual(component.read(), self.wit.Page("1", False))
+        (_, batch), rejected = self.calls
+        self.assertEqual(written(batch), {"rows": 1, "nodes": [[1, 0]], "buffers": ["", "01000000"]})
+        self.assertEqual(rejected, ("reject", '{"n":1}', "empty", "A text is not empty."))
+        component = self.guest.source_plugin(Counts)()
+        component.open("{}", self.run_of, "2024-02-29", "a", "1")
+        self.assertEqual(component.read(), self.wit.Page("2", True))
+
+    def test_the_errors_of_a_source(self) -> None:
+        component = self.guest.source_plugin(Counts)()
+        with self.assertRaises(Err) as raised:
+            component.open("{}", self.run_of, "x", "", None)
+        words = "there is no stream 'x'; the streams are 2024-02-29"
+        self.assertEqual(raised.exception.value, self.wit.Error_Config(words))
+        component.open("{}", self.run_of, "2024-02-29", "", "2")
+        with self.assertRaises(Err) as raised:
+            component.read()
+        words = "only a source makes requests, and it imports weir_plugin.http where its module begins"
+        self.assertEqual(raised.exception.value, self.wit.Error_Fatal(words))
+
+    def test_the_calls_of_a_fold(self) -> None:
+        n = self.guest._schema_to_wit(Schema(t.Field("n", t.int64)))
+        folds = [self.guest.folder(Sum)() for _ in range(2)]
+        for fold in folds:
+            bound = fold.bind("{}", self.run_of, n, [])
+            self.assertEqual(bound, [self.wit.Field("sum", self.wit.DataType_Int64(), False, 0)])
+        folds[0].process(self.batch({"rows": 2, "nodes": [[2, 0]], "buffers": ["", "01" + "00" * 7 + "02" + "00" * 7]}))
+        snapshot = folds[0].snapshot()
+        self.assertEqual(snapshot, b"\3" + bytes(7))
+        folds[1].merge(snapshot)
+        folds[1].merge(snapshot)
+        folds[1].finish()
+        self.assertEqual(written(self.calls[0][1])["buffers"], ["", "06" + "00" * 7])
 
     def test_every_type_crosses_and_comes_back(self) -> None:
         types = [DataType(kind) for kind in KINDS if kind not in (*WITH_VALUE, "list", "struct")]

@@ -37,13 +37,13 @@ a rule and a message. The same code is tested natively and runs as a WebAssembly
 
 Map:
 
-- :class:`RowTransform`, :class:`Transform`, :class:`RowCheck`, :class:`Check`, :class:`Decoder`:
-  what a plugin can be.
+- :class:`RowTransform`, :class:`Transform`, :class:`RowCheck`, :class:`Check`, :class:`Decoder`,
+  :class:`RowFold`, :class:`Fold`, :class:`Source`: what a plugin can be.
 - :class:`Rule`, :class:`Output`, :class:`Context`: what it says of itself and is told.
 - :class:`Schema`, :class:`Field`, :mod:`types`; :class:`Batch`, :class:`Column`: data.
 - :class:`Reject` for a row; :class:`ConfigError`, :class:`DataError`, :class:`RetryError`,
   :class:`FatalError` for a call.
-- :class:`log`, :func:`metric`, :func:`secret`: what the host offers.
+- :class:`log`, :func:`metric`, :func:`secret`: what the host offers. :mod:`weir_plugin.http`: requests of a source.
 - :mod:`weir_plugin.testing`: runs a plugin natively. ``python -m weir_plugin build`` makes the
   component.
 """
@@ -52,6 +52,7 @@ from . import types
 from .columns import Batch, Column
 from .config import setting
 from .errors import ConfigError, DataError, FatalError, PluginError, Reject, RetryError
+from .fold import Fold, Result, RowFold
 from .host import log, metric, secret
 from .info import Context, Output, Rule, Run, SideInput
 from .plugin import (
@@ -65,6 +66,7 @@ from .plugin import (
     Transform,
     Verdict,
 )
+from .source import Done, More, Page, Source, Stream
 from .types import DataType, Field, Schema
 
 __all__ = [
@@ -76,21 +78,29 @@ __all__ = [
     "DataError",
     "DataType",
     "Decoder",
+    "Done",
     "Emitter",
     "FatalError",
     "Field",
+    "Fold",
+    "More",
     "Output",
+    "Page",
     "PluginError",
     "Reject",
+    "Result",
     "RetryError",
     "RowCheck",
     "RowEmitter",
+    "RowFold",
     "RowTransform",
     "Rows",
     "Rule",
     "Run",
     "Schema",
     "SideInput",
+    "Source",
+    "Stream",
     "Transform",
     "Verdict",
     "log",

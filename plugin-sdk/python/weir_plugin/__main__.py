@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from .build import BuildError, build
+from .errors import PluginError
 
 
 def main() -> int:
@@ -21,7 +22,7 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         print(build(arguments.source, arguments.output, arguments.plugin, arguments.secrets))
-    except BuildError as error:
+    except (BuildError, PluginError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0

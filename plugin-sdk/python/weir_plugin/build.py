@@ -10,16 +10,21 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from . import source as _source
 from .config import json_schema
+from .fold import Fold, RowFold
 from .plugin import Check, Decoder, RowCheck, RowTransform, Transform
+from .source import Source
 
 #: For each kind of plugin: the world, the class that componentize-py looks for, and what makes it.
 _WORLDS = (
     (Transform, "transform", "Transformer", "transformer"),
     (Check, "check", "Checker", "checker"),
     (Decoder, "decoder", "DecoderPlugin", "decoder_plugin"),
+    (Source, "source", "SourcePlugin", "source_plugin"),
+    (Fold, "fold", "Folder", "folder"),
 )
-_OWN = (Transform, RowTransform, Check, RowCheck, Decoder)
+_OWN = (Transform, RowTransform, Check, RowCheck, Decoder, Source, Fold, RowFold)
 
 #: The version of componentize-py that the SDK is tested with.
 COMPONENTIZE_PY = "0.25.1"
@@ -37,7 +42,10 @@ def build(source: Path, output: Path | None = None, plugin: str | None = None, s
         raise BuildError(f"componentize-py is missing\nhint: pip install componentize-py=={COMPONENTIZE_PY}")
     found = find_plugin(source, plugin)
     json_schema(found.Config)  # Says here what the component could not say when it is asked.
+    if issubclass(found, Source):
+        _source.check(found)
     world, exported, maker = next(entry[1:] for entry in _WORLDS if issubclass(found, entry[0]))
+    http = world == "source" and makes_requests()
     output = output or source.with_suffix(".wasm")
     with tempfile.TemporaryDirectory() as folder:
         # componentize-py wants a module of its own that holds the exported class by name.
@@ -51,7 +59,8 @@ def build(source: Path, output: Path | None = None, plugin: str | None = None, s
         command = [
             *[sys.executable, "-c", "import componentize_py as c, sys; sys.exit(c.script())", "--quiet"],
             *["--wit-path", str(package / "wit")],
-            *["--world", f"weir:plugin/{world}{'-with-secrets' if secrets else ''}"],
+            *(_http(package) if http else []),
+            *["--world", f"weir:{'python' if http else 'plugin'}/{world}{'-with-secrets' if secrets else ''}"],
             *["componentize", "weir_component", "--output", str(output.resolve())],
             *["--python-path", folder],
             *["--python-path", str(source.parent.resolve())],
@@ -61,6 +70,24 @@ def build(source: Path, output: Path | None = None, plugin: str | None = None, s
     if done.returncode:
         raise BuildError(f"componentize-py ended with status {done.returncode}; its words stand above")
     return output
+
+
+def makes_requests() -> bool:
+    """Whether the plugin that was found imports ``weir_plugin.http``, which nothing here does by itself.
+
+    A component that could make requests runs only where some are granted: so one that makes none must not ask.
+    """
+    return "weir_plugin.http" in sys.modules
+
+
+def _http(package: Path) -> list[str]:
+    """The arguments for worlds with `wasi:http`."""
+    return [
+        *["--wit-path", str(package / "wit_http")],
+        # Both have an interface of this name.
+        *["--import-interface-name", "weir:plugin/types@0.1.0=types"],
+        *["--import-interface-name", "wasi:http/types@0.2.0=http_types"],
+    ]
 
 
 def find_plugin(source: Path, name: str | None = None) -> type[Any]:

@@ -1,4 +1,7 @@
-"""A plugin's configuration: a dataclass, read from JSON and described by a JSON Schema."""
+"""A plugin's configuration: a dataclass, read from JSON and described by a JSON Schema.
+
+The state of a source is read in the same way.
+"""
 
 from __future__ import annotations
 
@@ -48,16 +51,44 @@ def parse(config: type, text: str) -> Any:
         value = json.loads(text if text.strip() else "{}")
     except ValueError as error:
         raise ConfigError(f"the configuration is no JSON: {error}") from None
-    faults: list[str] = []
+    faults = _Faults()
     parsed = _read(config, value, "", faults)
     if faults:
         raise ConfigError("; ".join(faults))
     return parsed
 
 
+def check_type(hint: Any, where: str) -> None:
+    """Raises a :class:`FatalError` for a type that :func:`read` could not read."""
+    _schema(hint, where)
+
+
+def read(hint: Any, value: Any, what: str) -> Any:
+    """Reads JSON as a value of a type. Keys that it does not have are passed over: a version that had them wrote it.
+
+    Raises a ``ValueError`` that names every fault.
+    """
+    faults = _Faults(what=what, strict=False)
+    made = _read(hint, value, "", faults)
+    if faults:
+        raise ValueError("; ".join(faults))
+    return made
+
+
+class _Faults(list[str]):
+    """What is wrong with a value, so far."""
+
+    def __init__(self, what: str = "the configuration", strict: bool = True) -> None:
+        super().__init__()
+        #: What is read, in words.
+        self.what = what
+        #: Whether a key that is not known is a fault.
+        self.strict = strict
+
+
 def _settings(config: type) -> list[tuple[Field[Any], Any]]:
     if not is_dataclass(config):
-        raise FatalError(f"the configuration {config!r} is no dataclass; put @dataclass above it")
+        raise FatalError(f"{config!r} is no dataclass; put @dataclass above it")
     hints = typing.get_type_hints(config)
     return [(item, hints[item.name]) for item in fields(config)]
 
@@ -105,8 +136,8 @@ def _schema(hint: Any, where: str) -> dict[str, Any]:
     )
 
 
-def _read(hint: Any, value: Any, path: str, faults: list[str]) -> Any:
-    here = path or "the configuration"
+def _read(hint: Any, value: Any, path: str, faults: _Faults) -> Any:
+    here = path or faults.what
     plain, nullable = without_none(hint)
     if nullable:
         return None if value is None else _read(plain, value, path, faults)
@@ -132,7 +163,7 @@ def _read(hint: Any, value: Any, path: str, faults: list[str]) -> Any:
                 faults.append(f"{here} must be one of {', '.join(map(json.dumps, choices))}")
         case (_, parts):
             for part in parts:
-                attempt: list[str] = []
+                attempt = _Faults(faults.what, faults.strict)
                 read = _read(part, value, path, attempt)
                 if not attempt:
                     return read
@@ -140,15 +171,15 @@ def _read(hint: Any, value: Any, path: str, faults: list[str]) -> Any:
     return value
 
 
-def _read_object(config: type, value: Any, path: str, faults: list[str]) -> Any:
+def _read_object(config: type, value: Any, path: str, faults: _Faults) -> Any:
     if not isinstance(value, dict):
-        faults.append(f"{path or 'the configuration'} must be an object")
+        faults.append(f"{path or faults.what} must be an object")
         return None
     known = _settings(config)
     names = [item.name for item, _ in known]
     before = len(faults)
     for key in value:
-        if key not in names:
+        if key not in names and faults.strict:
             faults.append(f"unknown key `{_join(path, key)}`; there are {', '.join(names) or 'none'}")
     arguments = {}
     for item, hint in known:

@@ -14,7 +14,9 @@ from wit_world.imports import host as _host
 from wit_world.imports import types as _wit
 
 from . import config as _config
+from . import fold as _fold
 from . import plugin as _plugin
+from . import source as _source
 from . import types as _types
 from .columns import Batch
 from .errors import ConfigError, DataError, FatalError, PluginError, RetryError
@@ -27,6 +29,11 @@ try:
     from wit_world.imports import secrets as _secrets
 except ImportError:  # Built without `--secrets`.
     _secrets = None
+
+try:
+    from .guest_http import send as _send
+except ImportError:  # Built without HTTP: no source, or one that makes no requests.
+    _send = None
 
 _ERRORS = {
     ConfigError: _wit.Error_Config,
@@ -52,6 +59,11 @@ class _Component:
         if _secrets is None:
             raise FatalError("the plugin asks for a secret, but was built without `--secrets`")
         return _secrets.get(name)
+
+    def send(self, request: Any) -> Any:
+        if _send is None:
+            raise FatalError("only a source makes requests, and it imports weir_plugin.http where its module begins")
+        return _send(request)
 
 
 connect(_Component())
@@ -117,9 +129,13 @@ def _schema_from_wit(fields: list[Any]) -> Schema:
     )
 
 
+def _run(run: Any) -> Run:
+    return Run(run.pipeline, run.step, {parameter.name: parameter.value for parameter in run.parameters})
+
+
 def _context(run: Any, fields: list[Any], side_inputs: list[Any]) -> Context:
     return Context(
-        Run(run.pipeline, run.step, {parameter.name: parameter.value for parameter in run.parameters}),
+        _run(run),
         _schema_from_wit(fields),
         [SideInput(side.name, _schema_from_wit(side.schema)) for side in side_inputs],
     )
@@ -241,3 +257,75 @@ def decoder_plugin(plugin: type[_plugin.Decoder]) -> type:
             _answer(lambda: instance.plugin.finish(rows()))
 
     return DecoderPlugin
+
+
+def source_plugin(plugin: type[_source.Source]) -> type:
+    """The class ``SourcePlugin`` of a component that exports ``plugin``."""
+    from wit_world.imports import sourcing
+
+    reading: list[_source.OpenSource] = []
+
+    class SourcePlugin:
+        def describe(self) -> Any:
+            return _info(plugin)
+
+        def discover(self, config: str, run: Any) -> list[Any]:
+            def call() -> list[Any]:
+                _, streams = _source.discover(plugin, config, _run(run))
+                return [
+                    _wit.StreamInfo(
+                        stream.name,
+                        _schema_to_wit(stream.schema),
+                        stream.cursor,
+                        list(stream.primary_key),
+                        list(stream.shards),
+                    )
+                    for stream in streams
+                ]
+
+            return _answer(call)
+
+        def open(self, config: str, run: Any, stream: str, shard: str, state: str | None) -> list[Any]:
+            def call() -> list[Any]:
+                reading[:] = [_source.OpenSource(plugin, config, _run(run), stream, shard, state)]
+                return _schema_to_wit(reading[0].schema)
+
+            return _answer(call)
+
+        def read(self) -> Any:
+            def call() -> Any:
+                state, done = reading[0].read(lambda batch: sourcing.emit(_batch_to_wit(batch)), sourcing.reject)
+                return _wit.Page(state, done)
+
+            return _answer(call)
+
+    return SourcePlugin
+
+
+def folder(plugin: type[_fold.Fold]) -> type:
+    """The class ``Folder`` of a component that exports ``plugin``."""
+    from wit_world.imports import folding
+
+    instance = _Instance(plugin)
+
+    class Folder:
+        def describe(self) -> Any:
+            return _info(plugin)
+
+        def bind(self, config: str, run: Any, input: list[Any], side_inputs: list[Any]) -> list[Any]:
+            return _answer(lambda: _schema_to_wit(instance.bind(config, _context(run, input, side_inputs))))
+
+        def process(self, rows: Any) -> None:
+            _answer(lambda: instance.plugin.process(_batch_from_wit(instance.input, rows)))
+
+        def snapshot(self) -> bytes:
+            return _answer(lambda: _fold.snapshot_of(instance.plugin))
+
+        def merge(self, snapshot: bytes) -> None:
+            _answer(lambda: instance.plugin.merge(snapshot))
+
+        def finish(self) -> None:
+            out = _fold.Result(instance.bound, lambda batch: folding.emit(_batch_to_wit(batch)))
+            _answer(lambda: instance.plugin.finish(out))
+
+    return Folder

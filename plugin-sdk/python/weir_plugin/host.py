@@ -1,4 +1,4 @@
-"""What every plugin may ask of the host: a line in its log, an addition to a counter, a secret.
+"""What a plugin may ask of the host: a line in its log, an addition to a counter, a secret; a source a request.
 
 In a component the calls cross to the host. Natively they go to the
 :class:`~weir_plugin.testing.Harness` that runs the plugin, or, outside of one, to stderr.
@@ -7,9 +7,12 @@ In a component the calls cross to the host. Natively they go to the
 from __future__ import annotations
 
 import sys
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from .errors import FatalError
+
+if TYPE_CHECKING:
+    from .http import Request, Response
 
 
 class Host(Protocol):
@@ -24,6 +27,9 @@ class Host(Protocol):
     def secret(self, name: str) -> str | None:
         """Looks a secret up."""
 
+    def send(self, request: Request) -> Response:
+        """Sends a request, and waits for the head of the response."""
+
 
 class _Native:
     def log(self, level: str, message: str) -> None:
@@ -34,6 +40,9 @@ class _Native:
 
     def secret(self, name: str) -> str | None:
         raise FatalError("there is no host to ask for a secret; use weir_plugin.testing.Harness")
+
+    def send(self, request: Request) -> Response:
+        raise FatalError("there is no host to send a request; use weir_plugin.testing.Harness")
 
 
 _host: Host = _Native()
@@ -79,3 +88,8 @@ def secret(name: str) -> str | None:
     Build the plugin with ``--secrets``. It then runs only in steps that grant it a secret.
     """
     return _host.secret(name)
+
+
+def send(request: Request) -> Response:
+    """Sends a request of a source; it is :meth:`Request.send <weir_plugin.http.Request.send>`."""
+    return _host.send(request)

@@ -1,4 +1,7 @@
-"""What a plugin can be: a transform, a check or a decoder, over batches or row by row."""
+"""What a plugin can be: a transform, a check or a decoder, over batches or row by row.
+
+A :class:`~weir_plugin.source.Source` and a :class:`~weir_plugin.fold.Fold` stand in modules of their own.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ BATCH_ROWS = 8_192
 UNREADABLE = Rule("unreadable_date", "Dates and moments lie in the years 1 to 9999, times within a day.")
 
 
-class _Plugin:
+class Plugin:
     """What all plugins have. Set these in the class."""
 
     #: The plugin's name, in lower case with dashes.
@@ -53,14 +56,27 @@ class _Plugin:
         """Its description."""
         return cls.description or (cls.__doc__ or "").strip().split("\n")[0]
 
+    @classmethod
+    def bound_to(cls, answer: Any) -> Any:
+        """What ``bind`` answered, as the SDK goes on with it; a :class:`FatalError` if it cannot be."""
+        return answer
 
-class Transform(_Plugin):
+
+class Transform(Plugin):
     """Turns batches of one schema into batches of one or more others.
 
     Several copies may run side by side, each over a part of the input, and batch borders fall
     anywhere: what becomes of a row must depend on that row alone. Over rows instead of columns it
     is a :class:`RowTransform`.
     """
+
+    @classmethod
+    def bound_to(cls, answer: Any) -> list[Output]:
+        """The outputs; one schema is the only output."""
+        outputs = [Output(ONLY_OUTPUT, answer)] if isinstance(answer, Schema) else answer
+        if not isinstance(outputs, list) or not all(isinstance(output, Output) for output in outputs):
+            raise FatalError("`bind` of a transform returns a Schema or a list of Output")
+        return outputs
 
     def bind(self, context: Context) -> Schema | list[Output]:
         """Says which outputs there are: one schema, or several named outputs.
@@ -78,7 +94,7 @@ class Transform(_Plugin):
         """Called once after the last batch. Emits nothing."""
 
 
-class _ByRow:
+class ByRow:
     """What plugins over one row at a time have in common."""
 
     #: A dataclass to read rows into; by default they are dicts.
@@ -92,7 +108,7 @@ class _ByRow:
         return [*cls.rules, UNREADABLE]
 
 
-class RowTransform(_ByRow, Transform):
+class RowTransform(ByRow, Transform):
     """A transform of one row at a time."""
 
     def row(self, row: Any, out: RowEmitter) -> None:
@@ -104,7 +120,7 @@ class RowTransform(_ByRow, Transform):
         emitted = RowEmitter(out.outputs)
         at = 0
         try:
-            for at, row in _rows_of(self.Row, batch, out.reject):
+            for at, row in rows_of(self.Row, batch, out.reject):
                 emitted.begin(at)
                 try:
                     self.row(row, emitted)
@@ -120,7 +136,7 @@ class RowTransform(_ByRow, Transform):
                 out.emit(_batch_of(out.outputs[index], rows, origin), to=index, origin=origin)
 
 
-class Check(_Plugin):
+class Check(Plugin):
     """Judges rows and changes nothing. Lives as a :class:`Transform` does."""
 
     def bind(self, context: Context) -> None:
@@ -134,7 +150,7 @@ class Check(_Plugin):
         """Called once after the last batch."""
 
 
-class RowCheck(_ByRow, Check):
+class RowCheck(ByRow, Check):
     """A check of one row at a time."""
 
     def row(self, row: Any, fail: Callable[..., None]) -> None:
@@ -149,7 +165,7 @@ class RowCheck(_ByRow, Check):
             out.fail([at], rule, message)
 
         try:
-            for at, row in _rows_of(self.Row, batch, out.fail):
+            for at, row in rows_of(self.Row, batch, out.fail):
                 self.row(row, fail)
         except PluginError:
             raise
@@ -157,12 +173,17 @@ class RowCheck(_ByRow, Check):
             raise unexpected(error, f", at row {at} of the batch") from None
 
 
-class Decoder(_Plugin):
+class Decoder(Plugin):
     """Turns the bytes of one file into rows.
 
     Bound for each file anew, given the file's bytes chunk by chunk, then finished. Chunk borders
     fall anywhere, even within a character: keep what is incomplete until the next chunk.
     """
+
+    @classmethod
+    def bound_to(cls, answer: Any) -> Schema:
+        """The schema of the rows."""
+        return only_schema("decoder", answer)
 
     def bind(self, context: Context) -> Schema:
         """Begins a file, and says which schema its rows have. Called at plan time too."""
@@ -329,7 +350,24 @@ class Verdict:
             yield rows, rule, message
 
 
-class Rows:
+class Emits:
+    """Takes rows of one schema that do not come from rows of a batch."""
+
+    def __init__(self, schema: Schema, emit: Callable[[Batch], None]) -> None:
+        #: The schema of the rows.
+        self.schema = schema
+        self._emit = emit
+
+    def emit(self, rows: Batch | Mapping[str, Column | Sequence[object]] | Sequence[Any]) -> None:
+        """Emits a :class:`Batch`, columns by name, or a list of rows; about 8,192 at a time serve best."""
+        if isinstance(rows, (Batch, Mapping)):
+            self._emit(_matched(self.schema, rows))
+        else:
+            for begin in range(0, len(rows), BATCH_ROWS):
+                self._emit(Batch.from_rows(self.schema, rows[begin : begin + BATCH_ROWS]))
+
+
+class Rows(Emits):
     """Takes what a decoder makes of a file."""
 
     def __init__(
@@ -339,18 +377,9 @@ class Rows:
         emit: Callable[[Batch], None],
         reject: Callable[[int, int, str, str], None],
     ) -> None:
-        self._schema = schema
+        super().__init__(schema, emit)
         self._rules = {rule.name for rule in rules}
-        self._emit = emit
         self._reject = reject
-
-    def emit(self, rows: Batch | Mapping[str, Column | Sequence[object]] | Sequence[Any]) -> None:
-        """Emits a :class:`Batch`, columns by name, or a list of rows; about 8,192 at a time serve best."""
-        if isinstance(rows, (Batch, Mapping)):
-            self._emit(_matched(self._schema, rows))
-        else:
-            for begin in range(0, len(rows), BATCH_ROWS):
-                self._emit(Batch.from_rows(self._schema, rows[begin : begin + BATCH_ROWS]))
 
     def reject(self, offset: int, length: int, rule: Rule, message: str = "") -> None:
         """Rejects ``length`` bytes that begin ``offset`` bytes into the file: they form no row."""
@@ -361,20 +390,20 @@ class Rows:
 # ---- a bound plugin: the one path on which batches reach it, in a component and in tests -----
 
 
-def bind(plugin: type[_Plugin], config: str, context: Context) -> tuple[Any, Any]:
+def bind(plugin: type[Plugin], config: str, context: Context) -> tuple[Any, Any]:
     """Makes a plugin, and what its ``bind`` gives: outputs, nothing, or a schema."""
     made = plugin()
     made.config = _config.parse(plugin.Config, config)
-    if isinstance(made, (RowTransform, RowCheck)) and made.Row is not None:
+    if isinstance(made, ByRow) and made.Row is not None:
         context.require(row_names(made.Row))
-    bound: Any = made.bind(context)  # type: ignore[attr-defined]
-    if isinstance(made, Transform):
-        bound = [Output(ONLY_OUTPUT, bound)] if isinstance(bound, Schema) else bound
-        if not isinstance(bound, list) or not all(isinstance(output, Output) for output in bound):
-            raise FatalError("`bind` of a transform returns a Schema or a list of Output")
-    if isinstance(made, Decoder) and not isinstance(bound, Schema):
-        raise FatalError("`bind` of a decoder returns a Schema")
-    return made, bound
+    return made, plugin.bound_to(made.bind(context))  # type: ignore[attr-defined]
+
+
+def only_schema(kind: str, answer: Any) -> Schema:
+    """What ``bind`` answered where it must be one schema."""
+    if not isinstance(answer, Schema):
+        raise FatalError(f"`bind` of a {kind} returns a Schema")
+    return answer
 
 
 def unexpected(error: Exception, place: str = "") -> FatalError:
@@ -395,7 +424,7 @@ def _where(error: Exception) -> str:
     return f"in {name}, line {inner[-1].lineno}"
 
 
-def _rows_of(
+def rows_of(
     row_type: Any, batch: Batch, refuse: Callable[[list[int], Rule], None]
 ) -> Iterator[tuple[int, Any]]:
     """The rows of a batch that Python can read, as dicts or as the plugin's dataclass."""

@@ -2,7 +2,8 @@
 
 A :class:`Harness` takes the plugin through its whole life on the same path as in a component:
 configuration read from JSON, batches carried over as buffers, everything emitted checked. It runs
-every input a second time with other batch borders, and says so if the results differ. ::
+every input a second time with other batch borders, and says so if the results differ. A source is
+read once more from each of its states, a fold once more by several instances. ::
 
     outcome = Harness(Claims, {"amount": "paid"}).run(schema, [{"paid": "260.00"}, {"paid": "n/a"}])
     assert outcome.rejected("bad_amount") == [1]
@@ -12,17 +13,21 @@ every input a second time with other batch borders, and says so if the results d
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
 
 from . import config as _config
+from . import source as _source
 from .columns import Batch
-from .errors import FatalError
+from .errors import ConfigError, FatalError
+from .fold import Fold, Result, snapshot_of
 from .host import connect
+from .http import Request, Response
 from .info import Context, Output, Run, SideInput
-from .plugin import Decoder, Emitter, Rows, Transform, Verdict, bind
+from .plugin import Check, Decoder, Emitter, Rows, Transform, Verdict, bind
+from .source import Source, Stream
 from .types import Schema
 from .wire import Parts, assemble, disassemble, flatten, unflatten
 
@@ -106,6 +111,69 @@ class Decoded(Recorded):
     rejections: list[tuple[int, int, str, str]] = field(default_factory=list)
 
 
+@dataclass
+class Folded(Recorded):
+    """What a fold made of its input."""
+
+    #: The rows of the result, in order.
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a test answers to a request."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: Sequence[tuple[str, str]] = ()
+
+    @classmethod
+    def json(cls, value: Any, headers: Sequence[tuple[str, str]] = ()) -> Answer:
+        """200 with this JSON."""
+        return cls(200, json.dumps(value).encode(), [("content-type", "application/json"), *headers])
+
+
+@dataclass(frozen=True)
+class RejectedRecord:
+    """A record that formed no row."""
+
+    #: What is shown of it.
+    record: str
+    rule: str
+    message: str
+
+
+@dataclass
+class Read(Recorded):
+    """What was read of one shard of a stream."""
+
+    #: The rows, in order.
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    #: The records that formed no row, in order.
+    rejections: list[RejectedRecord] = field(default_factory=list)
+    #: The state behind each page, as JSON.
+    states: list[str] = field(default_factory=list)
+    #: The requests made, in order.
+    requests: list[Request] = field(default_factory=list)
+    _ends: list[tuple[int, int]] = field(default_factory=list)
+
+
+#: Most pages that a harness reads before it says that the source does not end.
+MOST_PAGES = 10_000
+
+#: The parts among which a fold's rows are shared out.
+PARTS = 3
+
+#: How each kind of plugin is run.
+_CALLS = (
+    (Transform, "a transform", "run"),
+    (Check, "a check", "run"),
+    (Decoder, "a decoder", "decode"),
+    (Source, "a source", "read"),
+    (Fold, "a fold", "fold"),
+)
+
+
 class Harness:
     """How a plugin is to be run: its class, configuration and run context."""
 
@@ -123,6 +191,12 @@ class Harness:
         self._run = run
         self._side_inputs = side_inputs
         self._secrets = dict(secrets or {})
+        self._answer: Callable[[Request], Answer] | None = None
+
+    def respond(self, answer: Callable[[Request], Answer]) -> Harness:
+        """Answers the plugin's requests from now on; without, each is a :class:`ConfigError`. Returns itself."""
+        self._answer = answer
+        return self
 
     def bind(self, schema: Schema = Schema()) -> Any:
         """Binds a plugin as the planner does, and returns what its ``bind`` gives."""
@@ -130,8 +204,7 @@ class Harness:
 
     def run(self, schema: Schema, *batches: Sequence[Any] | Batch) -> Outcome:
         """Runs a transform or a check from ``bind`` to ``finish`` over batches of rows."""
-        if issubclass(self._plugin, Decoder):
-            raise FatalError("a decoder is run with `decode`")
+        self._is_run_with("run")
         made = [rows if isinstance(rows, Batch) else Batch.from_rows(schema, rows) for rows in batches]
         outcome = self._run_once(schema, made)
         again = self._run_once(schema, [part for batch in made for part in _parts(batch)])
@@ -141,8 +214,7 @@ class Harness:
 
     def decode(self, *chunks: bytes) -> Decoded:
         """Runs a decoder over one file that comes in these chunks."""
-        if not issubclass(self._plugin, Decoder):
-            raise FatalError("a transform or check is run with `run`")
+        self._is_run_with("decode")
         decoded = self._decode_once(chunks)
         again = self._decode_once([bytes([byte]) for byte in b"".join(chunks)])
         # As text, in which NaN is NaN.
@@ -150,8 +222,69 @@ class Harness:
             raise FatalError("what it decodes depends on where chunks end")
         return decoded
 
+    def discover(self) -> list[Stream]:
+        """The streams of a source."""
+        self._is_run_with("read")
+        before = connect(_Recorder(Recorded(), self._secrets, self._answer))
+        try:
+            streams = _source.discover(self._plugin, self._config, self._run)[1]
+        finally:
+            connect(before)
+        _check_streams(streams)
+        return streams
+
+    def read(self, stream: str, shard: str = "") -> Read:
+        """Reads a stream from the beginning to its end.
+
+        Then again from every state that was returned, which must give the rows behind it: as a run that begins where
+        another ended.
+        """
+        read = self._read_once(stream, shard, None)
+        for state, (rows, rejections) in zip(read.states, read._ends):
+            again = self._read_once(stream, shard, state)
+            behind, refused = read.rows[rows:], read.rejections[rejections:]
+            # As text, in which NaN is NaN.
+            if repr((again.rows, again.rejections)) != repr((behind, refused)):
+                raise FatalError(
+                    f"a run that begins with the state {state} reads other rows than those behind it: "
+                    f"{len(again.rows)} rows and {len(again.rejections)} rejections, "
+                    f"not {len(behind)} and {len(refused)}"
+                )
+        return read
+
+    def read_behind(self, stream: str, state: str, shard: str = "") -> Read:
+        """Reads a stream behind a state, which is JSON, to its end."""
+        return self._read_once(stream, shard, state)
+
+    def fold(
+        self,
+        schema: Schema,
+        *batches: Sequence[Any] | Batch,
+        same: Callable[[list[dict[str, Any]], list[dict[str, Any]]], bool] | None = None,
+    ) -> Folded:
+        """Runs a fold over batches of rows, and gives its result.
+
+        Then once more over single rows in several instances, whose states are merged. ``same`` says whether the rows
+        of two results are the same, where they need not be equal: floating-point sums differ in their last digits.
+        """
+        self._is_run_with("fold")
+        made = [rows if isinstance(rows, Batch) else Batch.from_rows(schema, rows) for rows in batches]
+        folded = self._fold_parts(schema, [made])
+        single = [batch.slice(row, row + 1) for batch in made for row in range(batch.rows)]
+        merged = self._fold_parts(schema, [single[part::PARTS] for part in range(PARTS)])
+        if not (same(folded.rows, merged.rows) if same else repr(folded.rows) == repr(merged.rows)):
+            raise FatalError("its result depends on how rows are shared out among instances")
+        return folded
+
+    def _is_run_with(self, call: str) -> None:
+        kind, wanted = next((kind, wanted) for known, kind, wanted in _CALLS if issubclass(self._plugin, known))
+        if call != wanted:
+            raise FatalError(f"{kind} is run with `{wanted}`")
+
     def _bind(self, schema: Schema) -> tuple[Any, Any]:
         _config.json_schema(self._plugin.Config)
+        if issubclass(self._plugin, Source):
+            raise FatalError("a source has no `bind`; see which streams it has with `discover`")
         # A component hands out the schema that crossed, not the one that was given.
         context = Context(self._run, unflatten(list(flatten(schema))), self._side_inputs)
         before = connect(_Recorder(Recorded(), self._secrets))
@@ -211,6 +344,66 @@ class Harness:
             connect(before)
         return decoded
 
+    def _read_once(self, stream: str, shard: str, state: str | None) -> Read:
+        self._is_run_with("read")
+        _config.json_schema(self._plugin.Config)
+        _source.check(self._plugin)
+        read = Read()
+
+        def reject(record: str, rule: str, message: str) -> None:
+            read.rejections.append(RejectedRecord(record, rule, message))
+
+        before = connect(_Recorder(read, self._secrets, self._answer, read.requests))
+        try:
+            reading = _source.OpenSource(self._plugin, self._config, self._run, stream, shard, state)
+            schema = reading.schema
+
+            def emit(batch: Batch) -> None:
+                read.rows.extend(assemble(schema, disassemble(batch)).to_rows([]))
+
+            done = False
+            while not done:
+                if len(read.states) == MOST_PAGES:
+                    raise FatalError(f"{MOST_PAGES} pages were read, and it does not say that it is done")
+                text, done = reading.read(emit, reject)
+                read.states.append(text)
+                read._ends.append((len(read.rows), len(read.rejections)))
+        finally:
+            connect(before)
+        return read
+
+    def _fold_parts(self, schema: Schema, parts: Sequence[Sequence[Batch]]) -> Folded:
+        last, result = self._bind(schema)
+        folded = Folded()
+
+        def emit(batch: Batch) -> None:
+            folded.rows.extend(assemble(result, disassemble(batch)).to_rows([]))
+
+        instances = [self._bind(schema)[0] for _ in parts]
+        before = connect(_Recorder(folded, self._secrets))
+        try:
+            for plugin, part in zip(instances, parts):
+                for batch in part:
+                    plugin.process(assemble(schema, disassemble(batch)))
+                last.merge(snapshot_of(plugin))
+            last.finish(Result(result, emit))
+        finally:
+            connect(before)
+        return folded
+
+
+def _check_streams(streams: Sequence[Stream]) -> None:
+    """Raises a :class:`FatalError` for streams that the host would refuse."""
+    names = [stream.name for stream in streams]
+    for stream in streams:
+        if names.count(stream.name) > 1:
+            raise FatalError(f"two streams are named `{stream.name}`")
+        if len(set(stream.shards)) < len(stream.shards):
+            raise FatalError(f"stream `{stream.name}` names a shard twice")
+        for column in [*stream.primary_key, *([stream.cursor] if stream.cursor is not None else [])]:
+            if column not in stream.schema:
+                raise FatalError(f"stream `{stream.name}` has no column `{column}`")
+
 
 def _parts(batch: Batch) -> list[Batch]:
     """The same rows in batches that end elsewhere."""
@@ -233,9 +426,17 @@ def _collect(outcome: Outcome, outputs: Sequence[Output], start: int) -> Any:
 class _Recorder:
     """A host that writes down what it is asked."""
 
-    def __init__(self, recorded: Recorded, secrets: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        recorded: Recorded,
+        secrets: Mapping[str, str],
+        answer: Callable[[Request], Answer] | None = None,
+        requests: list[Request] | None = None,
+    ) -> None:
         self._recorded = recorded
         self._secrets = secrets
+        self._answer = answer
+        self._requests = [] if requests is None else requests
 
     def log(self, level: str, message: str) -> None:
         self._recorded.logs.append((level, message))
@@ -245,3 +446,11 @@ class _Recorder:
 
     def secret(self, name: str) -> str | None:
         return self._secrets.get(name)
+
+    def send(self, request: Request) -> Response:
+        self._requests.append(request)
+        if self._answer is None:
+            raise ConfigError("no request is granted here: answer it in the test, with `Harness.respond`")
+        answer = self._answer(request)
+        headers = [(name.lower(), value) for name, value in answer.headers]
+        return Response(answer.status, headers, iter([answer.body] if answer.body else []))
