@@ -1,7 +1,7 @@
 // JSON of others, of which no digit may be lost.
 
-/** A number with so many digits that a `number` may not hold it. */
-const LONG = /\d{16}/;
+/** So many digits, not behind a point, that a `number` may not hold what they stand for. */
+const LONG = /(?<![.\d])\d{16}/;
 /** A text, or a whole number, as JSON has them: what is not matched has neither. */
 const TOKEN = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 const WHOLE = /^-?\d+$/;

@@ -1,12 +1,17 @@
 // Text and its UTF-8 bytes. Engines differ in what they bring; this takes the fastest way there is.
 
-const decoder = typeof TextDecoder === 'undefined' ? undefined : new TextDecoder('utf-8', { ignoreBOM: true });
+const decoder =
+  typeof TextDecoder === 'undefined' ? undefined : new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const encoder = typeof TextEncoder === 'undefined' ? undefined : new TextEncoder();
 const fromBase64 = Uint8Array.fromBase64;
 
 /** Characters that one call of `String.fromCharCode` takes. */
 const CHUNK = 4096;
 const BEYOND_ASCII = /[^\x00-\x7f]/;
+/** Bytes beyond ASCII that follow each other, in a text with one character for each byte. */
+const RUNS = /[\x80-\xff]+/g;
+/** The least character that takes so many bytes besides its first. */
+const LEAST = [0, 0x80, 0x800, 0x10000];
 
 /** Whether each character of `text` is one byte. */
 export function isAscii(text) {
@@ -39,32 +44,38 @@ export function decodeAll(offsets, data) {
 
 /** The text of valid UTF-8. */
 export function decode(bytes) {
-  if (decoder !== undefined) return decoder.decode(bytes);
-  let text = '';
-  for (let at = 0; at < bytes.length; ) {
-    const first = bytes[at++];
-    if (first < 0x80) {
-      text += String.fromCharCode(first);
-      continue;
-    }
-    const more = first < 0xe0 ? 1 : first < 0xf0 ? 2 : 3;
-    let point = first & (0x3f >> more);
-    for (let left = more; left > 0; left--) point = (point << 6) | (bytes[at++] & 0x3f);
-    text += String.fromCodePoint(point);
-  }
-  return text;
+  // Most of most texts is ASCII: only what is not costs a call.
+  return decoder !== undefined ? decoder.decode(bytes) : latin1(bytes).replace(RUNS, characters);
 }
 
 /** The text of bytes, `undefined` if they are no UTF-8. For decoders: QuickJS has no TextDecoder. */
 export function decodeUtf8(bytes) {
-  let text;
   try {
-    text = decode(bytes);
+    return decode(bytes);
   } catch {
     return undefined;
   }
-  const again = text.isWellFormed() ? encode(text) : [];
-  return again.length === bytes.length && again.every((byte, at) => byte === bytes[at]) ? text : undefined;
+}
+
+/** The characters of a run of bytes beyond ASCII; throws if they are none. */
+function characters(run) {
+  let text = '';
+  for (let at = 0; at < run.length; ) {
+    const first = run.charCodeAt(at++);
+    const more = first < 0xc0 ? 0 : first < 0xe0 ? 1 : first < 0xf0 ? 2 : 3;
+    let point = first & (0x3f >> more);
+    let isWhole = more > 0 && first < 0xf8;
+    for (let left = more; left > 0; left--) {
+      const next = run.charCodeAt(at++);
+      isWhole &&= next >= 0x80 && next < 0xc0;
+      point = (point << 6) | (next & 0x3f);
+    }
+    const isCharacter = point >= LEAST[more] && (point < 0xd800 || point > 0xdfff);
+    if (!isWhole || !isCharacter) throw new RangeError('no UTF-8');
+    // Which throws for what lies beyond all characters.
+    text += String.fromCodePoint(point);
+  }
+  return text;
 }
 
 /** The bytes of a text of whole characters. */

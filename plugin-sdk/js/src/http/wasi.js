@@ -14,13 +14,18 @@ const READ = u64(256 << 10);
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS'];
 
-/** What the host calls what a `result` holds besides its value; engines differ in how they throw it. */
+/** What a failed call of the host's gives; engines differ in how they throw it. */
 const fault = (error) => error?.payload ?? error;
 
-/** Gives a resource back. What belongs to another goes before it: the host demands it. */
-const drop = (resource) => resource[Symbol.dispose ?? Symbol.for('dispose')]?.();
+const DISPOSE = Symbol.dispose ?? Symbol.for('dispose');
 
-/** What is kept of a response whose body nobody reads, given back once nobody can. */
+/** Gives a resource back. What belongs to another goes before it: else the host ends the plugin. */
+const drop = (resource) => resource[DISPOSE]();
+
+/**
+ * Gives back what is left of a response once nobody can read it any more. The garbage collector would, but not in
+ * order.
+ */
 const unread =
   typeof FinalizationRegistry === 'undefined' ? undefined : new FinalizationRegistry((body) => body.close());
 
@@ -64,10 +69,13 @@ function write(body, bytes) {
   };
   if (bytes.length) {
     const stream = attempt(() => body.write(), broken);
-    for (let at = 0; at < bytes.length; at += WRITE) {
-      attempt(() => stream.blockingWriteAndFlush(bytes.slice(at, at + WRITE)), broken);
+    try {
+      for (let at = 0; at < bytes.length; at += WRITE) {
+        attempt(() => stream.blockingWriteAndFlush(bytes.slice(at, at + WRITE)), broken);
+      }
+    } finally {
+      drop(stream);
     }
-    drop(stream);
   }
   attempt(() => OutgoingBody.finish(body, undefined), told);
 }
@@ -84,6 +92,7 @@ function awaited(coming) {
   return response.val;
 }
 
+/** Head and body of a response. */
 function received(response) {
   const fields = response.headers();
   const headers = fields.entries().flatMap(([name, value]) => {
