@@ -113,7 +113,7 @@ pub fn create(folder: &Path, kind: Kind, language: Language) -> Result<Created> 
             "choose another name, or remove it",
         ));
     }
-    if matches!(kind, Kind::Source | Kind::Fold) && language != Language::Rust {
+    if matches!(kind, Kind::Source | Kind::Fold) && language == Language::Python {
         return Err(Error::usage(
             format!("the SDK for {language} has no world {kind} yet"),
             "write it in Rust: --lang rust; stages of one step may be in several languages",
@@ -378,7 +378,7 @@ mod tests {
                 Kind::Source,
                 Kind::Fold,
             ] {
-                if matches!(kind, Kind::Source | Kind::Fold) && language != Language::Rust {
+                if matches!(kind, Kind::Source | Kind::Fold) && language == Language::Python {
                     continue;
                 }
                 let at = folder
