@@ -7,15 +7,15 @@ const fromBase64 = Uint8Array.fromBase64;
 
 /** Characters that one call of `String.fromCharCode` takes. */
 const CHUNK = 4096;
-const BEYOND_ASCII = /[^\x00-\x7f]/;
-/** Bytes beyond ASCII that follow each other, in a text with one character for each byte. */
-const RUNS = /[\x80-\xff]+/g;
+const IS_BEYOND = /[^\x00-\x7f]/;
+/** Characters beyond ASCII that follow each other. */
+const BEYOND_ASCII = /[^\x00-\x7f]+/g;
 /** The least character that takes so many bytes besides its first. */
 const LEAST = [0, 0x80, 0x800, 0x10000];
 
 /** Whether each character of `text` is one byte. */
 export function isAscii(text) {
-  return !BEYOND_ASCII.test(text);
+  return !IS_BEYOND.test(text);
 }
 
 /** A text with one character for each byte. */
@@ -23,7 +23,7 @@ function latin1(bytes) {
   if (bytes.length <= CHUNK) return String.fromCharCode.apply(null, bytes);
   let text = '';
   for (let at = 0; at < bytes.length; at += CHUNK) {
-    text += String.fromCharCode.apply(null, bytes.subarray(at, at + CHUNK));
+    text += String.fromCharCode.apply(null, bytes.slice(at, at + CHUNK));
   }
   return text;
 }
@@ -37,15 +37,14 @@ export function decodeAll(offsets, data) {
     const begin = offsets[row];
     const end = offsets[row + 1];
     const text = whole.slice(begin, end);
-    texts[row] = plain || isAscii(text) ? text : decode(data.subarray(begin, end));
+    texts[row] = plain || isAscii(text) ? text : (decoder?.decode(data.subarray(begin, end)) ?? beyondAscii(text));
   }
   return texts;
 }
 
 /** The text of valid UTF-8. */
 export function decode(bytes) {
-  // Most of most texts is ASCII: only what is not costs a call.
-  return decoder !== undefined ? decoder.decode(bytes) : latin1(bytes).replace(RUNS, characters);
+  return decoder?.decode(bytes) ?? beyondAscii(latin1(bytes));
 }
 
 /** The text of bytes, `undefined` if they are no UTF-8. For decoders: QuickJS has no TextDecoder. */
@@ -55,6 +54,12 @@ export function decodeUtf8(bytes) {
   } catch {
     return undefined;
   }
+}
+
+/** The text of bytes, given as one with a character for each; throws if they are no UTF-8. */
+function beyondAscii(text) {
+  // Most of most texts is ASCII: only what is not costs a call.
+  return text.replace(BEYOND_ASCII, characters);
 }
 
 /** The characters of a run of bytes beyond ASCII; throws if they are none. */
@@ -81,26 +86,26 @@ function characters(run) {
 /** The bytes of a text of whole characters. */
 export function encode(text) {
   if (encoder !== undefined) return encoder.encode(text);
-  if (fromBase64 !== undefined && isAscii(text)) return fromBase64.call(Uint8Array, btoa(text));
+  const bytes = text.replace(BEYOND_ASCII, bytesOf);
+  if (fromBase64 !== undefined) return fromBase64.call(Uint8Array, btoa(bytes));
+  return Uint8Array.from(bytes, (byte) => byte.charCodeAt(0));
+}
+
+/** The bytes of characters beyond ASCII, as a text with one character for each. */
+function bytesOf(run) {
   const bytes = [];
-  for (const character of text) {
+  for (const character of run) {
     const point = character.codePointAt(0);
-    if (point < 0x80) {
-      bytes.push(point);
-    } else if (point < 0x800) {
-      bytes.push(0xc0 | (point >> 6), 0x80 | (point & 0x3f));
+    if (point < 0x800) {
+      bytes.push(0xc0 | (point >> 6));
     } else if (point < 0x10000) {
-      bytes.push(0xe0 | (point >> 12), 0x80 | ((point >> 6) & 0x3f), 0x80 | (point & 0x3f));
+      bytes.push(0xe0 | (point >> 12), 0x80 | ((point >> 6) & 0x3f));
     } else {
-      bytes.push(
-        0xf0 | (point >> 18),
-        0x80 | ((point >> 12) & 0x3f),
-        0x80 | ((point >> 6) & 0x3f),
-        0x80 | (point & 0x3f),
-      );
+      bytes.push(0xf0 | (point >> 18), 0x80 | ((point >> 12) & 0x3f), 0x80 | ((point >> 6) & 0x3f));
     }
+    bytes.push(0x80 | (point & 0x3f));
   }
-  return Uint8Array.from(bytes);
+  return latin1(bytes);
 }
 
 /** Offsets and data of texts; `undefined` if one of them has half a character. */
