@@ -1,14 +1,14 @@
 // Makes a component of a plugin: one bundle of its modules, and a JavaScript engine around it.
 
 import { existsSync } from 'node:fs';
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 import { describe, worldOf } from './bound.js';
-import { unveiled, veiled } from './veil.js';
+import { ENGINES } from './engines.js';
 
 const PACKAGE = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const EXPORTS = {
@@ -17,20 +17,6 @@ const EXPORTS = {
   decoder: 'decoderPlugin',
   source: 'sourcePlugin',
   fold: 'folder',
-};
-
-/**
- * The engines: the packages that bring each, the one that makes components first, what it takes a u64 as, and how
- * it makes a component.
- */
-export const ENGINES = {
-  quickjs: { packages: ['componentize-qjs'], u64: 'Number', make: withQuickJs },
-  starlingmonkey: {
-    // The second is one that the first forgets to ask for.
-    packages: ['@bytecodealliance/componentize-js', '@bytecodealliance/preview2-shim'],
-    u64: 'BigInt',
-    make: withStarlingMonkey,
-  },
 };
 
 /** Why no component could be made; its words say what to do. */
@@ -51,14 +37,14 @@ export async function build(source, { output, secrets = false, engine = 'quickjs
   const { code, requests } = await bundled(path, world, secrets, ENGINES[engine].u64);
   if (requests && world !== 'source') {
     throw new BuildError(
-      `a ${world} makes no requests, and ${source} imports weir-plugin/http\nhint: read what it asks for in a step of its own, by a source`,
+      `a ${world} makes no requests, and ${source} imports weir-plugin/http\n` +
+        'hint: read what it asks for in a step of its own, by a source',
     );
   }
   const worldName = `${requests ? 'weir:requests' : 'weir:plugin'}/${world}${secrets ? '-with-secrets' : ''}`;
-  const component = await inFolder(async (folder) => {
-    const made = await ENGINES[engine].make(componentize, { code, worldName, folder, source: basename(path) });
-    return made.component;
-  });
+  const component = await inFolder((folder) =>
+    ENGINES[engine].make(componentize, { code, worldName, folder, source: basename(path) }),
+  );
   const target = output ?? path.replace(/\.m?js$/, '') + '.wasm';
   await writeFile(target, component);
   return target;
@@ -96,37 +82,6 @@ async function bundled(path, world, secrets, u64) {
   const [output] = Object.values(result.metafile.outputs);
   const requests = output.imports.some((imported) => imported.path.startsWith('wasi:http/'));
   return { code: result.outputFiles[0].text, requests };
-}
-
-async function withQuickJs(componentize, { code, worldName, folder }) {
-  const jsPath = join(folder, 'component.js');
-  const jsSource = veiled(code);
-  await writeFile(jsPath, jsSource);
-  const witPath = await contract(folder, veiled);
-  // Without `sync` the component would need a feature that the host keeps off.
-  const { component } = await componentize({ jsSource, jsPath, witPath, world: worldName, sync: true });
-  return { component: unveiled(component) };
-}
-
-async function withStarlingMonkey(componentize, { code, worldName, folder, source }) {
-  return componentize(code, {
-    sourceName: source,
-    witPath: await contract(folder),
-    worldName,
-    disableFeatures: ['random', 'clocks', 'http', 'stdio', 'fetch-event'],
-  });
-}
-
-/** Puts the contract and what it leaves out of WASI into a folder below this one, and returns it. */
-async function contract(folder, change = (text) => text) {
-  const wit = join(folder, 'wit');
-  await cp(join(PACKAGE, 'wit'), join(wit, 'deps', 'plugin'), { recursive: true });
-  await cp(join(PACKAGE, 'wit-http'), wit, { recursive: true });
-  for (const name of ['worlds.wit', 'deps/io.wit', 'deps/http.wit']) {
-    const file = join(wit, name);
-    await writeFile(file, change(await readFile(file, 'utf8')));
-  }
-  return wit;
 }
 
 /** Calls with a folder that is gone afterwards. */

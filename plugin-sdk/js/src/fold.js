@@ -69,9 +69,10 @@ function written(value) {
       }
   }
   const kind = typeof value === 'object' ? `a ${value.constructor?.name}` : typeof value;
+  const instead = value instanceof Map || value instanceof Set ? ': give [...it]' : '';
   throw new FatalError(
-    `a snapshot holds ${kind}; it is a Uint8Array, or made of objects, arrays, texts, numbers, bigints, booleans and null` +
-      (value instanceof Map || value instanceof Set ? ': give [...it]' : ''),
+    `a snapshot holds ${kind}; it is a Uint8Array, or made of objects, arrays, texts, numbers, bigints, ` +
+      `booleans and null${instead}`,
   );
 }
 

@@ -19,7 +19,8 @@ export function veiled(text) {
 export function unveiled(component) {
   const bytes = Uint8Array.from(component);
   for (const { id, begin, end } of sections(bytes)) {
-    if (id === IMPORTS) PACKAGES.forEach((name) => rename(bytes.subarray(begin, end), `${UNKNOWN}${name}/`, `${KNOWN}${name}/`));
+    if (id !== IMPORTS) continue;
+    for (const name of PACKAGES) rename(bytes.subarray(begin, end), `${UNKNOWN}${name}/`, `${KNOWN}${name}/`);
   }
   return bytes;
 }

@@ -51,9 +51,21 @@ test('rows are folded, also by several instances', () => {
 
 test('a result that depends on how rows are shared out is found', () => {
   for (const methods of [
-    { merge(sum) { this.sum = sum; } },
-    { merge(sum) { this.sum = Math.max(this.sum, sum); } },
-    { process({ rows }) { this.sum += rows > 1; } },
+    {
+      merge(sum) {
+        this.sum = sum;
+      },
+    },
+    {
+      merge(sum) {
+        this.sum = Math.max(this.sum, sum);
+      },
+    },
+    {
+      process({ rows }) {
+        this.sum += rows > 1;
+      },
+    },
   ]) {
     assert.throws(
       () => new Harness(sumWith(methods)).fold(NUMBERS, rows(1, 2, 3, 4)),
@@ -107,7 +119,10 @@ test('what a snapshot cannot hold is named', () => {
     [() => 1, /a snapshot holds function/],
     [new Float64Array(1), /a snapshot holds a Float64Array/],
   ]) {
-    assert.throws(() => pack(value), (error) => error instanceof FatalError && words.test(error.message));
+    assert.throws(
+      () => pack(value),
+      (error) => error instanceof FatalError && words.test(error.message),
+    );
   }
 });
 

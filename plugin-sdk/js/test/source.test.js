@@ -4,7 +4,18 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { get } from '../src/http.js';
-import { ConfigError, DataError, FatalError, Field, RetryError, Rule, Schema, Source, fits, types as t } from '../src/index.js';
+import {
+  ConfigError,
+  DataError,
+  FatalError,
+  Field,
+  RetryError,
+  Rule,
+  Schema,
+  Source,
+  fits,
+  types as t,
+} from '../src/index.js';
 import { Harness } from '../src/testing.js';
 
 const BAD = new Rule('bad', 'A record has a number.');
@@ -51,7 +62,9 @@ const numbersWith = (methods, statics = {}) => {
 test('a stream is read to its end, and again from each state', () => {
   const { rows, rejections, states } = new Harness(Numbers).read('numbers', { shard: 'a' });
   assert.deepEqual(rows, [{ n: 1n }, { n: 2n }, { n: 3n }, { n: 4n }]);
-  assert.deepEqual(rejections, [{ record: '{"n":"x","big":"18446744073709551616"}', rule: 'bad', message: BAD.description }]);
+  assert.deepEqual(rejections, [
+    { record: '{"n":"x","big":"18446744073709551616"}', rule: 'bad', message: BAD.description },
+  ]);
   assert.deepEqual(states, [{ next: 2 }, { next: 4 }, { next: 6 }]);
   assert.deepEqual(new Harness(Numbers).read('numbers', { state: { next: 4 } }).rows, [{ n: 4n }]);
 });
@@ -84,7 +97,10 @@ test('streams are complete, and checked', () => {
     [[stream, stream], /two streams are named `s`/],
     [[{ ...stream, cursor: 'm' }], /stream `s` has no column `m`; it has n/],
     [[{ ...stream, primaryKey: ['m'] }], /stream `s` has no column `m`/],
-    [[{ ...stream, primarykey: ['n'] }], /stream `s` has no `primarykey`; it has name, schema, cursor, primaryKey, shards/],
+    [
+      [{ ...stream, primarykey: ['n'] }],
+      /stream `s` has no `primarykey`; it has name, schema, cursor, primaryKey, shards/,
+    ],
     [[{ ...stream, shards: ['a', 'a'] }], /stream `s` has two shards named `a`/],
   ]) {
     assert.throws(
@@ -107,11 +123,21 @@ test('a state that cannot be read says what to do', () => {
 });
 
 test('what `read` returns is checked', () => {
-  const reads = (returned) => () => new Harness(numbersWith({ read: () => returned }, { info: { name: 'x' } })).read('other');
-  for (const returned of [undefined, { done: true }, { state: 1 }, { state: 1, done: 'no' }, Promise.resolve({ state: 1, done: true })]) {
+  const reads = (returned) => () =>
+    new Harness(numbersWith({ read: () => returned }, { info: { name: 'x' } })).read('other');
+  for (const returned of [
+    undefined,
+    { done: true },
+    { state: 1 },
+    { state: 1, done: 'no' },
+    Promise.resolve({ state: 1, done: true }),
+  ]) {
     assert.throws(reads(returned), /`read` of a source returns { state, done }, and no promise/);
   }
-  assert.throws(reads({ state: { last: 1n }, done: true }), /`last` is a bigint, which JSON does not have; keep it as text/);
+  assert.throws(
+    reads({ state: { last: 1n }, done: true }),
+    /`last` is a bigint, which JSON does not have; keep it as text/,
+  );
   assert.throws(reads({ state: 'ü'.repeat(32768), done: true }), /a state of 65538 bytes; at most 65536 are kept/);
   assert.doesNotThrow(reads({ state: 'ü'.repeat(32767), done: true }));
   assert.throws(reads({ state: 1, done: false }), /10000 pages were read/);
@@ -136,20 +162,42 @@ test('a state that does not stand for the rows before it is found', () => {
 
 test('only declared rules and rows of the schema are taken', () => {
   const reads = (read) => () => new Harness(numbersWith({ read })).read('numbers');
-  assert.throws(reads((out) => out.reject('x', new Rule('other', 'Other.'))), /`other` is not among the `rules`/);
-  assert.throws(reads((out) => out.emit([{ n: null }])), /row 0: null where it must not be null/);
-  assert.throws(reads((out) => out.emit([{ m: 1 }])), /it has no field `m`; its fields are n/);
+  assert.throws(
+    reads((out) => out.reject('x', new Rule('other', 'Other.'))),
+    /`other` is not among the `rules`/,
+  );
+  assert.throws(
+    reads((out) => out.emit([{ n: null }])),
+    /row 0: null where it must not be null/,
+  );
+  assert.throws(
+    reads((out) => out.emit([{ m: 1 }])),
+    /it has no field `m`; its fields are n/,
+  );
 });
 
 test('requests are answered by the test, or not at all', () => {
   const Asks = numbersWith({
     read() {
-      return { state: { next: get('https://h/p', { query: { a: 1 } }).ok().json().next }, done: true };
+      return {
+        state: {
+          next: get('https://h/p', { query: { a: 1 } })
+            .ok()
+            .json().next,
+        },
+        done: true,
+      };
     },
   });
   const { requests } = new Harness(Asks, {}, { respond: () => ({ json: { next: 7 } }) }).read('numbers');
-  assert.deepEqual(requests.map(({ method, url }) => [method, url]), [['GET', 'https://h/p?a=1']]);
-  assert.throws(() => new Harness(Asks).read('numbers'), (error) => error instanceof ConfigError && /`respond`/.test(error.message));
+  assert.deepEqual(
+    requests.map(({ method, url }) => [method, url]),
+    [['GET', 'https://h/p?a=1']],
+  );
+  assert.throws(
+    () => new Harness(Asks).read('numbers'),
+    (error) => error instanceof ConfigError && /`respond`/.test(error.message),
+  );
   assert.throws(() => new Harness(Asks, {}, { respond: () => ({ status: 500 }) }).read('numbers'), RetryError);
   for (const [answer, words] of [
     [undefined, /answer to GET https:\/\/h\/p\?a=1 is none/],
@@ -163,7 +211,15 @@ test('requests are answered by the test, or not at all', () => {
 test('a source is run as one', () => {
   assert.throws(() => new Harness(Numbers).bind(NUMBERS), /a source has no `bind`; use `discover`/);
   assert.throws(() => new Harness(Numbers).run(NUMBERS), /a source is run with `read`/);
-  assert.throws(() => new Harness(class extends Source { static info = { name: 'x' }; }).discover(), /`static discover/);
+  assert.throws(
+    () =>
+      new Harness(
+        class extends Source {
+          static info = { name: 'x' };
+        },
+      ).discover(),
+    /`static discover/,
+  );
   const Bad = numbersWith({}, { info: { name: 'x', state: { oneOf: [] } } });
   assert.throws(() => new Harness(Bad).discover(), /the schema of the state uses `oneOf`, which is not checked/);
 });

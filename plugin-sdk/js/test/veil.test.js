@@ -24,9 +24,20 @@ test('a component gets them back in its imports, and nowhere else', () => {
   const bytes = (text) => Array.from(text, (character) => character.charCodeAt(0));
   const header = [0, ...bytes('asm'), 0x0d, 0, 1, 0];
   const section = (id, text) => [id, 0x80 | (text.length & 127), text.length >> 7, ...bytes(text)];
-  const names = (prefix) => `${prefix}:http/types@0.2.9 ${prefix}:io/error@0.2.9 weir:plugin/host@0.1.0 `.padEnd(300, 'x');
-  const component = [...header, ...section(7, names('weir')), ...section(10, names('weir')), ...section(0, names('weir'))];
-  const expected = [...header, ...section(7, names('weir')), ...section(10, names('wasi')), ...section(0, names('weir'))];
+  const names = (prefix) =>
+    `${prefix}:http/types@0.2.9 ${prefix}:io/error@0.2.9 weir:plugin/host@0.1.0 `.padEnd(300, 'x');
+  const component = [
+    ...header,
+    ...section(7, names('weir')),
+    ...section(10, names('weir')),
+    ...section(0, names('weir')),
+  ];
+  const expected = [
+    ...header,
+    ...section(7, names('weir')),
+    ...section(10, names('wasi')),
+    ...section(0, names('weir')),
+  ];
   const given = Uint8Array.from(component);
   assert.deepEqual(unveiled(given), Uint8Array.from(expected));
   assert.deepEqual(given, Uint8Array.from(component));

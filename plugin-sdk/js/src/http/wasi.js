@@ -26,8 +26,7 @@ const drop = (resource) => resource[DISPOSE]();
  * Gives back what is left of a response once nobody can read it any more. The garbage collector would, but not in
  * order.
  */
-const unread =
-  typeof FinalizationRegistry === 'undefined' ? undefined : new FinalizationRegistry((body) => body.close());
+const unread = new FinalizationRegistry((body) => body.close());
 
 /** Sends a request, and waits for the head of what comes back. */
 export function transmit({ method, headers, body: bytes }, { scheme, authority, path }) {
@@ -103,7 +102,7 @@ function received(response) {
   const status = response.status();
   const body = new Body(response);
   const taken = { status, headers, chunk: () => body.chunk(), close: () => body.close() };
-  unread?.register(taken.chunk, body);
+  unread.register(taken.chunk, body);
   return taken;
 }
 
