@@ -130,6 +130,7 @@ const STAND_IN = `
       headers: () => ({ ...held('headers', 'response'), entries: () => headers }),
       consume: () => ({ ...held('body', 'response'), stream: () => ({ ...held('stream', 'body'), blockingRead() {
         if (chunks.length) return chunks.shift();
+        if (globalThis.server.fault) throw globalThis.server.fault;
         if (!('streamCode' in globalThis.server)) throw { payload: { tag: 'closed' } };
         throw { tag: 'last-operation-failed', val: held('error') };
       } }) }) });
@@ -202,4 +203,6 @@ test('what became of a request says whether it is worth another try', () => {
     assert.deepEqual(globalThis.held, []);
   }
   assert.throws(() => sends({ status: 200, streamCode: undefined }).chunk(), new RetryError('the response broke off'));
+  const fault = new ReferenceError('of the engine');
+  assert.throws(() => sends({ status: 200, fault }).chunk(), fault);
 });

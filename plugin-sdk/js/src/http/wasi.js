@@ -122,14 +122,17 @@ class Body {
       try {
         bytes = this.#parts[0].blockingRead(READ);
       } catch (error) {
-        return this.#ended(fault(error));
+        return this.#ended(error);
       }
       if (bytes.length) return bytes;
     }
   }
 
-  #ended({ tag, val }) {
+  #ended(error) {
+    const { tag, val } = fault(error);
     if (tag === 'closed') return this.close();
+    // What is no word of the host's is a fault of the engine's.
+    if (tag !== 'last-operation-failed') throw error;
     const code = httpErrorCode(val);
     drop(val);
     this.close();
