@@ -88,8 +88,10 @@ export class Response {
 
   /** The next bytes of the body; `undefined` at its end. */
   chunk() {
-    const bytes = this.#isRead ? undefined : this.#chunk();
-    if (bytes === undefined) this.#isRead = true;
+    if (this.#isRead) return undefined;
+    this.#isRead = true; // Also if it breaks off.
+    const bytes = this.#chunk();
+    this.#isRead = bytes === undefined;
     return bytes;
   }
 

@@ -5,7 +5,7 @@ import { register } from 'node:module';
 import { test } from 'node:test';
 
 import { connect } from '../src/host.js';
-import { Request, get, postJson } from '../src/http.js';
+import { Request, Response, get, postJson } from '../src/http.js';
 import { ConfigError, DataError, FatalError, RetryError } from '../src/index.js';
 import { parseExact } from '../src/json.js';
 import { answerOf } from '../src/testing/answer.js';
@@ -104,6 +104,15 @@ test('no digit of JSON is lost', () => {
   for (const bad of ['{"a":01234567890123456789}', '[12345678901234567890', '12345678901234567890 "', '-']) {
     assert.throws(() => parseExact(bad), SyntaxError);
   }
+});
+
+test('a body that broke off is not read on', () => {
+  const response = new Response(200, [], () => {
+    throw new RetryError('the response broke off');
+  });
+  assert.throws(() => response.text(), RetryError);
+  assert.throws(() => response.text(), /was read before/);
+  assert.equal(response.chunk(), undefined);
 });
 
 /** `wasi:http` that does what `globalThis.server` says, and notes what is given back. */
