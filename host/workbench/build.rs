@@ -36,10 +36,16 @@ fn main() -> Outcome<()> {
         python.push((format!("python/{name}"), sdk.join("python").join(name)));
     }
     let mut js = Files::new();
-    for name in ["bin", "src", "wit"] {
+    for name in ["bin", "src", "wit", "wit-http"] {
         js.extend(tree(&sdk.join("js").join(name), &format!("js/{name}"))?);
     }
-    for name in ["package.json", "README.md", "index.d.ts", "testing.d.ts"] {
+    for name in [
+        "package.json",
+        "README.md",
+        "index.d.ts",
+        "http.d.ts",
+        "testing.d.ts",
+    ] {
         js.push((format!("js/{name}"), sdk.join("js").join(name)));
     }
 

@@ -205,7 +205,7 @@ export class Batch {
 /** Whether a value can stand in a column of a type, exactly. Null always fits. */
 export function fits(type: DataType, value: Value): boolean;
 
-/** The text of bytes; `undefined` if they are no UTF-8. For decoders: QuickJS has no `TextDecoder`. */
+/** The text of bytes; `undefined` if they are no UTF-8. QuickJS has no `TextDecoder`. */
 export function decodeUtf8(bytes: Uint8Array): string | undefined;
 
 /** The Date of a count of `unit` since 1970; what is finer than a millisecond is cut off. */
@@ -264,7 +264,7 @@ export interface Info {
 /** What all plugins have. */
 declare class Plugin {
   static info: Info;
-  /** The configuration, checked and with defaults filled in, before `bind` is called. */
+  /** The configuration, checked and with defaults filled in, before anything is called. */
   config: any;
 }
 
@@ -319,6 +319,105 @@ export abstract class Decoder extends Plugin {
   finish(out: Rows): void;
 }
 
+/**
+ * Reads rows from somewhere else, such as an API or a web site, page by page.
+ *
+ * The host opens one shard of one stream, with the state that an earlier run left behind, and calls `read` until it
+ * says that it is done. A page counts whole or not at all: its rows are kept together with the state it returns.
+ * After a `RetryError` the host waits, opens another instance with the state kept last, and reads on; any other
+ * error ends the run, and the next one goes on from there.
+ *
+ * It reaches what its step grants it, through `weir-plugin/http`.
+ */
+export abstract class Source extends Plugin {
+  static info: SourceInfo;
+  /** The streams that can be read with a configuration. Called at plan time, and when a run begins. */
+  static discover(config: any, run: Context['run']): Stream[];
+  /** Makes ready to read one of the streams: from the beginning, or behind `state`. */
+  open(opened: Opened): void;
+  /**
+   * Reads a page; emits and rejects through `out`. A `RetryError` where it may work later; any other ends the run. A
+   * record that forms no row is a rejection instead.
+   */
+  abstract read(out: Page): Progress;
+}
+
+/** What a source says of itself; `columns` stays empty. */
+export interface SourceInfo extends Info {
+  /**
+   * A JSON Schema of the state. If it is there, a state that an earlier version left behind and that does not fit
+   * is an error that says to run with --full-refresh. Default: any state is taken.
+   */
+  state?: object;
+}
+
+/** A stream of rows that a source can read. */
+export interface Stream {
+  /** Its name, by which the pipeline file addresses it. */
+  name: string;
+  /** The schema of its rows. */
+  schema: Schema;
+  /** The column by which it tells new rows, if there is one: for people. */
+  cursor?: string;
+  /** The columns that identify a row; left out if that cannot be said. */
+  primaryKey?: readonly string[];
+  /**
+   * Parts that may be read side by side, by names that stay the same from run to run. Left out: one part, whose name
+   * is empty.
+   */
+  shards?: readonly string[];
+}
+
+/** What a source is to read. */
+export interface Opened {
+  readonly stream: Required<Omit<Stream, 'cursor'>> & Pick<Stream, 'cursor'>;
+  readonly shard: string;
+  /** What `read` returned last, in an earlier run or before an error; `undefined`: from the beginning. */
+  readonly state: any;
+  readonly run: Context['run'];
+}
+
+/** Where a page has come to. */
+export interface Progress {
+  /**
+   * What `open` takes to go on behind the page. It is kept as JSON, at most 64 KiB, beside the rows: a secret has no
+   * business in it, and a later version of the plugin should still be able to read it.
+   */
+  state: any;
+  /** Whether there is nothing more for now. A later run begins here. */
+  done: boolean;
+}
+
+/**
+ * Makes few rows of many: sums, statistics, models.
+ *
+ * Many instances fold side by side, each its part of the rows; one takes the states of all others and emits the
+ * result. Rows come in any order, and so do states, so that the result must not depend on it.
+ */
+export abstract class Fold extends Plugin {
+  /** Says which schema the result has. Called at plan time too. */
+  abstract bind(context: Context): Schema;
+  /** Takes a batch of the columns granted, of at most 8,192 rows, into the state. */
+  abstract process(batch: Batch): void;
+  /** The state: at most a quarter of the memory granted. */
+  abstract snapshot(): Snapshot;
+  /** Takes the state of another instance, as its `snapshot` gave it, into this one's. */
+  abstract merge(snapshot: any): void;
+  /** All states are merged: emits the result. */
+  abstract finish(out: Emitted): void;
+}
+
+/** A state of a fold: bytes of its own, or what is kept without loss. */
+export type Snapshot =
+  | Uint8Array
+  | boolean
+  | number
+  | bigint
+  | string
+  | null
+  | readonly Snapshot[]
+  | { [name: string]: Snapshot };
+
 /** Takes what a transform makes of the batch in process. */
 export interface Emitter {
   readonly outputs: readonly Output[];
@@ -345,10 +444,24 @@ export interface Verdict {
   fail(rows: readonly number[], rule: Rule, message?: string): void;
 }
 
-/** Takes what a decoder makes of a file. */
-export interface Rows {
+/** Takes rows of one schema. */
+export interface Emitted {
+  readonly schema: Schema;
   /** Emits a batch, columns by name, or an array of rows; about 8,192 at a time serve best. */
   emit(rows: Batch | Columns | readonly Row[]): void;
+}
+
+/** Takes the rows of a page of a source. */
+export interface Page extends Emitted {
+  /**
+   * Rejects a record that forms no row. `record` is what of it a person should see: a text, or what is shown as
+   * JSON.
+   */
+  reject(record: unknown, rule: Rule, message?: string): void;
+}
+
+/** Takes what a decoder makes of a file. */
+export interface Rows extends Emitted {
   /** Rejects `length` bytes that begin `offset` bytes into the file: they form no row. */
   reject(offset: number | bigint, length: number | bigint, rule: Rule, message?: string): void;
 }

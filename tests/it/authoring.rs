@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use weir_tests::{Ended, Scene, built};
+use weir_tests::{Answered, Ended, Scene, Web, built};
 
 /// What cargo, npm and pip find below the tester's home, where it is not the scene's.
 pub(crate) fn with_tools(mut command: Command) -> Command {
@@ -94,6 +94,57 @@ table = "raw.amounts"
     assert_eq!(
         scene.sql_csv("select _weir_rule from raw.amounts__quarantine")[1..],
         ["bad_amount"]
+    );
+}
+
+/// A pipeline that reads people by the plugin of a folder, and is refused where it grants no place to reach.
+fn reads_in_a_pipeline(scene: &Scene, component: &Path) {
+    let web = Web::start(|_, asked| {
+        Answered::body(match asked.parameter("after") {
+            Some("0") => r#"[{"id":1,"name":"Ada"},{"id":2,"name":"Zoë"},{"name":"Bo"}]"#,
+            _ => "[]",
+        })
+    });
+    let url = web.url();
+    let pipeline = |grant: &str| {
+        scene.file(
+            "people.toml",
+            format!(
+                r#"
+weir = 1
+name = "people"
+[zone.raw]
+[plugins]
+people = {{ component = "{}" }}
+[[step]]
+name = "load"
+[step.read]
+source = "people"
+stream = "people"
+on_fail = "quarantine"
+config = {{ url = "{url}" }}
+{grant}
+[[step.write]]
+table = "raw.people"
+mode = "append"
+"#,
+                component.display()
+            ),
+        )
+    };
+    scene
+        .run(&pipeline(""), &[])
+        .expect_code(2)
+        .says(&["wasi:http/outgoing-handler", "which it is not granted"]);
+    let granted = format!("grant = {{ http = [{{ url = \"{url}/people\", private = true }}] }}");
+    scene.run(&pipeline(&granted), &[]).expect_code(3);
+    assert_eq!(
+        scene.sql_csv("select id, name from raw.people order by id")[1..],
+        ["1,Ada", "2,Zoë"]
+    );
+    assert_eq!(
+        scene.sql_csv("select _weir_rule from raw.people__quarantine")[1..],
+        ["no_number"]
     );
 }
 
@@ -196,6 +247,8 @@ fn javascript_plugins_build_and_pass() {
     for (world, says) in [
         ("check", "5 rows in, 3 fail"),
         ("decoder", "bytes in, 3 rows out, 1 rejects"),
+        ("source", "2 rows read, 1 rejects"),
+        ("fold", "4 rows in, 2 out"),
     ] {
         let other = made(&scene, &format!("new-{world}"), world, "js");
         typed(&other, "npm install");
@@ -203,6 +256,10 @@ fn javascript_plugins_build_and_pass() {
         weir(&scene, &["plugin", "test", name])
             .expect_code(0)
             .prints(&[says, PASSED]);
+        typed(&other, "npm test");
+        if world == "source" {
+            reads_in_a_pipeline(&scene, &other);
+        }
     }
 }
 

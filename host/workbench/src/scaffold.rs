@@ -113,12 +113,6 @@ pub fn create(folder: &Path, kind: Kind, language: Language) -> Result<Created> 
             "choose another name, or remove it",
         ));
     }
-    if matches!(kind, Kind::Source | Kind::Fold) && language == Language::Js {
-        return Err(Error::usage(
-            format!("the SDK for {language} has no world {kind} yet"),
-            "write it in another language: --lang rust or python; stages of one step may be in several languages",
-        ));
-    }
     let names = Names {
         name: name.clone().into_owned(),
         module: name.replace('-', "_"),
@@ -378,9 +372,6 @@ mod tests {
                 Kind::Source,
                 Kind::Fold,
             ] {
-                if matches!(kind, Kind::Source | Kind::Fold) && language == Language::Js {
-                    continue;
-                }
                 let at = folder
                     .path()
                     .join(format!("{kind}-{language}").to_lowercase());

@@ -3,7 +3,8 @@
 
 import { parseArgs } from 'node:util';
 
-import { BuildError, ENGINES, build } from '../src/build.js';
+import { BuildError, build } from '../src/build.js';
+import { ENGINES } from '../src/engines.js';
 import { PluginError } from '../src/errors.js';
 
 const USAGE = `usage: weir-plugin build PLUGIN.js [-o OUTPUT] [--secrets] [--engine ${Object.keys(ENGINES).join('|')}]

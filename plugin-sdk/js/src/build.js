@@ -7,19 +7,16 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
-import { describe, worldOf } from './plugin.js';
+import { describe, worldOf } from './bound.js';
+import { ENGINES } from './engines.js';
 
 const PACKAGE = resolve(dirname(fileURLToPath(import.meta.url)), '..');
-const EXPORTS = { transform: 'transformer', check: 'checker', decoder: 'decoderPlugin' };
-
-/** The engines, each with the packages that bring it, the one that makes components first, and what it takes a u64 as. */
-export const ENGINES = {
-  quickjs: { packages: ['componentize-qjs'], u64: 'Number' },
-  starlingmonkey: {
-    // The second is one that the first forgets to ask for.
-    packages: ['@bytecodealliance/componentize-js', '@bytecodealliance/preview2-shim'],
-    u64: 'BigInt',
-  },
+const EXPORTS = {
+  transform: 'transformer',
+  check: 'checker',
+  decoder: 'decoderPlugin',
+  source: 'sourcePlugin',
+  fold: 'folder',
 };
 
 /** Why no component could be made; its words say what to do. */
@@ -37,25 +34,23 @@ export async function build(source, { output, secrets = false, engine = 'quickjs
   describe(PluginClass);
 
   const { componentize } = await tool(...ENGINES[engine].packages);
-  const code = await bundled(path, world, secrets, ENGINES[engine].u64);
-  const witPath = join(PACKAGE, 'wit');
-  const worldName = `weir:plugin/${world}${secrets ? '-with-secrets' : ''}`;
-  const { component } =
-    engine === 'quickjs'
-      ? // Without `sync` the component would need a feature that the host keeps off.
-        await inFile(code, (jsPath) => componentize({ jsSource: code, jsPath, witPath, world: worldName, sync: true }))
-      : await componentize(code, {
-          sourceName: basename(path),
-          witPath,
-          worldName,
-          disableFeatures: ['random', 'clocks', 'http', 'stdio', 'fetch-event'],
-        });
+  const { code, requests } = await bundled(path, world, secrets, ENGINES[engine].u64);
+  if (requests && world !== 'source') {
+    throw new BuildError(
+      `a ${world} makes no requests, and ${source} imports weir-plugin/http\n` +
+        'hint: read what it asks for in a step of its own, by a source',
+    );
+  }
+  const worldName = `${requests ? 'weir:requests' : 'weir:plugin'}/${world}${secrets ? '-with-secrets' : ''}`;
+  const component = await inFolder((folder) =>
+    ENGINES[engine].make(componentize, { code, worldName, folder, source: basename(path) }),
+  );
   const target = output ?? path.replace(/\.m?js$/, '') + '.wasm';
   await writeFile(target, component);
   return target;
 }
 
-/** The plugin, the SDK and what else it imports as one module. */
+/** The plugin, the SDK and what else it imports as one module, and whether that makes requests. */
 async function bundled(path, world, secrets, u64) {
   const { build: bundle } = await tool('esbuild');
   const from = (file) => JSON.stringify(join(PACKAGE, 'src', file));
@@ -72,23 +67,28 @@ async function bundled(path, world, secrets, u64) {
     bundle: true,
     format: 'esm',
     target: 'es2022',
-    external: ['weir:*'],
+    external: ['weir:*', 'wasi:*'],
+    conditions: ['weir-component'],
     define: { WEIR_U64: u64 },
     // One copy of the SDK, whichever the plugin's own folder would find.
-    alias: { 'weir-plugin': join(PACKAGE, 'src', 'index.js') },
+    alias: {
+      'weir-plugin': join(PACKAGE, 'src', 'index.js'),
+      'weir-plugin/http': join(PACKAGE, 'src', 'http.js'),
+    },
     write: false,
+    metafile: true,
     logLevel: 'error',
   });
-  return result.outputFiles[0].text;
+  const [output] = Object.values(result.metafile.outputs);
+  const requests = output.imports.some((imported) => imported.path.startsWith('wasi:http/'));
+  return { code: result.outputFiles[0].text, requests };
 }
 
-/** Calls with a file of this content, which is gone afterwards. */
-async function inFile(content, call) {
+/** Calls with a folder that is gone afterwards. */
+async function inFolder(call) {
   const folder = await mkdtemp(join(tmpdir(), 'weir-plugin-'));
   try {
-    const path = join(folder, 'component.js');
-    await writeFile(path, content);
-    return await call(path);
+    return await call(folder);
   } finally {
     await rm(folder, { recursive: true });
   }

@@ -23,8 +23,8 @@ const TYPES = {
 export const NO_CONFIG = { type: 'object', properties: {}, additionalProperties: false };
 
 /** The JSON Schema (2020-12) as text; throws if it demands something that would not be checked. */
-export function schemaText(schema) {
-  checkSchema(schema, 'the schema of the configuration');
+export function schemaText(schema, of = 'the configuration') {
+  checkSchema(schema, `the schema of ${of}`);
   return JSON.stringify({ $schema: 'https://json-schema.org/draft/2020-12/schema', ...schema });
 }
 
@@ -50,15 +50,20 @@ export function parse(schema, text) {
   } catch (error) {
     throw new ConfigError(`the configuration is no JSON: ${error.message}`);
   }
-  const faults = [];
-  const filled = check(schema, value, '', faults);
+  const { filled, faults } = fill(schema, value, 'the configuration');
   if (faults.length) throw new ConfigError(faults.join('; '));
   return filled;
 }
 
+/** A value of this name with defaults filled in, and each fault that it has. */
+export function fill(schema, value, name) {
+  const faults = [];
+  const filled = check(schema, value, '', faults, name);
+  return { filled, faults };
+}
+
 /** Notes every fault, and returns the value with defaults filled in. */
-function check(schema, value, path, faults) {
-  const here = path || 'the configuration';
+function check(schema, value, path, faults, here = path) {
   const fault = (words) => faults.push(`${here} ${words}`);
   const kinds = [schema.type ?? []].flat();
   if (kinds.length && !kinds.some((kind) => TYPES[kind](value))) {

@@ -1,15 +1,18 @@
-// What every plugin may ask of the host: a line in its log, an addition to a counter, a secret.
+// What a plugin may ask of the host: a line in its log, an addition to a counter, a secret.
 //
 // In a component the calls cross to the host. Natively they go to the `Harness` that runs the plugin,
 // or, outside of one, to stderr.
 
-import { FatalError } from './errors.js';
+import { ConfigError, FatalError } from './errors.js';
 
 let host = {
   log: (level, message) => console.error(`${level}: ${message}`),
   metric: () => {},
   secret: () => {
     throw new FatalError('there is no host to ask for a secret; use the Harness of weir-plugin/testing');
+  },
+  answer: () => {
+    throw new ConfigError('no request is granted here: answer it in the test, with `respond` of the Harness');
   },
 };
 
@@ -35,4 +38,9 @@ export function metric(name, value) {
 /** The secret that the step grants under `name`; `undefined` if there is no such grant. */
 export function secret(name) {
   return host.secret(name) ?? undefined;
+}
+
+/** What comes back to a request natively; a component has `wasi:http` instead. */
+export function answer(request) {
+  return host.answer(request);
 }

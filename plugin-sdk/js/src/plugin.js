@@ -1,16 +1,12 @@
-// What a plugin can be: a transform, a check or a decoder, over batches or row by row.
+// What a plugin of rows can be: a transform, a check or a decoder, over batches or row by row.
 
 import { Batch } from './columns.js';
-import { NO_CONFIG, parse, schemaText } from './config.js';
 import { DataError, FatalError, PluginError, Reject } from './errors.js';
 import { log } from './host.js';
 import { Schema } from './types.js';
 
-/** Rows of a batch that a decoder emits: as many as those that the host sends. */
+/** Rows of a batch that is made of emitted rows: as many as those that the host sends. */
 const BATCH_ROWS = 8192;
-
-/** The name of the output of a transform that has only one. */
-export const ONLY_OUTPUT = 'out';
 
 /** A reason for which a plugin may reject or fail a row. */
 export class Rule {
@@ -30,7 +26,7 @@ export class Output {
 }
 
 /** The rule under which row by row plugins reject what JavaScript has no value for. */
-const UNREADABLE = new Rule('unreadable_date', 'A date is a whole day that a Date can hold.');
+export const UNREADABLE = new Rule('unreadable_date', 'A date is a whole day that a Date can hold.');
 
 /** What tells whether a row holds a date that reads as an invalid one. */
 function holdsUnreadable(schema) {
@@ -62,15 +58,12 @@ export class Context {
 }
 
 /** What all plugins have. */
-class Plugin {
+export class Plugin {
   /** Says what the plugin is: name, version, description, columns, rules, config (a JSON Schema). */
   static info = {};
 
-  /** The configuration, checked and with defaults filled in, before `bind` is called. */
+  /** The configuration, checked and with defaults filled in, before anything is called. */
   config;
-
-  /** Called once after the last batch; emits nothing, except in a `Decoder`. */
-  finish() {}
 }
 
 /** Turns batches of one schema into batches of one or more others. */
@@ -82,6 +75,9 @@ export class Transform extends Plugin {
   process(_batch, _out) {
     throw new FatalError('a transform needs a method `process(batch, out)`');
   }
+
+  /** Called once after the last batch; emits nothing. */
+  finish() {}
 }
 
 /** A transform of one row at a time. */
@@ -137,6 +133,9 @@ export class Check extends Plugin {
   process(_batch, _out) {
     throw new FatalError('a check needs a method `process(batch, out)`');
   }
+
+  /** Called once after the last batch. */
+  finish() {}
 }
 
 /** A check of one row at a time. */
@@ -204,7 +203,8 @@ class Reasons {
   }
 }
 
-function checkRule(rules, rule) {
+/** Throws if a rule is none that the plugin has declared. */
+export function checkRule(rules, rule) {
   if (!rules.some((known) => known.name === rule?.name)) {
     throw new FatalError(`the rule \`${rule?.name}\` is not among the \`rules\` of the plugin's info; add it there`);
   }
@@ -332,29 +332,37 @@ export class Verdict {
   }
 }
 
-/** Takes what a decoder makes of a file. */
-export class Rows {
-  #schema;
-  #rules;
+/** Takes rows of one schema, whatever they come from. */
+export class Emitted {
   #emit;
-  #reject;
 
-  constructor(schema, rules, emit, reject) {
-    this.#schema = schema;
-    this.#rules = rules;
+  constructor(schema, emit) {
+    /** The schema of the rows. */
+    this.schema = schema;
     this.#emit = emit;
-    this.#reject = reject;
   }
 
   /** Emits a `Batch`, columns by name, or an array of rows; about 8,192 at a time serve best. */
   emit(rows) {
     if (!Array.isArray(rows)) {
-      this.#emit(matched(this.#schema, rows));
+      this.#emit(matched(this.schema, rows));
       return;
     }
     for (let begin = 0; begin < rows.length; begin += BATCH_ROWS) {
-      this.#emit(Batch.fromRows(this.#schema, rows.slice(begin, begin + BATCH_ROWS)));
+      this.#emit(Batch.fromRows(this.schema, rows.slice(begin, begin + BATCH_ROWS)));
     }
+  }
+}
+
+/** Takes what a decoder makes of a file. */
+export class Rows extends Emitted {
+  #rules;
+  #reject;
+
+  constructor(schema, rules, emit, reject) {
+    super(schema, emit);
+    this.#rules = rules;
+    this.#reject = reject;
   }
 
   /** Rejects `length` bytes that begin `offset` bytes into the file: they form no row. */
@@ -362,49 +370,6 @@ export class Rows {
     checkRule(this.#rules, rule);
     this.#reject(offset, length, rule.name, message);
   }
-}
-
-// ---- a bound plugin: the one path on which batches reach it, in a component and in tests -----
-
-const WORLDS = [
-  ['transform', Transform],
-  ['check', Check],
-  ['decoder', Decoder],
-];
-
-/** The world of a plugin's class. */
-export function worldOf(PluginClass) {
-  const found = WORLDS.find(([, Base]) => PluginClass?.prototype instanceof Base);
-  if (found === undefined) {
-    throw new FatalError('a plugin is a class that extends Transform, RowTransform, Check, RowCheck or Decoder');
-  }
-  return found[0];
-}
-
-/** What a plugin says of itself, complete. */
-export function describe(PluginClass) {
-  const { name, version = '0.1.0', description = '', columns = [], rules = [], config = NO_CONFIG } = PluginClass.info;
-  if (!name) throw new FatalError(`${PluginClass.name} has no name; set it in \`static info\``);
-  const byRow = [RowTransform, RowCheck].some((Base) => PluginClass.prototype instanceof Base);
-  const all = byRow ? [...rules, UNREADABLE] : rules;
-  return { name, version, description, columns, rules: all, configSchema: schemaText(config) };
-}
-
-/** Makes a plugin, and what its `bind` gives: outputs, nothing, or a schema. */
-export function bind(PluginClass, config, context) {
-  const plugin = new PluginClass();
-  plugin.config = parse(PluginClass.info.config ?? NO_CONFIG, config);
-  let bound = plugin.bind(context);
-  if (plugin instanceof Transform) {
-    if (bound instanceof Schema) bound = [new Output(ONLY_OUTPUT, bound)];
-    if (!Array.isArray(bound) || !bound.every((output) => output instanceof Output)) {
-      throw new FatalError('`bind` of a transform returns a Schema or an array of Output');
-    }
-  }
-  if (plugin instanceof Decoder && !(bound instanceof Schema)) {
-    throw new FatalError('`bind` of a decoder returns a Schema');
-  }
-  return { plugin, bound };
 }
 
 /**

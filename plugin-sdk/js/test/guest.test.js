@@ -6,7 +6,7 @@ import { register } from 'node:module';
 import { test } from 'node:test';
 
 import Conformance from '../../conformance/js/conformance.js';
-import { Check, DataError, Decoder, Rule, Schema, types as t } from '../src/index.js';
+import { Check, DataError, Decoder, Fold, RetryError, Rule, Schema, Source, types as t } from '../src/index.js';
 import { schemaToWit } from '../src/wire.js';
 
 /** Modules of the contract that note what they are called with. */
@@ -103,4 +103,80 @@ test("a decoder's calls", async () => {
   const [[, batch], rejected] = globalThis.calls;
   assert.deepEqual(written(batch), { rows: 1, nodes: [[1, 0]], buffers: ['', '03000000'] });
   assert.deepEqual(rejected, ['reject', 7n, 2n, 'empty', 'A text is not empty.']);
+});
+
+test("a source's calls, and its errors", async () => {
+  class Pages extends Source {
+    static info = { name: 'pages', rules: [EMPTY], state: { type: 'object' } };
+    static discover(_config, { parameters }) {
+      return [{ name: parameters.date, schema: new Schema({ size: t.int32 }), shards: ['a'] }];
+    }
+    open({ shard, state }) {
+      this.shard = shard;
+      this.at = state?.at ?? 0;
+    }
+    read(out) {
+      if (this.at === 2) throw new RetryError('later');
+      out.emit([{ size: this.at++ }]);
+      out.reject({ shard: this.shard }, EMPTY);
+      return { state: { at: this.at }, done: this.at === 2 };
+    }
+  }
+  globalThis.calls = [];
+  const component = (await world('source'))(Pages);
+  assert.equal(component.describe().name, 'pages');
+  const schema = schemaToWit(new Schema({ size: t.int32 }));
+  assert.deepEqual(component.discover('{}', RUN), [
+    { name: '2024-02-29', schema, cursor: undefined, primaryKey: [], shards: ['a'] },
+  ]);
+  assert.throws(() => component.open('{}', RUN, 'x', '', undefined), { tag: 'config' });
+  assert.throws(() => component.open('{}', RUN, '2024-02-29', '', '{'), { tag: 'data' });
+  // An engine gives no state as `undefined` or as `null`.
+  for (const none of [undefined, null]) {
+    assert.deepEqual(component.open('{}', RUN, '2024-02-29', 'a', none), schema);
+    assert.deepEqual(component.read(), { state: '{"at":1}', done: false });
+  }
+  assert.deepEqual(component.open('{}', RUN, '2024-02-29', 'b', '{"at":1}'), schema);
+  assert.deepEqual(component.read(), { state: '{"at":2}', done: true });
+  assert.throws(() => component.read(), { tag: 'retry', val: 'later' });
+  const [[, batch], rejected] = globalThis.calls.slice(-2);
+  assert.deepEqual(written(batch), { rows: 1, nodes: [[1, 0]], buffers: ['', '01000000'] });
+  assert.deepEqual(rejected, ['reject', '{"shard":"b"}', 'empty', 'A text is not empty.']);
+});
+
+test("a fold's calls", async () => {
+  class Largest extends Fold {
+    static info = { name: 'largest', columns: ['n'] };
+    bind({ input }) {
+      return input;
+    }
+    process(batch) {
+      this.merge(Math.max(...batch.column('n').values));
+    }
+    snapshot() {
+      return this.n;
+    }
+    merge(n) {
+      this.n = Math.max(this.n ?? n, n);
+    }
+    finish(out) {
+      out.emit([{ n: this.n }]);
+    }
+  }
+  globalThis.calls = [];
+  const schema = schemaToWit(new Schema({ n: t.int32 }));
+  const bound = async () => {
+    const component = (await world('fold'))(Largest);
+    assert.deepEqual(component.bind('{}', RUN, schema, []), schema);
+    return component;
+  };
+  const [one, last] = [await bound(), await bound()];
+  one.process(batchOf({ rows: 2, nodes: [[2, 0]], buffers: ['', '0500000007000000'] }));
+  const snapshot = one.snapshot();
+  assert.ok(snapshot instanceof Uint8Array);
+  last.merge(snapshot);
+  last.finish();
+  assert.deepEqual(globalThis.calls.map(([what, batch]) => [what, written(batch)]), [
+    ['emit', { rows: 1, nodes: [[1, 0]], buffers: ['', '07000000'] }],
+  ]);
 });

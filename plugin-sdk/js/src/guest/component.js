@@ -2,9 +2,10 @@
 
 import * as host from 'weir:plugin/host@0.1.0';
 
-import { connect } from '../host.js';
+import { bind, describe } from '../bound.js';
 import { FatalError } from '../errors.js';
-import { Context, bind, describe, unexpected } from '../plugin.js';
+import { connect } from '../host.js';
+import { Context, unexpected } from '../plugin.js';
 import { Schema } from '../types.js';
 import { schemaFromWit } from '../wire.js';
 
@@ -32,6 +33,11 @@ export function answer(call) {
   }
 }
 
+/** Where the plugin runs, as its author sees it. */
+export function runOf({ pipeline, step, parameters }) {
+  return { pipeline, step, parameters: Object.fromEntries(parameters.map(({ name, value }) => [name, value])) };
+}
+
 /** The one bound plugin of a component. */
 export class Instance {
   plugin;
@@ -46,11 +52,7 @@ export class Instance {
   bind(config, run, input, sideInputs) {
     this.input = schemaFromWit(input);
     const context = new Context({
-      run: {
-        pipeline: run.pipeline,
-        step: run.step,
-        parameters: Object.fromEntries(run.parameters.map(({ name, value }) => [name, value])),
-      },
+      run: runOf(run),
       input: this.input,
       sideInputs: sideInputs.map(({ name, schema }) => ({ name, schema: schemaFromWit(schema) })),
     });

@@ -5,9 +5,7 @@ import { emit, reject } from 'weir:plugin/decoding@0.1.0';
 import { Rows } from '../plugin.js';
 import { disassemble, schemaToWit } from '../wire.js';
 import { Instance, answer } from './component.js';
-
-/** A u64 as the engine around the component takes it: by its own word for it where it is bundled for one. */
-const u64 = typeof WEIR_U64 === 'undefined' ? BigInt : WEIR_U64;
+import { u64 } from './u64.js';
 
 /** What a component exports as `decoderPlugin`. */
 export function exported(PluginClass) {
