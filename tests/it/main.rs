@@ -53,6 +53,7 @@ mod fold;
 mod formats;
 mod generated;
 mod golden;
+mod guides;
 mod history;
 mod hostile;
 mod incremental;
