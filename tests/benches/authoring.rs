@@ -131,7 +131,7 @@ fn main() {
             language.name,
             middle(first),
             middle(next),
-            middle_of(" ms from nothing to bound"),
+            middle_of(" ms to start"),
             middle_of(" ns for each"),
             middle_of(" MiB of memory"),
             bytes / 1e6

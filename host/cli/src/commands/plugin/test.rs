@@ -76,6 +76,12 @@ pub(crate) async fn run(args: &TestArgs) -> Result<u8, Failure> {
 
 /// The plugin of a component's file, or of what building the folder gives.
 pub(super) async fn loaded(folder: &Path, file: Option<&Path>) -> Result<Plugin, Failure> {
+    let (name, bytes) = named(folder, file)?;
+    Ok(sandbox()?.load(&name, bytes).await?)
+}
+
+/// The component of a file, or what building the folder gives, with the plugin's name.
+pub(super) fn named(folder: &Path, file: Option<&Path>) -> Result<(String, Vec<u8>), Failure> {
     let (file, name) = match file {
         Some(file) => {
             let name = file.file_stem().unwrap_or_default();
@@ -88,7 +94,7 @@ pub(super) async fn loaded(folder: &Path, file: Option<&Path>) -> Result<Plugin,
     };
     let bytes = component(&file)?;
     inspect::refuse_revoked(&bytes)?;
-    Ok(sandbox()?.load(&name, bytes).await?)
+    Ok((name, bytes))
 }
 
 pub(super) fn found(folder: &Path) -> Result<Vec<Fixture>, Failure> {
