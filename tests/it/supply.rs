@@ -285,10 +285,30 @@ fn keys_of_the_c_program_sign_and_broken_ones_do_not() {
     let foreign = format!("{comment}\n{kept}{}=\n", "A".repeat(43));
     assert_eq!(checksum.len(), 44);
     orders.scene.file("foreign.key", &foreign);
-    orders.sign("keep.wasm", "foreign.key");
     orders
-        .call(&["plugin", "verify", "keep.wasm", "--key", &public])
-        .expect_code(0);
+        .call(&["plugin", "inspect", "keep.wasm"])
+        .expect_code(0)
+        .prints(&["signed   no signature lies beside it"]);
+    orders.sign("keep.wasm", "foreign.key");
+    let verified = orders.call(&[
+        "plugin",
+        "verify",
+        "keep.wasm",
+        "--key",
+        &public,
+        "--output",
+        "json",
+    ]);
+    let key = verified.expect_code(0).json()["key"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    orders
+        .call(&["plugin", "inspect", "keep.wasm"])
+        .expect_code(0)
+        .prints(&[&format!(
+            "signed   by key {key}, as the file beside it says"
+        )]);
     fs::remove_file(orders.scene.path("keep.wasm.minisig")).unwrap();
 
     let swapped = if kept.ends_with('A') { "B" } else { "A" };

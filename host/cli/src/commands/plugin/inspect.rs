@@ -1,11 +1,14 @@
 //! `weir plugin inspect`.
 
+use std::path::Path;
+
 use serde_json::json;
 use weir_components::revoked::RevocationList;
+use weir_components::signature::Signature;
 use weir_components::{Settings, sha256};
 use weir_sandbox::Limits;
 
-use super::component;
+use super::{component, signature_of, text};
 use crate::args::{InspectArgs, Output};
 use crate::commands::{print, print_json, sandbox};
 use crate::failure::Failure;
@@ -33,6 +36,7 @@ pub(crate) async fn run(args: &InspectArgs) -> Result<u8, Failure> {
             "track": plugin.track(),
             "digest": plugin.digest(),
             "bytes": plugin.size(),
+            "signed_by": signed_by(&args.file)?,
             "imports": plugin.imports(),
             "columns": info.columns,
             "rules": info.rules.iter().map(|rule| json!({
@@ -47,8 +51,14 @@ pub(crate) async fn run(args: &InspectArgs) -> Result<u8, Failure> {
         true => "as its configuration says".to_owned(),
         false => info.columns.join(", "),
     };
-    let mut text = format!(
-        "{} {}: {}\n\n  world    {} (weir:plugin@{})\n  sha256   {}\n  size     {} bytes\n  columns  {columns}\n",
+    let signed = match signed_by(&args.file)? {
+        None => "no signature lies beside it".to_owned(),
+        Some(key) => format!(
+            "by key {key}, as the file beside it says (weir plugin verify holds it against a key)"
+        ),
+    };
+    let mut page = format!(
+        "{} {}: {}\n\n  world    {} (weir:plugin@{})\n  sha256   {}\n  size     {} bytes\n  signed   {signed}\n  columns  {columns}\n",
         info.name,
         info.version,
         info.description,
@@ -61,19 +71,39 @@ pub(crate) async fn run(args: &InspectArgs) -> Result<u8, Failure> {
     for rule in &info.rules {
         rules.row(vec![rule.name.clone(), rule.description.clone()]);
     }
-    text.push_str("\nrules\n");
-    text.push_str(rules.render(2).trim_start_matches('\n'));
-    text.push_str("\nimports\n");
+    page.push_str("\nrules\n");
+    page.push_str(rules.render(2).trim_start_matches('\n'));
+    page.push_str("\nimports\n");
     for import in plugin.imports() {
-        text.push_str(&format!("  {import}\n"));
+        page.push_str(&format!("  {import}\n"));
     }
-    text.push_str("\nconfiguration\n");
-    print(&text)?;
+    page.push_str("\nconfiguration\n");
+    print(&page)?;
     match serde_json::from_str::<serde_json::Value>(&info.config_schema) {
         Ok(schema) => print_json(&schema)?,
         Err(_) => print("  its JSON Schema is not JSON\n")?,
     }
     Ok(0)
+}
+
+/// The key by which the signature beside a component says that it was made; none if there is no signature.
+fn signed_by(file: &Path) -> Result<Option<String>, Failure> {
+    let path = signature_of(file);
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let signature = Signature::parse(&text(
+        &path,
+        "get the signature anew from the plugin's author",
+    )?);
+    let signature = signature.map_err(|why| {
+        Failure::new(format!(
+            "the signature '{}' is wrong: {why}",
+            path.display()
+        ))
+        .hint("get component and signature anew from the plugin's author; do not run it")
+    })?;
+    Ok(Some(signature.key_id().to_owned()))
 }
 
 pub(super) fn refuse_revoked(bytes: &[u8]) -> Result<(), Failure> {
