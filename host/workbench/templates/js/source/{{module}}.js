@@ -41,6 +41,7 @@ export default class {{Type}} extends Source {
 
   // A page: its rows are kept together with the state that it ends with, or not at all.
   read(out) {
+    const before = this.last;
     const people = get(`${this.config.url}/people`, { query: { after: this.last } }).ok().json();
     if (!Array.isArray(people)) throw new DataError('the response is no list of people');
     const rows = [];
@@ -54,6 +55,7 @@ export default class {{Type}} extends Source {
       if (id > this.last) this.last = BigInt(id);
     }
     out.emit(rows);
-    return { state: { last: String(this.last) }, done: people.length === 0 };
+    // A page that leads no further is the last, though it may have people who were rejected.
+    return { state: { last: String(this.last) }, done: this.last === before };
   }
 }

@@ -70,6 +70,7 @@ impl Source for {{Type}} {
 
     // A page: its rows are kept together with the state that it ends with, or not at all.
     fn read(&mut self, out: &mut Page<'_>) -> Result<Progress<State>, Error> {
+        let before = self.state.last;
         let response = Request::get(&format!("{}/people", self.url))
             .query("after", &self.state.last.to_string())
             .send()?;
@@ -86,9 +87,10 @@ impl Source for {{Type}} {
         }
         let columns: Vec<ArrayRef> = vec![Arc::new(ids.finish()), Arc::new(names.finish())];
         out.emit(&RecordBatch::try_new(out.schema().clone(), columns)?);
-        Ok(match people.is_empty() {
-            true => Progress::Done(self.state.clone()),
-            false => Progress::More(self.state.clone()),
+        // A page that leads no further is the last, though it may have people who were rejected.
+        Ok(match self.state.last > before {
+            true => Progress::More(self.state.clone()),
+            false => Progress::Done(self.state.clone()),
         })
     }
 }
