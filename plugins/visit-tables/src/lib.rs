@@ -1,40 +1,45 @@
-//! The tables that visit events become, whichever source they come from.
+//! Makes rows of four tables of visit events: patients, visits, diagnoses and treatments.
 //!
-//! Each source has its own words for the same things. A plugin for a source reads a record in these words
-//! and says what it means as an [`Event`]; [`Event::tables`] makes the rows of the four tables of it, under
-//! rules that are the same for all sources: a source cannot forget one.
-//!
-//! ```
-//! use visit_tables::{Diagnosis, Event, NO_DRUG, Treatment, Visit};
-//!
-//! let mut event = Event {
-//!     patient_id: Some("P1"),
-//!     name: Some("Ada"),
-//!     visits: vec![Visit {
-//!         visit_id: Some("V1"),
-//!         date: Some("2024-03-01"),
-//!         diagnoses: vec![Diagnosis {
-//!             code: Some("I10"),
-//!             description: None,
-//!             treatments: vec![Treatment { drug: Some("lisinopril"), dose: Some("10 mg") }],
-//!         }],
-//!         ..Visit::default()
-//!     }],
-//! };
-//! let (patient, visits, diagnoses, treatments) = event.clone().tables()?;
-//! assert_eq!((patient.patient_id, visits[0].visit_id), ("P1", "V1"));
-//! assert_eq!((diagnoses[0].visit_id, treatments[0].treatments_drug), ("V1", "lisinopril"));
-//!
-//! event.visits[0].diagnoses[0].treatments[0].drug = Some(" ");
-//! assert_eq!(event.tables().unwrap_err().rule(), &NO_DRUG);
-//! # Ok::<(), weir_plugin::rows::Rejection>(())
-//! ```
+//! This is the one writer for all sources: their plugins bring records to the words of [`visit_events`], and the
+//! rules are here, so that no source can forget one. A record that breaks a rule is rejected whole: no table has a
+//! row whose parent is in quarantine.
 
-mod event;
-mod tables;
+mod rows;
 
-pub use event::{Diagnosis, Event, Treatment, Visit};
-pub use tables::{
-    BAD_DATE, DiagnosisRow, NO_DIAGNOSIS_CODE, NO_DRUG, NO_PATIENT_ID, NO_VISIT_ID, OUTPUTS,
-    PatientRow, RULES, Tables, TreatmentRow, VisitRow,
-};
+use serde::Deserialize;
+use weir_plugin::prelude::*;
+
+use rows::{OUTPUTS, RULES, Record, Tables};
+
+/// The plugin has nothing to configure.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Config {}
+
+struct VisitTables;
+
+impl RowTransform for VisitTables {
+    type Config = Config;
+    type Input<'a> = Record<'a>;
+    type Output<'a> = Tables<'a>;
+
+    const INFO: Info = Info {
+        name: "visit-tables",
+        version: env!("CARGO_PKG_VERSION"),
+        description: "Makes rows of patients, visits, diagnoses and treatments of visit events.",
+        columns: Record::COLUMNS,
+        rules: RULES,
+    };
+
+    const OUTPUTS: &'static [&'static str] = OUTPUTS;
+
+    fn bind(_: Config, _: &Context) -> Result<Self, Error> {
+        Ok(Self)
+    }
+
+    fn row<'a>(&'a self, record: Record<'a>) -> Result<Tables<'a>, Rejection> {
+        record.tables()
+    }
+}
+
+weir_plugin::export_transform!(ByRow<VisitTables>);

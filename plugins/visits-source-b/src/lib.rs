@@ -1,10 +1,11 @@
 //! Reads the visit events of source_b: as those of source_a, with other words for drug, dose and author.
 //!
-//! A record is what a JSON file has of one patient. The structs below are its shape; `Event` says what it means,
-//! and [`visit_tables`] makes rows of that.
+//! The structs below are the shape of its records' `visits`; `From` says what they mean in the words that all
+//! sources are brought to, those of [`visit_events`]. Nobody is named in visits, and the plugin is granted no other
+//! column.
 
 use serde::Deserialize;
-use visit_tables::{Diagnosis, Event, OUTPUTS, RULES, Tables, Treatment, Visit};
+use visit_events::{Diagnosis, Treatment, Visit, Visits, each};
 use weir_plugin::prelude::*;
 
 /// The plugin has nothing to configure.
@@ -14,16 +15,14 @@ struct Config {}
 
 #[derive(FromRow)]
 struct Record<'a> {
-    patient_id: Option<&'a str>,
-    name: Option<&'a str>,
-    visits: Option<Vec<RecordVisit<'a>>>,
+    visits: Option<Vec<Option<RecordVisit<'a>>>>,
 }
 
 #[derive(FromRow)]
 struct RecordVisit<'a> {
     visit_id: Option<&'a str>,
     date: Option<&'a str>,
-    diagnoses: Option<Vec<RecordDiagnosis<'a>>>,
+    diagnoses: Option<Vec<Option<RecordDiagnosis<'a>>>>,
     provider_notes: Option<RecordNotes<'a>>,
 }
 
@@ -31,7 +30,7 @@ struct RecordVisit<'a> {
 struct RecordDiagnosis<'a> {
     code: Option<&'a str>,
     description: Option<&'a str>,
-    treatments: Option<Vec<RecordTreatment<'a>>>,
+    treatments: Option<Vec<Option<RecordTreatment<'a>>>>,
 }
 
 #[derive(FromRow)]
@@ -51,34 +50,23 @@ struct SourceB;
 impl RowTransform for SourceB {
     type Config = Config;
     type Input<'a> = Record<'a>;
-    type Output<'a> = Tables<'a>;
+    type Output<'a> = Visits<'a>;
 
     const INFO: Info = Info {
         name: "visits-source-b",
         version: env!("CARGO_PKG_VERSION"),
-        description: "Makes patients, visits, diagnoses and treatments of the visit events of source_b.",
+        description: "Brings the visits of source_b to the words of all sources.",
         columns: Record::COLUMNS,
-        rules: RULES,
+        rules: &[],
     };
-
-    const OUTPUTS: &'static [&'static str] = OUTPUTS;
 
     fn bind(_: Config, _: &Context) -> Result<Self, Error> {
         Ok(Self)
     }
 
-    fn row<'a>(&'a self, record: Record<'a>) -> Result<Tables<'a>, Rejection> {
-        Event::from(record).tables()
-    }
-}
-
-impl<'a> From<Record<'a>> for Event<'a> {
-    fn from(record: Record<'a>) -> Self {
-        Self {
-            patient_id: record.patient_id,
-            name: record.name,
-            visits: each(record.visits),
-        }
+    fn row<'a>(&'a self, record: Record<'a>) -> Result<Visits<'a>, Rejection> {
+        let visits = each(record.visits);
+        Ok(Visits { visits })
     }
 }
 
@@ -112,15 +100,6 @@ impl<'a> From<RecordTreatment<'a>> for Treatment<'a> {
             dose: treatment.dose_test,
         }
     }
-}
-
-/// The items of a list in our words; a list that is not there has none.
-fn each<T, Ours: From<T>>(items: Option<Vec<T>>) -> Vec<Ours> {
-    items
-        .unwrap_or_default()
-        .into_iter()
-        .map(Ours::from)
-        .collect()
 }
 
 weir_plugin::export_transform!(ByRow<SourceB>);

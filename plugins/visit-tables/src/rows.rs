@@ -1,39 +1,49 @@
-//! The rows that an event becomes, and the rules that it must keep to.
+//! The rows that a record becomes, and the rules that it must keep to.
 
+use visit_events::Visit;
 use weir_plugin::prelude::*;
-use weir_plugin::rows::{Date, IntoRow, MISSING_VALUE};
+use weir_plugin::rows::{Date, MISSING_VALUE};
 
-use crate::event::Event;
+/// What a source says of one patient on one day.
+#[derive(Clone, Debug, FromRow)]
+pub(crate) struct Record<'a> {
+    /// Whose record it is.
+    pub(crate) patient_id: Option<&'a str>,
+    /// The patient's name, or what a mask has made of it.
+    pub(crate) name: Option<&'a str>,
+    /// In our words.
+    pub(crate) visits: Vec<Visit<'a>>,
+}
 
 /// A record is about somebody.
-pub const NO_PATIENT_ID: Rule = Rule {
+pub(crate) const NO_PATIENT_ID: Rule = Rule {
     name: "no_patient_id",
     description: "A record has a patient_id that is not blank.",
 };
 /// A visit can be told from others.
-pub const NO_VISIT_ID: Rule = Rule {
+pub(crate) const NO_VISIT_ID: Rule = Rule {
     name: "no_visit_id",
     description: "A visit has a visit_id that is not blank.",
 };
 /// A visit has a day.
-pub const BAD_DATE: Rule = Rule {
+pub(crate) const BAD_DATE: Rule = Rule {
     name: "bad_date",
     description: "A visit has a date, a day of the calendar written yyyy-mm-dd.",
 };
 /// A diagnosis has a code.
-pub const NO_DIAGNOSIS_CODE: Rule = Rule {
+pub(crate) const NO_DIAGNOSIS_CODE: Rule = Rule {
     name: "no_diagnosis_code",
     description: "A diagnosis has a code that is not blank.",
 };
 /// A treatment has a drug.
-pub const NO_DRUG: Rule = Rule {
+pub(crate) const NO_DRUG: Rule = Rule {
     name: "no_drug",
     description: "A treatment has a drug that is not blank.",
 };
 
-/// Every reason for which a record is rejected: `INFO.rules` of a source's plugin. The last is the SDK's own,
-/// for a list that has a null among its items.
-pub const RULES: &[Rule] = &[
+/// Every reason for which a record is rejected: the last is the SDK's own, for a
+/// list that is null.
+pub(crate) const RULES: &[Rule] = &[
     NO_PATIENT_ID,
     NO_VISIT_ID,
     BAD_DATE,
@@ -43,10 +53,10 @@ pub const RULES: &[Rule] = &[
 ];
 
 /// The names of the outputs, in the order of [`Tables`].
-pub const OUTPUTS: &[&str] = &["patients", "visits", "diagnoses", "treatments"];
+pub(crate) const OUTPUTS: &[&str] = &["patients", "visits", "diagnoses", "treatments"];
 
 /// What becomes of a record: the rows of each table.
-pub type Tables<'a> = (
+pub(crate) type Tables<'a> = (
     PatientRow<'a>,
     Vec<VisitRow<'a>>,
     Vec<DiagnosisRow<'a>>,
@@ -55,59 +65,59 @@ pub type Tables<'a> = (
 
 /// A row of `patients`.
 #[derive(Clone, Debug, PartialEq, Eq, IntoRow)]
-pub struct PatientRow<'a> {
+pub(crate) struct PatientRow<'a> {
     /// The key.
-    pub patient_id: &'a str,
+    pub(crate) patient_id: &'a str,
     /// The name, or what a mask has made of it.
-    pub name: Option<&'a str>,
+    pub(crate) name: Option<&'a str>,
 }
 
 /// A row of `visits`.
 #[derive(Clone, Debug, PartialEq, Eq, IntoRow)]
-pub struct VisitRow<'a> {
+pub(crate) struct VisitRow<'a> {
     /// The key.
-    pub visit_id: &'a str,
+    pub(crate) visit_id: &'a str,
     /// Whose visit it was.
-    pub patient_id: &'a str,
+    pub(crate) patient_id: &'a str,
     /// Its day.
-    pub visit_date: Date,
+    pub(crate) visit_date: Date,
     /// What the provider noted.
-    pub provider_notes_text: Option<&'a str>,
+    pub(crate) provider_notes_text: Option<&'a str>,
     /// Who noted it.
-    pub provider_notes_author: Option<&'a str>,
+    pub(crate) provider_notes_author: Option<&'a str>,
 }
 
 /// A row of `diagnoses`; its key is code and visit.
 #[derive(Clone, Debug, PartialEq, Eq, IntoRow)]
-pub struct DiagnosisRow<'a> {
+pub(crate) struct DiagnosisRow<'a> {
     /// The code.
-    pub diagnosis_code: &'a str,
+    pub(crate) diagnosis_code: &'a str,
     /// At which visit it was found.
-    pub visit_id: &'a str,
+    pub(crate) visit_id: &'a str,
     /// The code in words.
-    pub diagnosis_description: Option<&'a str>,
+    pub(crate) diagnosis_description: Option<&'a str>,
 }
 
 /// A row of `treatments`.
 #[derive(Clone, Debug, PartialEq, Eq, IntoRow)]
-pub struct TreatmentRow<'a> {
+pub(crate) struct TreatmentRow<'a> {
     /// The drug.
-    pub treatments_drug: &'a str,
+    pub(crate) treatments_drug: &'a str,
     /// How much of it.
-    pub treatments_dose: Option<&'a str>,
+    pub(crate) treatments_dose: Option<&'a str>,
     /// For which diagnosis,
-    pub diagnosis_code: &'a str,
+    pub(crate) diagnosis_code: &'a str,
     /// and at which visit.
-    pub visit_id: &'a str,
+    pub(crate) visit_id: &'a str,
 }
 
-impl<'a> Event<'a> {
+impl<'a> Record<'a> {
     /// The rows of the four tables: texts without the space around them, blank ones as null.
     ///
     /// # Errors
     /// A [`Rejection`] of the whole record, under one of [`RULES`], where a key or a date is missing or a date is
     /// none: so no table has a row whose parent is in quarantine.
-    pub fn tables(self) -> Result<Tables<'a>, Rejection> {
+    pub(crate) fn tables(self) -> Result<Tables<'a>, Rejection> {
         let patient_id = needed(
             self.patient_id,
             &NO_PATIENT_ID,
@@ -177,7 +187,7 @@ fn needed<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Diagnosis, Treatment, Visit};
+    use visit_events::{Diagnosis, Treatment};
 
     fn visit<'a>(visit_id: &'a str, codes: &[&'a str]) -> Visit<'a> {
         let diagnoses = codes.iter().map(|code| Diagnosis {
@@ -196,8 +206,8 @@ mod tests {
         }
     }
 
-    fn event<'a>(visits: Vec<Visit<'a>>) -> Event<'a> {
-        Event {
+    fn record<'a>(visits: Vec<Visit<'a>>) -> Record<'a> {
+        Record {
             patient_id: Some("P1"),
             name: None,
             visits,
@@ -207,11 +217,11 @@ mod tests {
     /// One code at two visits is two diagnoses, and each treatment belongs to one of them.
     #[test]
     fn a_diagnosis_belongs_to_its_visit() {
-        let event = event(vec![
+        let record = record(vec![
             visit("V1", &["I10", "E11.9"]),
             visit(" V2 ", &["I10"]),
         ]);
-        let (_, visits, diagnoses, treatments) = event.tables().unwrap();
+        let (_, visits, diagnoses, treatments) = record.tables().unwrap();
         assert_eq!(visits.len(), 2);
         let keys = |row: &DiagnosisRow<'static>| (row.visit_id, row.diagnosis_code);
         let expected = [("V1", "I10"), ("V1", "E11.9"), ("V2", "I10")];
@@ -226,44 +236,44 @@ mod tests {
 
     #[test]
     fn nothing_to_tell_is_no_fault() {
-        assert_eq!(event(vec![]).tables().unwrap().1, []);
-        let (_, visits, diagnoses, _) = event(vec![visit("V1", &[])]).tables().unwrap();
+        assert_eq!(record(vec![]).tables().unwrap().1, []);
+        let (_, visits, diagnoses, _) = record(vec![visit("V1", &[])]).tables().unwrap();
         assert_eq!((visits.len(), diagnoses.len()), (1, 0));
     }
 
     #[test]
     fn each_thing_that_is_missing_has_its_rule() {
-        let broken = |breaks: fn(&mut Event<'_>)| {
-            let mut event = event(vec![visit("V1", &["I10"])]);
-            breaks(&mut event);
-            event.tables().unwrap_err().rule().name
+        let broken = |breaks: fn(&mut Record<'_>)| {
+            let mut record = record(vec![visit("V1", &["I10"])]);
+            breaks(&mut record);
+            record.tables().unwrap_err().rule().name
         };
-        assert_eq!(broken(|event| event.patient_id = None), "no_patient_id");
+        assert_eq!(broken(|record| record.patient_id = None), "no_patient_id");
         assert_eq!(
-            broken(|event| event.patient_id = Some(" \t")),
+            broken(|record| record.patient_id = Some(" \t")),
             "no_patient_id"
         );
         assert_eq!(
-            broken(|event| event.visits[0].visit_id = Some("")),
+            broken(|record| record.visits[0].visit_id = Some("")),
             "no_visit_id"
         );
-        assert_eq!(broken(|event| event.visits[0].date = None), "bad_date");
+        assert_eq!(broken(|record| record.visits[0].date = None), "bad_date");
         for date in [
             "2024-02-30",
             "20240229",
             "02/29/2024",
             "2024-02-29T10:00:00",
         ] {
-            let mut event = event(vec![visit("V1", &["I10"])]);
-            event.visits[0].date = Some(date);
-            assert_eq!(event.tables().unwrap_err().rule(), &BAD_DATE, "{date}");
+            let mut record = record(vec![visit("V1", &["I10"])]);
+            record.visits[0].date = Some(date);
+            assert_eq!(record.tables().unwrap_err().rule(), &BAD_DATE, "{date}");
         }
         assert_eq!(
-            broken(|event| event.visits[0].diagnoses[0].code = None),
+            broken(|record| record.visits[0].diagnoses[0].code = None),
             "no_diagnosis_code"
         );
         let no_drug =
-            |event: &mut Event<'_>| event.visits[0].diagnoses[0].treatments[0].drug = None;
+            |record: &mut Record<'_>| record.visits[0].diagnoses[0].treatments[0].drug = None;
         assert_eq!(broken(no_drug), "no_drug");
     }
 }
