@@ -14,10 +14,7 @@ const KEY: &str = "a key of at least 16 bytes";
 
 /// The columns of each table, by which its rows are compared.
 const TABLES: [(&str, &str); 5] = [
-    (
-        "patients",
-        "load_date, source, patient_id, name, last_seen",
-    ),
+    ("patients", "load_date, source, patient_id, name, last_seen"),
     (
         "visits",
         "load_date, source, visit_id, patient_id, visit_date, provider_notes_text, provider_notes_author",
@@ -111,7 +108,11 @@ impl Clinic {
             let [unreadable, rejected] = rejected;
             let raw = format!("raw.{source}_{}__quarantine", date.replace('-', ""));
             let restricted = self.scene.path("restricted");
-            assert_eq!(&self.reasons(&restricted, &raw), unreadable, "{when}: {raw}");
+            assert_eq!(
+                &self.reasons(&restricted, &raw),
+                unreadable,
+                "{when}: {raw}"
+            );
             let split = format!(
                 "(select * from cleansed.patients__quarantine where _weir_scope_source = '{source}' \
                  and _weir_scope_load_date = '{date}') q"
@@ -162,7 +163,11 @@ struct Expected {
 
 impl Expected {
     fn rows(&self, table: &str) -> Vec<String> {
-        let rows = self.tables.get(table).into_iter().flat_map(BTreeMap::values);
+        let rows = self
+            .tables
+            .get(table)
+            .into_iter()
+            .flat_map(BTreeMap::values);
         sorted(rows.flatten().map(Value::to_string).collect())
     }
 
@@ -185,7 +190,12 @@ impl Expected {
         }
         // What two records share is wrong in both; a visit that has a diagnosis twice, in its record.
         let patients = uses(records.iter().map(|record| given(&record["patient_id"])));
-        let visits = uses(records.iter().flat_map(visits_of).map(|visit| given(&visit["visit_id"])));
+        let visits = uses(
+            records
+                .iter()
+                .flat_map(visits_of)
+                .map(|visit| given(&visit["visit_id"])),
+        );
         records.retain(|record| {
             let rule = if patients[&given(&record["patient_id"])] > 1 {
                 "unique(patient_id)"
@@ -204,8 +214,10 @@ impl Expected {
         });
         self.rejected.insert(load.clone(), [unreadable, rejected]);
 
-        let mut rows: BTreeMap<&str, Vec<Value>> =
-            TABLES.iter().map(|(table, _)| (*table, Vec::new())).collect();
+        let mut rows: BTreeMap<&str, Vec<Value>> = TABLES
+            .iter()
+            .map(|(table, _)| (*table, Vec::new()))
+            .collect();
         let mut today = BTreeMap::new();
         let [drug, dose, author] = words(source);
         let mut push = |table: &'static str, row: Value| rows.get_mut(table).unwrap().push(row);
@@ -219,7 +231,10 @@ impl Expected {
                 let (visit_id, day) = (given(&visit["visit_id"]), given(&visit["date"]));
                 let notes = &visit["provider_notes"];
                 let (text, author) = (given(&notes["text"]), given(&notes[author]));
-                push("visits", json!([date, name, visit_id, patient, day, text, author]));
+                push(
+                    "visits",
+                    json!([date, name, visit_id, patient, day, text, author]),
+                );
                 for diagnosis in items(&visit["diagnoses"]) {
                     let icd = given(&diagnosis["code"]);
                     let words = given(&diagnosis["description"]);
@@ -250,7 +265,10 @@ impl Expected {
         );
         for (table, rows) in rows {
             let table = TABLES.iter().find(|(name, _)| *name == table).unwrap().0;
-            self.tables.entry(table).or_default().insert(load.clone(), rows);
+            self.tables
+                .entry(table)
+                .or_default()
+                .insert(load.clone(), rows);
         }
     }
 }
@@ -309,7 +327,9 @@ fn broken(record: &Value, source: Source, load_date: &str) -> Option<&'static st
         }
         // Every date that is generated is of February or March 2024.
         match given(&visit["date"]) {
-            Some(date) if date == "2024-02-30" || !date.starts_with("2024-0") => return Some("bad_date"),
+            Some(date) if date == "2024-02-30" || !date.starts_with("2024-0") => {
+                return Some("bad_date");
+            }
             None => return Some("bad_date"),
             Some(date) if date.as_str() > load_date => return Some("not_later_than_load"),
             Some(_) => {}
@@ -437,7 +457,8 @@ fn every_row_and_every_fault_is_found() {
     // What is kept aside is masked too.
     let names = "select count(*) as all, count(name) as named, sum(length(name)) as digits from cleansed.patients__quarantine";
     let counts = &clinic.scene.sql(names)[0];
-    let [all, named, digits] = ["all", "named", "digits"].map(|count| counts[count].as_u64().unwrap());
+    let [all, named, digits] =
+        ["all", "named", "digits"].map(|count| counts[count].as_u64().unwrap());
     assert!(all >= named && named > all / 2, "{counts}");
     assert_eq!(digits, 64 * named);
 }
@@ -479,7 +500,10 @@ fn a_load_replaces_its_own_partition() {
             let now: BTreeSet<String> = clinic.rows(table, columns).into_iter().collect();
             let changed: Vec<&String> = now.symmetric_difference(&before[table]).collect();
             assert!(!changed.is_empty(), "{table}");
-            assert!(changed.iter().all(|row| row.starts_with(&own)), "{table}: {changed:?}");
+            assert!(
+                changed.iter().all(|row| row.starts_with(&own)),
+                "{table}: {changed:?}"
+            );
         }
     }
 }
@@ -518,14 +542,24 @@ fn a_load_that_is_killed_is_finished_by_the_next_run() {
         dirt: Dirt::everywhere(0.01),
         ..Options::for_patients(200)
     });
-    let steps = ["land", "normalise", "split", "publish-visits", "publish-treatments"];
+    let steps = [
+        "land",
+        "normalise",
+        "split",
+        "publish-visits",
+        "publish-treatments",
+    ];
     let files = clinic.manifest.files.clone();
     for (file, step) in files.iter().zip(steps) {
         let mut running = clinic.scene.start(clinic.command(file));
         assert!(running.until_says(&format!("{step} ")), "{step} ends");
         running.signal("KILL");
         running.end();
-        assert_eq!(clinic.scene.latest()["status"], "running", "killed after {step}");
+        assert_eq!(
+            clinic.scene.latest()["status"],
+            "running",
+            "killed after {step}"
+        );
         clinic.run(file);
         let dir = clinic.scene.path("in");
         clinic.expected.load(&dir, file);
@@ -548,11 +582,16 @@ fn names_go_nowhere_without_the_mask() {
     let text = fs::read_to_string(folder.join("pipeline.toml")).unwrap();
     let plugins = built::root().join("plugins");
     let text = text.replace("../../plugins", plugins.to_str().unwrap());
-    let mask = "[[step.stage]]\nmask = { name = { method = \"hmac\", key = { env = \"PII_KEY\" } } }\n";
+    let mask =
+        "[[step.stage]]\nmask = { name = { method = \"hmac\", key = { env = \"PII_KEY\" } } }\n";
     assert!(text.contains(mask));
     let file = scene.file("pipeline.toml", text.replace(mask, ""));
     visit_events::generate(&scene.path("in"), &Options::smallest()).unwrap();
-    let params = [("input", "in"), ("source", "source_a"), ("date", "2024-02-28")];
+    let params = [
+        ("input", "in"),
+        ("source", "source_a"),
+        ("date", "2024-02-28"),
+    ];
     let mut command = scene.run_command(&file, &params);
     command.env("WAREHOUSE_URL", "postgres://nobody@127.0.0.1:1/nothing");
     let ended = Ended::from(command.output().unwrap()).expect_code(2);

@@ -38,7 +38,12 @@ impl Day {
     /// The date as `yyyy-mm-dd`.
     pub(crate) fn iso(self) -> String {
         let number = self.yyyymmdd();
-        format!("{:04}-{:02}-{:02}", number / 10_000, number / 100 % 100, number % 100)
+        format!(
+            "{:04}-{:02}-{:02}",
+            number / 10_000,
+            number / 100 % 100,
+            number % 100
+        )
     }
 
     pub(crate) fn plus(self, days: u64) -> Self {

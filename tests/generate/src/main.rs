@@ -126,7 +126,11 @@ fn main() -> anyhow::Result<()> {
             let manifest = visit_events::generate(&dir, &options)?;
             for file in &manifest.files {
                 let rejected = file.records - file.accepted();
-                eprintln!("{}: {} records, {rejected} to be rejected", file.path(), file.records);
+                eprintln!(
+                    "{}: {} records, {rejected} to be rejected",
+                    file.path(),
+                    file.records
+                );
             }
             println!("{}", dir.join("manifest.json").display());
         }

@@ -131,11 +131,18 @@ impl Dirt {
         if !(0.0..=1.0).contains(&rate) {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
-                format!("the rate of {} is {rate}; a rate is from 0 to 1", fault.name()),
+                format!(
+                    "the rate of {} is {rate}; a rate is from 0 to 1",
+                    fault.name()
+                ),
             ));
         }
         let count = (rate * records as f64).round() as u64;
-        Ok(if fault.comes_in_pairs() { count - count % 2 } else { count })
+        Ok(if fault.comes_in_pairs() {
+            count - count % 2
+        } else {
+            count
+        })
     }
 }
 

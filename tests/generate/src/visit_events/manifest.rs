@@ -70,7 +70,11 @@ impl Manifest {
     /// The manifest as JSON, as it stands in `manifest.json`.
     pub fn to_json(&self) -> String {
         let files: Vec<String> = self.files.iter().map(file_json).collect();
-        format!("{{\n  \"seed\": {},\n  \"files\": [\n{}\n  ]\n}}\n", self.seed, files.join(",\n"))
+        format!(
+            "{{\n  \"seed\": {},\n  \"files\": [\n{}\n  ]\n}}\n",
+            self.seed,
+            files.join(",\n")
+        )
     }
 }
 

@@ -11,20 +11,53 @@ use crate::random::Random;
 const TEXT: u64 = 51;
 const NAME: u64 = 52;
 
-const FIRST_NAMES: [&str; 8] = ["Ada", "Zoë", "Søren", "Нина", "José", "明子", "Siân \"Sian\"", "Per\\Ole"];
-const LAST_NAMES: [&str; 6] = ["Lovelace", "O'Brien", "Müller-Łuk", "Иванова", "de la Cruz", "Smith, Jr."];
+const FIRST_NAMES: [&str; 8] = [
+    "Ada",
+    "Zoë",
+    "Søren",
+    "Нина",
+    "José",
+    "明子",
+    "Siân \"Sian\"",
+    "Per\\Ole",
+];
+const LAST_NAMES: [&str; 6] = [
+    "Lovelace",
+    "O'Brien",
+    "Müller-Łuk",
+    "Иванова",
+    "de la Cruz",
+    "Smith, Jr.",
+];
 const CODES: [(&str, &str); 7] = [
     ("I10", "Essential (primary) hypertension"),
     ("E11.9", "Type 2 diabetes mellitus without complications"),
     ("J45.909", "Unspecified asthma, uncomplicated"),
-    ("S72.001A", "Fracture of unspecified part of neck of right femur"),
+    (
+        "S72.001A",
+        "Fracture of unspecified part of neck of right femur",
+    ),
     ("M545", "Low back pain"),
     ("Z00.00", "General adult medical examination"),
-    ("C7A.1", "Malignant poorly differentiated neuroendocrine tumors"),
+    (
+        "C7A.1",
+        "Malignant poorly differentiated neuroendocrine tumors",
+    ),
 ];
-const DRUGS: [&str; 5] = ["lisinopril", "metformin", "albuterol", "acetaminophen/codeine", "insulin glargine"];
+const DRUGS: [&str; 5] = [
+    "lisinopril",
+    "metformin",
+    "albuterol",
+    "acetaminophen/codeine",
+    "insulin glargine",
+];
 const DOSES: [&str; 4] = ["10 mg", "500 mg", "2 puffs", "0.5 mL"];
-const NOTES: [&str; 4] = ["Follow up in 2 weeks.", "Line one,\nline two", "\"Better\", she says", "Größe 1,70 m; {ok} [x]"];
+const NOTES: [&str; 4] = [
+    "Follow up in 2 weeks.",
+    "Line one,\nline two",
+    "\"Better\", she says",
+    "Größe 1,70 m; {ok} [x]",
+];
 
 /// A record to be written.
 pub(super) struct Record {
@@ -55,7 +88,13 @@ impl Record {
             Some(Fault::DuplicatePatient) => self.first_patient + key_of,
             _ => self.patient,
         };
-        self.needed(&mut record, "patient_id", &format!("P{patient:07}"), Fault::NoPatientId, &mut random);
+        self.needed(
+            &mut record,
+            "patient_id",
+            &format!("P{patient:07}"),
+            Fault::NoPatientId,
+            &mut random,
+        );
         let name = self.name(patient);
         record.text("name", name.as_deref());
         match self.fault() {
@@ -94,7 +133,9 @@ impl Record {
             _ => self.day.minus(back),
         };
         match self.fault() {
-            Some(Fault::NoVisitId) if first => self.needed(&mut visit, "visit_id", &visit_id, Fault::NoVisitId, random),
+            Some(Fault::NoVisitId) if first => {
+                self.needed(&mut visit, "visit_id", &visit_id, Fault::NoVisitId, random)
+            }
             _ => visit.text("visit_id", Some(&visit_id)),
         }
         match self.fault() {
@@ -142,7 +183,10 @@ impl Record {
                 self.needed(&mut diagnosis, "code", code, Fault::NoDiagnosisCode, random);
             }
             Some(Fault::BadCode) if first => {
-                diagnosis.text("code", Some(random.pick(&["i10", "E11.", "10I", "I1", "S72.001AXY"])));
+                diagnosis.text(
+                    "code",
+                    Some(random.pick(&["i10", "E11.", "10I", "I1", "S72.001AXY"])),
+                );
             }
             // Space around a text is no part of it.
             _ if self.shape == Shape::Varied && random.chance(1, 10) => {
@@ -190,7 +234,14 @@ impl Record {
     }
 
     /// A value that has to be there, unless `fault` is this record's: then it is null, missing or blank.
-    fn needed(&self, object: &mut Object, key: &str, value: &str, fault: Fault, random: &mut Random) {
+    fn needed(
+        &self,
+        object: &mut Object,
+        key: &str,
+        value: &str,
+        fault: Fault,
+        random: &mut Random,
+    ) {
         if self.fault() != Some(fault) {
             object.text(key, Some(value));
             return;
@@ -250,7 +301,11 @@ impl Object {
     }
 
     fn end(self) -> String {
-        if self.0.is_empty() { "{}".to_owned() } else { self.0 + "}" }
+        if self.0.is_empty() {
+            "{}".to_owned()
+        } else {
+            self.0 + "}"
+        }
     }
 }
 
