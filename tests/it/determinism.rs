@@ -12,8 +12,9 @@ use weir_tests::{Contents, Scene, built};
 
 /// Members of the plugins' workspace that this pipeline has no use for: decoders, which `decoders` tests likewise,
 /// and what they share; sources, of which `source_plugins` has what they read; a fold, whose last digits depend on
-/// partitions (`fold`), and what applies the fold's model (`side_inputs`).
-const OTHERS: [&str; 8] = [
+/// partitions (`fold`), what applies the fold's model (`side_inputs`), and those of another pipeline
+/// (`visit_events`), whose every row is compared there, run after run.
+const OTHERS: [&str; 12] = [
     "cms_index",
     "decoder_paths",
     "fhir",
@@ -21,6 +22,10 @@ const OTHERS: [&str; 8] = [
     "http_json",
     "linear_prediction",
     "linear_regression",
+    "visit_events",
+    "visit_tables",
+    "visits_source_a",
+    "visits_source_b",
     "x12",
 ];
 

@@ -24,6 +24,7 @@
 //! - [`supply`]: where components come from, and whether they may run.
 //! - [`authoring`], [`diff`]: authors of plugins, from a new folder to what a next version changes.
 //! - [`cli`], [`surroundings`]: the commands, and where they are typed.
+//! - [`visit_events`]: the pipeline of that name, by sources and days.
 //! - [`canary`]: no value of a row is anywhere but in tables.
 #![allow(
     clippy::unwrap_used,
@@ -84,4 +85,5 @@ mod supply;
 mod surroundings;
 mod terms;
 mod upkeep;
+mod visit_events;
 mod visits;

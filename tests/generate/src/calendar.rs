@@ -35,6 +35,17 @@ impl Day {
         year * 10_000 + month * 100 + day
     }
 
+    /// The date as `yyyy-mm-dd`.
+    pub(crate) fn iso(self) -> String {
+        let number = self.yyyymmdd();
+        format!(
+            "{:04}-{:02}-{:02}",
+            number / 10_000,
+            number / 100 % 100,
+            number % 100
+        )
+    }
+
     pub(crate) fn plus(self, days: u64) -> Self {
         Self(self.0 + days as i64)
     }
@@ -61,5 +72,6 @@ mod tests {
         assert_eq!(Day::of(1900, 2, 28).plus(1).yyyymmdd(), 19_000_301);
         assert_eq!(Day::of(2010, 12, 31).since(Day::of(2008, 1, 1)), 1_095);
         assert_eq!(Day::of(2009, 1, 1).minus(1).yyyymmdd(), 20_081_231);
+        assert_eq!(Day::of(2024, 2, 28).plus(1).iso(), "2024-02-29");
     }
 }

@@ -2,9 +2,10 @@
 //!
 //! A generator writes files of any size in the exact shape of the real ones, with faults in rows
 //! that it counted beforehand. The same options give the same bytes on every platform, and the
-//! [`Manifest`](synpuf::Manifest) it returns says what a correct pipeline must find.
+//! manifest that it returns says what a correct pipeline must find.
 //!
 //! - [`synpuf`]: the CSV files of CMS's DE-SynPUF.
+//! - [`visit_events`]: JSON files of visits, of two sources and any number of days.
 //! - `csv`, `calendar`, `random`: what a generator is made of; rows are a function of the seed and
 //!   their number alone, so nothing grows with the size of the files but the list of faults.
 //!
@@ -33,3 +34,4 @@ mod calendar;
 mod csv;
 mod random;
 pub mod synpuf;
+pub mod visit_events;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 use weir_generate::synpuf::{self, Dirt, Options};
+use weir_generate::visit_events;
 
 #[derive(Parser)]
 #[command(
@@ -47,6 +48,26 @@ enum Input {
         #[arg(long)]
         quoted_header: bool,
     },
+    /// JSON files of visits, of two sources, day by day
+    VisitEvents {
+        /// Folder to write to
+        dir: PathBuf,
+        /// Records of each file
+        #[arg(long, value_name = "N", default_value_t = 1_000)]
+        patients: u64,
+        /// Days, from 2024-02-28 on
+        #[arg(long, value_name = "N", default_value_t = 2)]
+        days: u64,
+        /// Same seed, same bytes
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Share of records with a fault, for each kind of fault
+        #[arg(long, value_name = "RATE", default_value_t = 0.0)]
+        dirt: f64,
+        /// One visit, one diagnosis and two treatments for each patient
+        #[arg(long)]
+        plain: bool,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
@@ -80,6 +101,35 @@ fn main() -> anyhow::Result<()> {
                     file.name,
                     file.rows,
                     file.rejected()
+                );
+            }
+            println!("{}", dir.join("manifest.json").display());
+        }
+        Input::VisitEvents {
+            dir,
+            patients,
+            days,
+            seed,
+            dirt,
+            plain,
+        } => {
+            let options = visit_events::Options {
+                patients,
+                days,
+                shape: match plain {
+                    true => visit_events::Shape::Plain,
+                    false => visit_events::Shape::Varied,
+                },
+                seed,
+                dirt: visit_events::Dirt::everywhere(dirt),
+            };
+            let manifest = visit_events::generate(&dir, &options)?;
+            for file in &manifest.files {
+                let rejected = file.records - file.accepted();
+                eprintln!(
+                    "{}: {} records, {rejected} to be rejected",
+                    file.path(),
+                    file.records
                 );
             }
             println!("{}", dir.join("manifest.json").display());
