@@ -30,6 +30,7 @@ from weir_plugin.types import DataType
 
 from .test_conformance import Conformance, field, fixture
 from .test_folds import Sum
+from .test_side_inputs import CODES, HINT, INPUT, UNKNOWN, Judges, Known, Letters, Matches
 
 RECORDS = {
     "Info": "name version description config_schema columns rules",
@@ -38,6 +39,7 @@ RECORDS = {
     "TimestampType": "unit zone",
     "DecimalType": "precision scale",
     "Output": "name schema",
+    "SideInput": "name schema",
     "Batch": "rows nodes buffers",
     "Node": "length null_count",
     "Run": "pipeline step parameters",
@@ -59,8 +61,8 @@ class Err(Exception):
         self.value = value
 
 
-def bindings(calls: list[tuple[Any, ...]]) -> dict[str, ModuleType]:
-    """Modules that note what they are called with."""
+def bindings(calls: list[tuple[Any, ...]], handed: list[Any]) -> dict[str, ModuleType]:
+    """Modules that note what they are called with. ``handed`` has the batches of the side input that is read."""
 
     def module(name: str, **members: Any) -> ModuleType:
         made = ModuleType(name)
@@ -88,6 +90,7 @@ def bindings(calls: list[tuple[Any, ...]]) -> dict[str, ModuleType]:
         decoding=module("decoding", emit=noted("emit"), reject=noted("reject")),
         sourcing=module("sourcing", emit=noted("emit"), reject=noted("reject")),
         folding=module("folding", emit=noted("emit")),
+        side_inputs=module("side_inputs", next=lambda place: handed.pop(0) if handed else None),
     )
     return {
         "wit_world": module("wit_world", __path__=[], imports=imports),
@@ -158,7 +161,8 @@ class Counts(Source):
 class Components(unittest.TestCase):
     def setUp(self) -> None:
         self.calls: list[tuple[Any, ...]] = []
-        self.modules = bindings(self.calls)
+        self.handed: list[Any] = []
+        self.modules = bindings(self.calls, self.handed)
         sys.modules.update(self.modules)
         self.before = host._host
         import weir_plugin.guest as guest
@@ -257,6 +261,52 @@ class Components(unittest.TestCase):
         folds[1].merge(snapshot)
         folds[1].finish()
         self.assertEqual(written(self.calls[0][1])["buffers"], ["", "06" + "00" * 7])
+
+    def test_side_inputs_are_read_before_the_first_call_that_gives_something(self) -> None:
+        code = self.guest._schema_to_wit(INPUT)
+        sides = [self.wit.SideInput("other", []), self.wit.SideInput("codes", self.guest._schema_to_wit(CODES))]
+
+        def part(letter: str) -> Any:
+            buffers = ["", "0000000001000000", letter, "", "01" + "00" * 7]
+            return self.batch({"rows": 1, "nodes": [[1, 0], [1, 0]], "buffers": buffers})
+
+        given = self.batch({"rows": 1, "nodes": [[1, 0]], "buffers": ["", "0000000001000000", "78"]})
+        for made, bind, first in [
+            (self.guest.transformer(Known), [code], lambda component: component.process(given)),
+            (self.guest.checker(Judges), [code], lambda component: component.process(given)),
+            (self.guest.decoder_plugin(Letters), [], lambda component: component.decode(b"b")),
+            (self.guest.decoder_plugin(Letters), [], lambda component: component.finish()),
+            (self.guest.folder(Matches), [code], lambda component: component.process(given)),
+            (self.guest.folder(Matches), [code], lambda component: component.merge(bytes(8))),
+            (self.guest.folder(Matches), [code], lambda component: component.finish()),
+        ]:
+            self.handed[:] = [part("61"), part("62")]
+            component = made()
+            component.bind("{}", self.run_of, *bind, sides)
+            self.assertEqual(len(self.handed), 2)
+            first(component)
+            self.assertEqual(self.handed, [])
+        rejected = [call for call in self.calls if call[0] in ("reject", "fail")]
+        self.assertEqual(rejected, [(kind, [0], "unknown", UNKNOWN.description) for kind in ("reject", "fail")])
+        emitted = [part.buffers[-1] for call in self.calls for part in call if isinstance(part, self.wit.Batch)]
+        self.assertEqual(emitted, [b"x", b"b", b"of 2", (2).to_bytes(8, "little")])
+
+    def test_the_place_of_a_side_input_is_asked_for(self) -> None:
+        asked: list[int] = []
+        self.guest._side_inputs.next = asked.append  # Answers with nothing.
+        component = self.guest.checker(Judges)()
+        sides = [self.wit.SideInput("other", []), self.wit.SideInput("codes", self.guest._schema_to_wit(CODES))]
+        component.bind("{}", self.run_of, self.guest._schema_to_wit(INPUT), sides)
+        batch = self.batch({"rows": 0, "nodes": [[0, 0]], "buffers": ["", "00000000", ""]})
+        component.process(batch)
+        component.process(batch)
+        self.assertEqual(asked, [1])
+
+    def test_a_table_that_the_step_lacks_is_an_error_of_the_configuration(self) -> None:
+        component = self.guest.transformer(Known)()
+        with self.assertRaises(Err) as raised:
+            component.bind("{}", self.run_of, self.guest._schema_to_wit(INPUT), [])
+        self.assertEqual(raised.exception.value, self.wit.Error_Config(HINT))
 
     def test_every_type_crosses_and_comes_back(self) -> None:
         types = [DataType(kind) for kind in KINDS if kind not in (*WITH_VALUE, "list", "struct")]

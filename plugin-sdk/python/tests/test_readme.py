@@ -8,7 +8,7 @@ import unittest
 from pathlib import Path
 from types import ModuleType
 
-from weir_plugin import Schema
+from weir_plugin import Batch, ConfigError, DataError, Schema
 from weir_plugin.testing import Harness
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
@@ -35,6 +35,13 @@ class Readme(unittest.TestCase):
         rows = [{"site": "x", "amount": 1}, {"site": "y", "amount": 2}, {"site": "x", "amount": 3}]
         folded = Harness(module.Sums).fold(Schema.of(module.Amount), rows, rows[:1])
         self.assertEqual(folded.rows, [{"site": "x", "amount": 5}, {"site": "y", "amount": 2}])
+
+    def test_the_side_input_is_read_as_its_test_says(self) -> None:
+        module = examples("Side inputs")
+        visits = Schema.of(module.Visit)
+        self.assertRaisesRegex(ConfigError, "needs the side input `codes`", Harness(module.Codes).bind, visits)
+        without = Harness(module.Codes, side_inputs={"codes": (Schema(), Batch(Schema(), [], 1))})
+        self.assertRaisesRegex(DataError, "needs a column code", without.bind, visits)
 
 
 if __name__ == "__main__":

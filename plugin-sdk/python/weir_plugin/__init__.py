@@ -41,6 +41,7 @@ Map:
   :class:`RowFold`, :class:`Fold`, :class:`Source`: what a plugin can be.
 - :class:`Rule`, :class:`Output`, :class:`Context`: what it says of itself and is told.
 - :class:`Schema`, :class:`Field`, :mod:`types`; :class:`Batch`, :class:`Column`: data.
+- :class:`SideInputs`: small reference tables, handed to a plugin before its first batch.
 - :class:`Reject` for a row; :class:`ConfigError`, :class:`DataError`, :class:`RetryError`,
   :class:`FatalError` for a call.
 - :class:`log`, :func:`metric`, :func:`secret`: what the host offers. :mod:`weir_plugin.http`: requests of a source.
@@ -66,6 +67,7 @@ from .plugin import (
     Transform,
     Verdict,
 )
+from .side_inputs import SideInputs
 from .source import Done, More, Page, Source, Stream
 from .types import DataType, Field, Schema
 
@@ -99,6 +101,7 @@ __all__ = [
     "Run",
     "Schema",
     "SideInput",
+    "SideInputs",
     "Source",
     "Stream",
     "Transform",

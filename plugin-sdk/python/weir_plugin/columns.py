@@ -185,6 +185,34 @@ class Column:
             buffers = (self.buffers[0][begin * width : end * width],)
         return Column(self.type, length, nulls, validity, buffers, children)
 
+    @classmethod
+    def concat(cls, data_type: DataType, columns: Sequence[Column]) -> Column:
+        """One column of the values of several, all of this type."""
+        columns = [column for column in columns if column.length]
+        if len(columns) == 1:
+            return columns[0]
+        nulls = sum([column.null_count for column in columns])
+        validity = _pack(list(chain.from_iterable([column.valid() for column in columns]))) if nulls else b""
+        kind = data_type.kind
+        buffers: tuple[bytes, ...] = ()
+        children: tuple[Column, ...] = ()
+        if kind in ("utf8", "binary", "list"):
+            lengths = [after - before for column in columns for before, after in pairwise(column.offsets.tolist())]
+            buffers = (_offsets(lengths),)
+            if kind != "list":
+                buffers += (b"".join([column.buffers[1] for column in columns]),)
+        elif kind == "boolean":
+            flags = [_unpack(column.buffers[0], column.length) for column in columns]
+            buffers = (_pack(list(chain.from_iterable(flags))),)
+        elif kind != "struct":
+            buffers = (b"".join([column.buffers[0] for column in columns]),)
+        if kind in ("list", "struct"):
+            children = tuple(
+                cls.concat(child.type, [column.children[at] for column in columns])
+                for at, child in enumerate(data_type.children)
+            )
+        return cls(data_type, sum(map(len, columns)), nulls, validity, buffers, children)
+
     def valid(self) -> list[bool]:
         """For each row whether there is a value."""
         return _unpack(self.validity, self.length) if self.null_count else [True] * self.length
@@ -537,6 +565,14 @@ class Batch:
                 column = Column.from_list(field.type, column, field.name)
             built.append(column)
         return cls(schema, built, rows)
+
+    @classmethod
+    def concat(cls, schema: Schema, batches: Sequence[Batch]) -> Batch:
+        """One batch of the rows of several, all of this schema."""
+        columns = [
+            Column.concat(field.type, [batch.columns[at] for batch in batches]) for at, field in enumerate(schema)
+        ]
+        return cls(schema, columns, sum(map(len, batches)))
 
     def __getitem__(self, name: str) -> Column:
         return self.columns[self.schema.position(name)]

@@ -7,11 +7,11 @@ from typing import Any
 from .columns import Batch
 from .errors import DataError, FatalError, PluginError
 from .info import Context, Rule
-from .plugin import ByRow, Emits, Plugin, only_schema, rows_of, unexpected
+from .plugin import Bindable, ByRow, Emits, only_schema, rows_of, unexpected
 from .types import Schema
 
 
-class Fold(Plugin):
+class Fold(Bindable):
     """Makes few rows of many: sums, statistics, models.
 
     Many instances fold side by side, each its part of the rows; one takes the states of all others and emits the

@@ -31,6 +31,11 @@ except ImportError:  # Built without `--secrets`.
     _secrets = None
 
 try:
+    from wit_world.imports import side_inputs as _side_inputs
+except ImportError:  # A source has none.
+    _side_inputs = None
+
+try:
     from .guest_http import send as _send
 except ImportError:  # Built without HTTP: no source, or one that makes no requests.
     _send = None
@@ -64,6 +69,12 @@ class _Component:
         if _send is None:
             raise FatalError("only a source makes requests, and it imports weir_plugin.http where its module begins")
         return _send(request)
+
+    def next_rows(self, place: int, table: SideInput) -> Batch | None:
+        if _side_inputs is None:
+            raise FatalError("a source is handed no side inputs")
+        batch = _side_inputs.next(place)
+        return None if batch is None else _batch_from_wit(table.schema, batch)
 
 
 connect(_Component())
@@ -152,18 +163,21 @@ def _batch_from_wit(schema: Schema, batch: Any) -> Batch:
 
 
 class _Instance:
-    """The one bound plugin of a component."""
+    """The one plugin of a component."""
 
-    def __init__(self, plugin: type) -> None:
+    def __init__(self, plugin: type[_plugin.Bindable]) -> None:
         self.type = plugin
-        self.plugin: Any = None
-        self.bound: Any = None
-        self.input = Schema()
+        self._bound: _plugin.Bound | None = None
 
     def bind(self, config: str, context: Context) -> Any:
-        self.plugin, self.bound = _plugin.bind(self.type, config, context)
-        self.input = context.input
-        return self.bound
+        self._bound = _plugin.Bound(self.type, config, context)
+        return self._bound.answer
+
+    @property
+    def bound(self) -> _plugin.Bound:
+        if self._bound is None:
+            raise FatalError("the host did not bind the plugin")
+        return self._bound
 
 
 def transformer(plugin: type[_plugin.Transform]) -> type:
@@ -189,15 +203,15 @@ def transformer(plugin: type[_plugin.Transform]) -> type:
                 emitting.emit(output, _batch_to_wit(batch), origin)
 
             def call() -> None:
-                out = _plugin.Emitter(instance.bound, rules, rows.rows, emit)
-                instance.plugin.process(_batch_from_wit(instance.input, rows), out)
+                out = _plugin.Emitter(instance.bound.answer, rules, rows.rows, emit)
+                instance.bound.loaded().process(_batch_from_wit(instance.bound.input, rows), out)
                 for rejected, rule, message in out.rejected():
                     emitting.reject(rejected, rule, message)
 
             _answer(call)
 
         def finish(self) -> None:
-            _answer(lambda: instance.plugin.finish())
+            _answer(lambda: instance.bound.plugin.finish())
 
     return Transformer
 
@@ -219,14 +233,14 @@ def checker(plugin: type[_plugin.Check]) -> type:
         def process(self, rows: Any) -> None:
             def call() -> None:
                 out = _plugin.Verdict(rules, rows.rows)
-                instance.plugin.process(_batch_from_wit(instance.input, rows), out)
+                instance.bound.loaded().process(_batch_from_wit(instance.bound.input, rows), out)
                 for failed, rule, message in out.failed():
                     judging.fail(failed, rule, message)
 
             _answer(call)
 
         def finish(self) -> None:
-            _answer(lambda: instance.plugin.finish())
+            _answer(lambda: instance.bound.plugin.finish())
 
     return Checker
 
@@ -240,7 +254,7 @@ def decoder_plugin(plugin: type[_plugin.Decoder]) -> type:
 
     def rows() -> _plugin.Rows:
         return _plugin.Rows(
-            instance.bound, rules, lambda batch: decoding.emit(_batch_to_wit(batch)), decoding.reject
+            instance.bound.answer, rules, lambda batch: decoding.emit(_batch_to_wit(batch)), decoding.reject
         )
 
     class DecoderPlugin:
@@ -251,10 +265,10 @@ def decoder_plugin(plugin: type[_plugin.Decoder]) -> type:
             return _answer(lambda: _schema_to_wit(instance.bind(config, _context(run, [], side_inputs))))
 
         def decode(self, bytes: bytes) -> None:
-            _answer(lambda: instance.plugin.decode(bytes, rows()))
+            _answer(lambda: instance.bound.loaded().decode(bytes, rows()))
 
         def finish(self) -> None:
-            _answer(lambda: instance.plugin.finish(rows()))
+            _answer(lambda: instance.bound.loaded().finish(rows()))
 
     return DecoderPlugin
 
@@ -316,16 +330,19 @@ def folder(plugin: type[_fold.Fold]) -> type:
             return _answer(lambda: _schema_to_wit(instance.bind(config, _context(run, input, side_inputs))))
 
         def process(self, rows: Any) -> None:
-            _answer(lambda: instance.plugin.process(_batch_from_wit(instance.input, rows)))
+            _answer(lambda: instance.bound.loaded().process(_batch_from_wit(instance.bound.input, rows)))
 
         def snapshot(self) -> bytes:
-            return _answer(lambda: _fold.snapshot_of(instance.plugin))
+            return _answer(lambda: _fold.snapshot_of(instance.bound.plugin))
 
         def merge(self, snapshot: bytes) -> None:
-            _answer(lambda: instance.plugin.merge(snapshot))
+            _answer(lambda: instance.bound.loaded().merge(snapshot))
 
         def finish(self) -> None:
-            out = _fold.Result(instance.bound, lambda batch: folding.emit(_batch_to_wit(batch)))
-            _answer(lambda: instance.plugin.finish(out))
+            def call() -> None:
+                out = _fold.Result(instance.bound.answer, lambda batch: folding.emit(_batch_to_wit(batch)))
+                instance.bound.loaded().finish(out)
+
+            _answer(call)
 
     return Folder

@@ -1,4 +1,5 @@
-"""What a plugin may ask of the host: a line in its log, an addition to a counter, a secret; a source a request.
+"""What a plugin may ask of the host: a line in its log, an addition to a counter, a secret; a source a request, all
+others the rows of a side input.
 
 In a component the calls cross to the host. Natively they go to the
 :class:`~weir_plugin.testing.Harness` that runs the plugin, or, outside of one, to stderr.
@@ -12,7 +13,9 @@ from typing import TYPE_CHECKING, Protocol
 from .errors import FatalError
 
 if TYPE_CHECKING:
+    from .columns import Batch
     from .http import Request, Response
+    from .info import SideInput
 
 
 class Host(Protocol):
@@ -30,6 +33,9 @@ class Host(Protocol):
     def send(self, request: Request) -> Response:
         """Sends a request, and waits for the head of the response."""
 
+    def next_rows(self, place: int, table: SideInput) -> Batch | None:
+        """The next rows of the side input at this place; ``None`` when all of them have been given."""
+
 
 class _Native:
     def log(self, level: str, message: str) -> None:
@@ -43,6 +49,9 @@ class _Native:
 
     def send(self, request: Request) -> Response:
         raise FatalError("there is no host to send a request; use weir_plugin.testing.Harness")
+
+    def next_rows(self, place: int, table: SideInput) -> Batch | None:
+        raise FatalError(f"the side input `{table.name}` has no rows: there is no test")
 
 
 _host: Host = _Native()
@@ -93,3 +102,8 @@ def secret(name: str) -> str | None:
 def send(request: Request) -> Response:
     """Sends a request of a source; it is :meth:`Request.send <weir_plugin.http.Request.send>`."""
     return _host.send(request)
+
+
+def next_rows(place: int, table: SideInput) -> Batch | None:
+    """The next rows of a side input, for :meth:`SideInputs.read <weir_plugin.SideInputs.read>`."""
+    return _host.next_rows(place, table)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from .errors import DataError
+from .errors import ConfigError, DataError
 from .types import Schema
 
 
@@ -49,10 +49,22 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class SideInput:
-    """The name and schema of a small reference table that the step hands to the plugin."""
+    """The name and schema of a small reference table that the step hands to the plugin.
 
+    Its rows are read through :class:`SideInputs <weir_plugin.SideInputs>`.
+    """
+
+    #: Its name in the pipeline file.
     name: str
     schema: Schema
+
+
+def lacking(name: str) -> ConfigError:
+    """What is wrong where the step does not hand a table of this name."""
+    return ConfigError(
+        f'it needs the side input `{name}`: add side_inputs = {{ {name} = {{ table = "zone.table" }} }} '
+        "beside the stage's `config`"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +74,18 @@ class Context:
     run: Run = field(default_factory=Run)
     #: The columns granted. Empty for a decoder.
     input: Schema = field(default_factory=Schema)
+    #: The small reference tables that the step hands to the plugin.
     side_inputs: Sequence[SideInput] = ()
+
+    def side_input(self, name: str) -> SideInput:
+        """The reference table of this name; its rows come with ``load``.
+
+        Raises a :class:`ConfigError` that says how the step hands it over.
+        """
+        for table in self.side_inputs:
+            if table.name == name:
+                return table
+        raise lacking(name)
 
     def require(self, names: Iterable[str]) -> None:
         """Raises a :class:`DataError` that lists every name that is no column of the input."""

@@ -18,6 +18,7 @@ from .columns import Batch, Column
 from .errors import FatalError, PluginError, Reject
 from .host import log
 from .info import ONLY_OUTPUT, Context, Output, Rule
+from .side_inputs import SideInputs
 from .types import Schema, without_none
 
 #: Rows of text for a batch that a decoder emits. As large as those that the host sends.
@@ -56,13 +57,24 @@ class Plugin:
         """Its description."""
         return cls.description or (cls.__doc__ or "").strip().split("\n")[0]
 
+
+class Bindable(Plugin):
+    """What all plugins but sources have: they are bound, and take side inputs."""
+
     @classmethod
     def bound_to(cls, answer: Any) -> Any:
         """What ``bind`` answered, as the SDK goes on with it; a :class:`FatalError` if it cannot be."""
         return answer
 
+    def load(self, side_inputs: SideInputs) -> None:
+        """Takes the reference tables that the step hands to the plugin.
 
-class Transform(Plugin):
+        Called once, before the first batch (of a decoder the first bytes of each file, of a fold the first batch or
+        state), where there are rows; never while the run is planned.
+        """
+
+
+class Transform(Bindable):
     """Turns batches of one schema into batches of one or more others.
 
     Several copies may run side by side, each over a part of the input, and batch borders fall
@@ -136,7 +148,7 @@ class RowTransform(ByRow, Transform):
                 out.emit(_batch_of(out.outputs[index], rows, origin), to=index, origin=origin)
 
 
-class Check(Plugin):
+class Check(Bindable):
     """Judges rows and changes nothing. Lives as a :class:`Transform` does."""
 
     def bind(self, context: Context) -> None:
@@ -173,7 +185,7 @@ class RowCheck(ByRow, Check):
             raise unexpected(error, f", at row {at} of the batch") from None
 
 
-class Decoder(Plugin):
+class Decoder(Bindable):
     """Turns the bytes of one file into rows.
 
     Bound for each file anew, given the file's bytes chunk by chunk, then finished. Chunk borders
@@ -390,13 +402,27 @@ class Rows(Emits):
 # ---- a bound plugin: the one path on which batches reach it, in a component and in tests -----
 
 
-def bind(plugin: type[Plugin], config: str, context: Context) -> tuple[Any, Any]:
-    """Makes a plugin, and what its ``bind`` gives: outputs, nothing, or a schema."""
-    made = plugin()
-    made.config = _config.parse(plugin.Config, config)
-    if isinstance(made, ByRow) and made.Row is not None:
-        context.require(row_names(made.Row))
-    return made, plugin.bound_to(made.bind(context))  # type: ignore[attr-defined]
+class Bound:
+    """A plugin that is bound."""
+
+    def __init__(self, plugin: type[Bindable], config: str, context: Context) -> None:
+        made: Any = plugin()
+        made.config = _config.parse(plugin.Config, config)
+        if isinstance(made, ByRow) and made.Row is not None:
+            context.require(row_names(made.Row))
+        #: What its ``bind`` gave: outputs, nothing, or a schema.
+        self.answer = plugin.bound_to(made.bind(context))
+        #: The plugin itself, for calls that need no side inputs.
+        self.plugin = made
+        self.input = context.input
+        self._side_inputs: SideInputs | None = SideInputs(context.side_inputs)
+
+    def loaded(self) -> Any:
+        """The plugin, after it has taken its side inputs."""
+        side_inputs, self._side_inputs = self._side_inputs, None
+        if side_inputs is not None:
+            self.plugin.load(side_inputs)
+        return self.plugin
 
 
 def only_schema(kind: str, answer: Any) -> Schema:

@@ -26,7 +26,7 @@ from .fold import Fold, Result, snapshot_of
 from .host import connect
 from .http import Request, Response
 from .info import Context, Output, Run, SideInput
-from .plugin import Check, Decoder, Emitter, Rows, Transform, Verdict, bind
+from .plugin import BATCH_ROWS, Bound, Check, Decoder, Emitter, Rows, Transform, Verdict
 from .source import Source, Stream
 from .types import Schema
 from .wire import Parts, assemble, disassemble, flatten, unflatten
@@ -175,7 +175,10 @@ _CALLS = (
 
 
 class Harness:
-    """How a plugin is to be run: its class, configuration and run context."""
+    """How a plugin is to be run: its class, configuration, run context, and what the step hands to it.
+
+    ``side_inputs`` has the schema and rows of each reference table by its name.
+    """
 
     def __init__(
         self,
@@ -183,13 +186,16 @@ class Harness:
         config: Mapping[str, Any] | None = None,
         *,
         run: Run = Run(),
-        side_inputs: Sequence[SideInput] = (),
+        side_inputs: Mapping[str, tuple[Schema, Sequence[Any] | Batch]] | None = None,
         secrets: Mapping[str, str] | None = None,
     ) -> None:
         self._plugin: Any = plugin
         self._config = json.dumps(dict(config or {}))
         self._run = run
-        self._side_inputs = side_inputs
+        self._side_inputs = {
+            name: rows if isinstance(rows, Batch) else Batch.from_rows(schema, rows)
+            for name, (schema, rows) in (side_inputs or {}).items()
+        }
         self._secrets = dict(secrets or {})
         self._answer: Callable[[Request], Answer] | None = None
 
@@ -200,7 +206,7 @@ class Harness:
 
     def bind(self, schema: Schema = Schema()) -> Any:
         """Binds a plugin as the planner does, and returns what its ``bind`` gives."""
-        return self._bind(schema)[1]
+        return self._bind(schema).answer
 
     def run(self, schema: Schema, *batches: Sequence[Any] | Batch) -> Outcome:
         """Runs a transform or a check from ``bind`` to ``finish`` over batches of rows."""
@@ -281,40 +287,41 @@ class Harness:
         if call != wanted:
             raise FatalError(f"{kind} is run with `{wanted}`")
 
-    def _bind(self, schema: Schema) -> tuple[Any, Any]:
+    def _bind(self, schema: Schema) -> Bound:
         _config.json_schema(self._plugin.Config)
         if issubclass(self._plugin, Source):
             raise FatalError("a source has no `bind`; see which streams it has with `discover`")
-        # A component hands out the schema that crossed, not the one that was given.
-        context = Context(self._run, unflatten(list(flatten(schema))), self._side_inputs)
+        side_inputs = [SideInput(name, _crossed(rows.schema)) for name, rows in self._side_inputs.items()]
+        context = Context(self._run, _crossed(schema), side_inputs)
         before = connect(_Recorder(Recorded(), self._secrets))
         try:
-            plugin, bound = bind(self._plugin, self._config, context)
-            if bind(self._plugin, self._config, context)[1] != bound:
+            bound = Bound(self._plugin, self._config, context)
+            if Bound(self._plugin, self._config, context).answer != bound.answer:
                 raise FatalError("`bind` gives different answers for the same arguments")
         finally:
             connect(before)
-        return plugin, bound
+        return bound
 
     def _run_once(self, schema: Schema, batches: Sequence[Batch]) -> Outcome:
-        plugin, bound = self._bind(schema)
+        bound = self._bind(schema)
+        plugin, outputs = bound.plugin, bound.answer
         outcome = Outcome()
         if isinstance(plugin, Transform):
-            outcome._kept = {output.name: [] for output in bound}
+            outcome._kept = {output.name: [] for output in outputs}
         rules = type(plugin).all_rules()
-        before = connect(_Recorder(outcome, self._secrets))
+        before = connect(_Recorder(outcome, self._secrets, side_inputs=self._side_inputs))
         try:
             for batch in batches:
                 batch = assemble(schema, disassemble(batch))
                 start = outcome.rows
                 outcome.rows += batch.rows
                 if isinstance(plugin, Transform):
-                    out = Emitter(bound, rules, batch.rows, _collect(outcome, bound, start))
-                    plugin.process(batch, out)
+                    out = Emitter(outputs, rules, batch.rows, _collect(outcome, outputs, start))
+                    bound.loaded().process(batch, out)
                     reasons = out.rejected()
                 else:
                     verdict = Verdict(rules, batch.rows)
-                    plugin.process(batch, verdict)
+                    bound.loaded().process(batch, verdict)
                     reasons = verdict.failed()
                 for rows, rule, message in reasons:
                     outcome.calls.append(Call(rows, rule=rule, message=message))
@@ -325,7 +332,8 @@ class Harness:
         return outcome
 
     def _decode_once(self, chunks: Sequence[bytes]) -> Decoded:
-        plugin, schema = self._bind(Schema())
+        bound = self._bind(Schema())
+        schema = bound.answer
         decoded = Decoded()
 
         def emit(batch: Batch) -> None:
@@ -334,12 +342,12 @@ class Harness:
         def reject(offset: int, length: int, rule: str, message: str) -> None:
             decoded.rejections.append((offset, length, rule, message))
 
-        rows = Rows(schema, type(plugin).all_rules(), emit, reject)
-        before = connect(_Recorder(decoded, self._secrets))
+        rows = Rows(schema, self._plugin.all_rules(), emit, reject)
+        before = connect(_Recorder(decoded, self._secrets, side_inputs=self._side_inputs))
         try:
             for chunk in chunks:
-                plugin.decode(chunk, rows)
-            plugin.finish(rows)
+                bound.loaded().decode(chunk, rows)
+            bound.loaded().finish(rows)
         finally:
             connect(before)
         return decoded
@@ -373,23 +381,36 @@ class Harness:
         return read
 
     def _fold_parts(self, schema: Schema, parts: Sequence[Sequence[Batch]]) -> Folded:
-        last, result = self._bind(schema)
+        last = self._bind(schema)
+        result = last.answer
         folded = Folded()
 
         def emit(batch: Batch) -> None:
             folded.rows.extend(assemble(result, disassemble(batch)).to_rows([]))
 
-        instances = [self._bind(schema)[0] for _ in parts]
-        before = connect(_Recorder(folded, self._secrets))
+        instances = [self._bind(schema) for _ in parts]
+        def asked(instance: int) -> Any:
+            """The plugin of an instance, with a host of its own: every one is given all side inputs anew."""
+            connect(hosts[instance])
+            return (last if instance < 0 else instances[instance]).loaded()
+
+        hosts = [_Recorder(folded, self._secrets, side_inputs=self._side_inputs) for _ in [*parts, last]]
+        before = connect(hosts[-1])
         try:
-            for plugin, part in zip(instances, parts):
+            for instance, part in enumerate(parts):
                 for batch in part:
-                    plugin.process(assemble(schema, disassemble(batch)))
-                last.merge(snapshot_of(plugin))
-            last.finish(Result(result, emit))
+                    asked(instance).process(assemble(schema, disassemble(batch)))
+                state = snapshot_of(instances[instance].plugin)
+                asked(-1).merge(state)
+            asked(-1).finish(Result(result, emit))
         finally:
             connect(before)
         return folded
+
+
+def _crossed(schema: Schema) -> Schema:
+    """A schema as a component hands it out: the one that crossed, not the one that was given."""
+    return unflatten(list(flatten(schema)))
 
 
 def _check_streams(streams: Sequence[Stream]) -> None:
@@ -432,11 +453,15 @@ class _Recorder:
         secrets: Mapping[str, str],
         answer: Callable[[Request], Answer] | None = None,
         requests: list[Request] | None = None,
+        side_inputs: Mapping[str, Batch] | None = None,
     ) -> None:
         self._recorded = recorded
         self._secrets = secrets
         self._answer = answer
         self._requests = [] if requests is None else requests
+        self._side_inputs = side_inputs or {}
+        #: How many rows of each side input have been given.
+        self._given: dict[str, int] = {}
 
     def log(self, level: str, message: str) -> None:
         self._recorded.logs.append((level, message))
@@ -454,3 +479,10 @@ class _Recorder:
         answer = self._answer(request)
         headers = [(name.lower(), value) for name, value in answer.headers]
         return Response(answer.status, headers, iter([answer.body] if answer.body else []))
+
+    def next_rows(self, place: int, table: SideInput) -> Batch | None:
+        rows, begin = self._side_inputs[table.name], self._given.get(table.name, 0)
+        if begin >= rows.rows:
+            return None
+        end = self._given[table.name] = begin + BATCH_ROWS
+        return assemble(table.schema, disassemble(rows.slice(begin, end)))
