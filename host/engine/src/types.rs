@@ -1,7 +1,7 @@
 //! Types of pipeline files, of Arrow, of Delta and of SQLite, and what becomes of one in another.
 
 use arrow::array::RecordBatch;
-use arrow::compute::cast;
+use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
 use std::sync::Arc;
 use weir_pipeline::ScopeValue;
@@ -14,8 +14,13 @@ pub use weir_decode::{arrow_schema, arrow_type, type_text};
 /// decimals come wider than they were planned, and a lake keeps some types as others.
 ///
 /// # Errors
-/// Conflict for a column that is not there any more.
+/// Conflict for a column that is not there any more; a value that does not fit its type.
 pub(crate) fn in_types(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+    // A value that does not fit is an error, not a null.
+    let exact = CastOptions {
+        safe: false,
+        ..CastOptions::default()
+    };
     let columns = schema.fields().iter().map(|field| {
         let column = batch.column_by_name(field.name()).ok_or_else(|| {
             Error::new(
@@ -26,7 +31,7 @@ pub(crate) fn in_types(batch: &RecordBatch, schema: &SchemaRef) -> Result<Record
         })?;
         Ok(match column.data_type() == field.data_type() {
             true => Arc::clone(column),
-            false => cast(column, field.data_type())?,
+            false => cast_with_options(column, field.data_type(), &exact)?,
         })
     });
     Ok(RecordBatch::try_new(

@@ -116,7 +116,11 @@ impl Ready {
     pub(crate) fn replaces(&self, name: &HeaderName) -> bool {
         match self {
             Ready::None => false,
-            Ready::Added { headers, .. } => headers.iter().any(|(own, _)| own == name),
+            // Many servers take `x_api_key` for `x-api-key`.
+            Ready::Added { headers, .. } => {
+                let folded = |name: &HeaderName| name.as_str().replace('_', "-");
+                headers.iter().any(|(own, _)| folded(own) == folded(name))
+            }
             Ready::SigV4(_) => *name == AUTHORIZATION || sigv4::is_own(name),
         }
     }

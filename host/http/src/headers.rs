@@ -8,7 +8,8 @@ use crate::target::Target;
 
 /// Why nobody but the client may set a header. `None`: others may.
 pub(crate) fn why_forbidden(name: &HeaderName) -> Option<&'static str> {
-    match name.as_str() {
+    // Many servers take both spellings for one name.
+    match name.as_str().replace('_', "-").as_str() {
         "host" | "content-length" => Some("the client sets it"),
         "connection" | "keep-alive" | "te" | "trailer" | "transfer-encoding" | "upgrade"
         | "http2-settings" => Some("it is about the connection, which is the client's"),

@@ -144,6 +144,11 @@ impl Model {
             let (Some(feature), Some(coefficient)) = (feature, coefficient) else {
                 return Err(Error::data("the model has a row with a null"));
             };
+            if !coefficient.is_finite() {
+                return Err(Error::data(format!(
+                    "the coefficient of '{feature}' in the model is no finite number"
+                )));
+            }
             let twice = match feature {
                 INTERCEPT => intercept.replace(coefficient).is_some(),
                 feature => {
@@ -224,6 +229,8 @@ mod tests {
                 .unwrap_err()
                 .to_string()
         };
+        let endless = told(&[(INTERCEPT, 1.0), ("x", f64::NAN)]);
+        assert!(endless.contains("of 'x' in the model is no finite number"));
         assert!(told(&[]).contains("is the table empty?"));
         assert!(told(&[(INTERCEPT, 1.0), ("z", 1.0)]).contains("the feature 'z', which is not granted"));
         assert!(told(&[(INTERCEPT, 1.0), ("x", 1.0), ("x", 2.0)]).contains("'x' twice"));

@@ -64,6 +64,9 @@ pub(crate) struct Progress {
     before: BTreeMap<String, String>,
     /// The most rows of a batch, where states are kept with the rows; absent: all is read, from the beginning.
     most: Option<u64>,
+    /// Whether rows may come again: where they are merged, a source whose filter lets the last ones through once
+    /// more does no harm.
+    again: bool,
     seen: Mutex<Seen>,
 }
 
@@ -98,15 +101,22 @@ impl Progress {
             stream: stream.to_owned(),
             before: BTreeMap::new(),
             most: None,
+            again: true,
             seen: Mutex::default(),
         }
     }
 
-    /// What is behind `before`, until a batch of `most` rows is full.
+    /// What is behind `before`, until a batch of `most` rows is full. `again`: whether rows may come that have come
+    /// before.
     ///
     /// # Errors
     /// Usage, if what the step has read so far is something else.
-    pub(crate) fn behind(stream: &str, before: Option<Position>, most: u64) -> Result<Progress> {
+    pub(crate) fn behind(
+        stream: &str,
+        before: Option<Position>,
+        most: u64,
+        again: bool,
+    ) -> Result<Progress> {
         let before = match before {
             None => BTreeMap::new(),
             Some(Position::Source {
@@ -124,6 +134,7 @@ impl Progress {
             stream: stream.to_owned(),
             before,
             most: Some(most),
+            again,
             seen: Mutex::default(),
         })
     }
@@ -137,11 +148,15 @@ impl Progress {
         let mut states = self.before.clone();
         states.extend(seen.states.clone());
         // Without a row the error is not put off: a plugin that moves its state and fails would be asked for ever.
-        if states == self.before || (seen.failed.is_some() && seen.rows == 0) {
+        if seen.rows == 0 && (states == self.before || seen.failed.is_some()) {
             return match seen.failed.take() {
                 Some(error) => Err(error),
                 None => Ok(Outcome::Nothing),
             };
+        }
+        // Page by page it moved, and ended where it began: the same rows would come in the next batch.
+        if states == self.before && (seen.stopped || !self.again) {
+            return Err(standstill(&self.stream, seen.rows));
         }
         if let Some(error) = &seen.failed {
             tracing::warn!(
@@ -338,16 +353,11 @@ impl Pages<'_> {
     fn keep(&mut self, page: &Page, rows: u64) -> Result<()> {
         let progress = &self.elsewhere.progress;
         let stands = self.state.as_ref() == Some(&page.state);
-        if stands && progress.most.is_some() && rows > 0 {
-            return Err(Error::new(
-                ErrorKind::Plugin,
-                format!(
-                    "{}: plugin '{}' gave {rows} rows, and its state is the one before: the next run would read them again",
-                    self.elsewhere.label,
-                    self.elsewhere.call.plugin.name()
-                ),
-            )
-            .with_hint("tell the plugin's author; mode \"replace\" needs no state"));
+        let harms = !(progress.again && page.done);
+        if stands && progress.most.is_some() && rows > 0 && harms {
+            let plugin = self.elsewhere.call.plugin.name();
+            let whose = format!("{}: plugin '{plugin}'", self.elsewhere.label);
+            return Err(standstill(&whose, rows));
         }
         if stands && rows == 0 && !page.done {
             return Err(Error::new(
@@ -385,6 +395,17 @@ impl Pages<'_> {
         self.state = Some(page.state.clone());
         Ok(())
     }
+}
+
+/// A source that gives rows and does not move.
+fn standstill(whose: &str, rows: u64) -> Error {
+    Error::new(
+        ErrorKind::Plugin,
+        format!(
+            "{whose} gave {rows} rows, and its state is the one before: the next run would read them again"
+        ),
+    )
+    .with_hint("merge the rows by their key, if whoever is asked gives the last ones again; else tell the plugin's author. Mode \"replace\" needs no state")
 }
 
 /// Why there is no page.

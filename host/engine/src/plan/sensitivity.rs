@@ -160,6 +160,12 @@ pub(super) fn folded(call: &PluginCall, before: &Labels, made: &Schema) -> Label
     all_carry(made, &granted(call, before))
 }
 
+/// The labels of what a plugin makes of the reference tables that it is handed: all columns carry them.
+pub(super) fn handed(call: &PluginCall, made: &Schema) -> Labels {
+    let labels = call.side_inputs.iter().flat_map(|side| &side.labels);
+    all_carry(made, &labels.cloned().collect())
+}
+
 /// The labels of all that a plugin is given: columns that it is granted, and reference tables.
 fn granted(call: &PluginCall, labels: &Labels) -> BTreeSet<String> {
     let columns = labels
@@ -446,6 +452,21 @@ fn quarantine(planned: &mut PlannedStep, pipeline: &Pipeline) -> Result<()> {
         let masked: BTreeSet<&str> = segment.kept.columns().map(|(name, _)| name).collect();
         let mut labels = segment.labels.input.clone();
         labels.retain(|name, _| !masked.contains(name.as_str()));
+        // A plugin may say what it was handed, too.
+        let staged = segment.stages.iter().filter_map(|stage| match &stage.work {
+            PlannedWork::Plugin(call) => Some(call.as_ref()),
+            PlannedWork::Checks(_) | PlannedWork::Mask(_) => None,
+        });
+        let reader = planned.reader.as_deref().filter(|_| index == 0);
+        let said: BTreeSet<String> = staged
+            .chain(reader)
+            .flat_map(|call| &call.side_inputs)
+            .flat_map(|side| side.labels.iter().cloned())
+            .collect();
+        if !said.is_empty() {
+            let message = labels.entry(MESSAGE_COLUMN.to_owned()).or_default();
+            message.extend(said);
+        }
         if let Some((columns, missing)) = refused(&labels, held) {
             return Err(Fault::new(format!(
                 "{columns}, and rejected rows have it in quarantine, which zone '{}' may not hold",

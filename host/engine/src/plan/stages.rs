@@ -187,7 +187,10 @@ impl StepPlanner<'_> {
             reader.as_ref(),
         )
         .await?;
-        let labels = self.read_labels(&step.read).await?;
+        let mut labels = self.read_labels(&step.read).await?;
+        if let Some(reader) = &reader {
+            sensitivity::add(&mut labels, &sensitivity::handed(reader, &input));
+        }
         let mut segments = vec![PlannedSegment {
             labels: SegmentLabels::of(labels),
             made_of: Labels::new(),

@@ -7,7 +7,7 @@ use std::time::Instant;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::logical_expr::Expr;
 use uuid::Uuid;
-use weir_pipeline::ReadSource;
+use weir_pipeline::{ReadSource, WriteMode};
 
 use super::decide::{Kind, scope_texts};
 use super::execute::{SegmentRun, register_input, tables};
@@ -490,7 +490,9 @@ impl StepRun {
                     true => None,
                     false => decisions.position(&targets).await?,
                 };
-                let behind = Progress::behind(stream, before, source.max_rows);
+                let mut modes = planned.writes.iter().map(|write| write.mode);
+                let merges = modes.all(|mode| mode == WriteMode::Merge);
+                let behind = Progress::behind(stream, before, source.max_rows, merges);
                 let behind = behind
                     .map_err(|error| error.within(&format!("step '{}'", planned.step.name)))?;
                 progress = Some(Arc::new(behind));

@@ -108,7 +108,10 @@ fn plugin_records(
             peak_memory: tally.peak_memory,
             log_lines_dropped: tally.log_lines_dropped,
             metrics: tally.metrics,
-            requests: call.http.as_ref().map(HttpAccess::record),
+            requests: call.http.as_ref().map(|http| match call.text {
+                GuestText::Open => http.record(),
+                GuestText::GuestLog => http.record().without_words(),
+            }),
         });
     }
     records
