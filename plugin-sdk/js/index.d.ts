@@ -234,15 +234,40 @@ export class Output {
 
 /** What a plugin is told when it is bound. */
 export class Context {
-  constructor(told?: { run?: Partial<Context['run']>; input?: Schema; sideInputs?: Context['sideInputs'] });
+  constructor(told?: { run?: Partial<Context['run']>; input?: Schema; sideInputs?: readonly SideInput[] });
   /** Where in which pipeline the plugin runs. Nothing in it differs between runs with the same parameters. */
   readonly run: { readonly pipeline: string; readonly step: string; readonly parameters: { [name: string]: string } };
   /** The columns granted. Empty for a decoder. */
   readonly input: Schema;
-  /** Names and schemas of small reference tables. */
-  readonly sideInputs: readonly { readonly name: string; readonly schema: Schema }[];
+  /** The small reference tables that the step hands to the plugin. */
+  readonly sideInputs: readonly SideInput[];
+  /**
+   * The reference table of this name; its rows come with `load`. Throws a `ConfigError` that says how the step hands
+   * it over.
+   */
+  sideInput(name: string): SideInput;
   /** Throws a `DataError` that lists every name that is no column of the input. */
   require(...names: string[]): void;
+}
+
+/** A small reference table that the step hands to the plugin. */
+export interface SideInput {
+  readonly name: string;
+  readonly schema: Schema;
+}
+
+/**
+ * The rows of the small reference tables that the step hands to the plugin.
+ *
+ * They come when the first batch does, never while the run is planned: `load` is where a plugin makes of them what it
+ * looks up. All tables together have at most a quarter of the memory granted.
+ */
+export interface SideInputs {
+  /**
+   * All rows of one table, once. Throws a `ConfigError` if the step has no table of this name, and a `FatalError` if
+   * it has been read before.
+   */
+  read(name: string): Batch;
 }
 
 /** What a plugin says of itself. */
@@ -278,6 +303,11 @@ export abstract class Transform extends Plugin {
    * same configuration and context must give the same answer.
    */
   abstract bind(context: Context): Schema | Output[];
+  /**
+   * Takes the reference tables that the step hands to the plugin. Called once, before the first batch; never while
+   * the run is planned.
+   */
+  load(sideInputs: SideInputs): void;
   /** Takes a batch of the columns granted, of at most 8,192 rows. */
   process(batch: Batch, out: Emitter): void;
   /** Called once after the last batch. Emits nothing. */
@@ -294,6 +324,11 @@ export abstract class RowTransform extends Transform {
 export abstract class Check extends Plugin {
   /** Looks whether configuration and columns fit. Called at plan time too. */
   bind(context: Context): void;
+  /**
+   * Takes the reference tables that the step hands to the plugin. Called once, before the first batch; never while
+   * the run is planned.
+   */
+  load(sideInputs: SideInputs): void;
   /** Takes a batch of the columns granted, of at most 8,192 rows; names bad rows. */
   process(batch: Batch, out: Verdict): void;
   /** Called once after the last batch. */
@@ -313,6 +348,11 @@ export abstract class RowCheck extends Check {
 export abstract class Decoder extends Plugin {
   /** Begins a file, and says which schema its rows have. Called at plan time too. */
   abstract bind(context: Context): Schema;
+  /**
+   * Takes the reference tables that the step hands to the plugin. Called once, before the first bytes of each file;
+   * never while the run is planned.
+   */
+  load(sideInputs: SideInputs): void;
   /** Takes the next bytes of the file. */
   abstract decode(chunk: Uint8Array, out: Rows): void;
   /** The file has ended: emits what is left. */
@@ -397,6 +437,11 @@ export interface Progress {
 export abstract class Fold extends Plugin {
   /** Says which schema the result has. Called at plan time too. */
   abstract bind(context: Context): Schema;
+  /**
+   * Takes the reference tables that the step hands to the plugin. Called once, before the first batch or state;
+   * never while the run is planned.
+   */
+  load(sideInputs: SideInputs): void;
   /** Takes a batch of the columns granted, of at most 8,192 rows, into the state. */
   abstract process(batch: Batch): void;
   /** The state: at most a quarter of the memory granted. */

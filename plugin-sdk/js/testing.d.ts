@@ -93,7 +93,8 @@ export class Harness {
     config?: object,
     options?: {
       run?: Partial<Context['run']>;
-      sideInputs?: Context['sideInputs'];
+      /** The reference tables handed over, by name. They cross in several batches, as in a run. */
+      sideInputs?: { [name: string]: Batch };
       secrets?: { [name: string]: string };
       /** Answers the requests of a source; without, each is a `ConfigError`. It is asked more than once. */
       respond?: (request: Request) => Answer;

@@ -4,6 +4,7 @@ import { NO_CONFIG, parse, schemaText } from './config.js';
 import { FatalError } from './errors.js';
 import { Fold } from './fold.js';
 import { Check, Decoder, Output, RowCheck, RowTransform, Transform, UNREADABLE } from './plugin.js';
+import { SideInputs } from './side-inputs.js';
 import { Source } from './source.js';
 import { Schema } from './types.js';
 
@@ -40,8 +41,11 @@ export function describe(PluginClass) {
   return { name, version, description, columns, rules: all, configSchema: schemaText(config) };
 }
 
-/** Makes a plugin, and what its `bind` gives: outputs, nothing, or a schema. */
-export function bind(PluginClass, config, context) {
+/**
+ * Makes a plugin, and what its `bind` gives: outputs, nothing, or a schema. `loaded` gives the plugin with its side
+ * inputs, whose rows come from `next`.
+ */
+export function bind(PluginClass, config, context, next) {
   const plugin = new PluginClass();
   plugin.config = parse(PluginClass.info.config ?? NO_CONFIG, config);
   let bound = plugin.bind(context);
@@ -55,5 +59,12 @@ export function bind(PluginClass, config, context) {
   if ((world === 'decoder' || world === 'fold') && !(bound instanceof Schema)) {
     throw new FatalError(`\`bind\` of a ${world} returns a Schema`);
   }
-  return { plugin, bound };
+  let sideInputs = new SideInputs(context.sideInputs, next);
+  const loaded = () => {
+    const given = sideInputs;
+    sideInputs = undefined;
+    if (given !== undefined) plugin.load(given);
+    return plugin;
+  };
+  return { plugin, bound, loaded };
 }

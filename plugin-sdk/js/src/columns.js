@@ -178,7 +178,8 @@ function bytesOf(values) {
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }
 
-function bit(bytes, at) {
+/** A bit of bytes that are packed, the lowest first. */
+export function bit(bytes, at) {
   return (bytes[at >> 3] >> (at & 7)) & 1;
 }
 

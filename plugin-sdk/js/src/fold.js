@@ -10,6 +10,9 @@ export class Fold extends Plugin {
     throw new FatalError('a fold needs a method `bind(context)` that returns the schema of its result');
   }
 
+  /** Takes the side inputs. Called once, before the first batch or state. */
+  load(_sideInputs) {}
+
   process(_batch) {
     throw new FatalError('a fold needs a method `process(batch)`');
   }

@@ -3,6 +3,7 @@
 import { Batch } from './columns.js';
 import { DataError, FatalError, PluginError, Reject } from './errors.js';
 import { log } from './host.js';
+import { lacking } from './side-inputs.js';
 import { Schema } from './types.js';
 
 /** Rows of a batch that is made of emitted rows: as many as those that the host sends. */
@@ -45,6 +46,13 @@ export class Context {
     this.sideInputs = sideInputs;
   }
 
+  /** The side input of this name: its name and schema; its rows come with `load`. Throws a `ConfigError` without. */
+  sideInput(name) {
+    const found = this.sideInputs.find((table) => table.name === name);
+    if (found === undefined) throw lacking(name);
+    return found;
+  }
+
   /** Throws a `DataError` that lists every name that is no column of the input. */
   require(...names) {
     const missing = names.filter((name) => !this.input.has(name));
@@ -71,6 +79,9 @@ export class Transform extends Plugin {
   bind(_context) {
     throw new FatalError('a transform needs a method `bind(context)` that returns its schema or outputs');
   }
+
+  /** Takes the side inputs. Called once, before the first batch. */
+  load(_sideInputs) {}
 
   process(_batch, _out) {
     throw new FatalError('a transform needs a method `process(batch, out)`');
@@ -130,6 +141,9 @@ function batchOf(output, rows, origin) {
 export class Check extends Plugin {
   bind(_context) {}
 
+  /** Takes the side inputs. Called once, before the first batch. */
+  load(_sideInputs) {}
+
   process(_batch, _out) {
     throw new FatalError('a check needs a method `process(batch, out)`');
   }
@@ -165,6 +179,9 @@ export class Decoder extends Plugin {
   bind(_context) {
     throw new FatalError('a decoder needs a method `bind(context)` that returns the schema of its rows');
   }
+
+  /** Takes the side inputs. Called once, before the first bytes of each file. */
+  load(_sideInputs) {}
 
   decode(_chunk, _out) {
     throw new FatalError('a decoder needs a method `decode(chunk, out)`');

@@ -31,11 +31,12 @@ export class Harness {
   #respond;
   #same;
 
-  constructor(PluginClass, config = {}, { run, sideInputs = [], secrets = {}, respond, same } = {}) {
+  constructor(PluginClass, config = {}, { run, sideInputs = {}, secrets = {}, respond, same } = {}) {
     this.#PluginClass = PluginClass;
     this.#config = JSON.stringify(config);
     this.#run = run;
-    this.#sideInputs = sideInputs;
+    this.#sideInputs = Object.entries(sideInputs);
+    for (const [name, rows] of this.#sideInputs) checkTable(name, rows);
     this.#secrets = secrets;
     this.#respond = respond;
     this.#same = same ?? ((one, other) => stable(one) === stable(other));
@@ -124,15 +125,23 @@ export class Harness {
   }
 
   #context(schema = new Schema()) {
-    const input = schemaFromWit(schemaToWit(schema));
-    return new Context({ run: this.#run, input, sideInputs: this.#sideInputs });
+    const sideInputs = this.#sideInputs.map(([name, { schema }]) => ({ name, schema: crossed(schema) }));
+    return new Context({ run: this.#run, input: crossed(schema), sideInputs });
+  }
+
+  /** What gives one instance the rows of the side inputs, each in two batches. */
+  #next() {
+    const left = this.#sideInputs.map(([, rows]) => parts(rows));
+    return (index) => {
+      const rows = left[index].shift();
+      return rows === undefined ? undefined : disassemble(rows);
+    };
   }
 
   #bound(schema) {
     describe(this.#PluginClass);
-    const context = () => this.#context(schema);
-    const first = bind(this.#PluginClass, this.#config, context());
-    const second = bind(this.#PluginClass, this.#config, context());
+    const made = () => bind(this.#PluginClass, this.#config, this.#context(schema), this.#next());
+    const [first, second] = [made(), made()];
     const words = ({ bound }) => (Array.isArray(bound) ? bound.map(({ name, schema }) => `${name} ${schema}`) : [`${bound}`]);
     if (words(first).join() !== words(second).join()) {
       throw new FatalError('`bind` gives different answers for the same arguments');
@@ -163,7 +172,7 @@ export class Harness {
   #runOnce(schema, batches) {
     const outcome = new Outcome();
     return this.#connected(outcome, () => {
-      const { plugin, bound } = this.#connected({ logs: [], metrics: {} }, () => this.#bound(schema));
+      const { plugin, bound, loaded } = this.#connected({ logs: [], metrics: {} }, () => this.#bound(schema));
       const { rules } = describe(this.#PluginClass);
       if (plugin instanceof Transform) for (const { name } of bound) outcome.kept[name] = [];
       for (const given of batches) {
@@ -175,11 +184,11 @@ export class Harness {
           const out = new Emitter(bound, rules, batch.rows, (output, rows, origin) =>
             outcome.emitted(bound, start, output, rows, origin),
           );
-          plugin.process(batch, out);
+          loaded().process(batch, out);
           reasons = out.rejected();
         } else {
           const out = new Verdict(rules, batch.rows);
-          plugin.process(batch, out);
+          loaded().process(batch, out);
           reasons = out.failed();
         }
         for (const { rows, rule, message } of reasons) {
@@ -195,15 +204,15 @@ export class Harness {
   #decodeOnce(chunks) {
     const decoded = { rows: [], rejections: [] };
     return this.#connected(decoded, () => {
-      const { plugin, bound } = this.#bound(new Schema());
+      const { bound, loaded } = this.#bound(new Schema());
       const out = new Rows(
         bound,
         describe(this.#PluginClass).rules,
         (batch) => take(decoded.rows, bound, batch),
         (offset, length, rule, message) => decoded.rejections.push({ offset, length, rule, message }),
       );
-      for (const chunk of chunks) plugin.decode(chunk, out);
-      plugin.finish(out);
+      for (const chunk of chunks) loaded().decode(chunk, out);
+      loaded().finish(out);
       return decoded;
     });
   }
@@ -237,14 +246,24 @@ export class Harness {
     return this.#connected(folded, () => {
       const last = this.#bound(schema);
       for (const part of parts) {
-        const { plugin } = this.#bound(schema);
-        for (const batch of part) plugin.process(assemble(schema, disassemble(batch)));
-        last.plugin.merge(unpack(pack(plugin.snapshot())));
+        const { plugin, loaded } = this.#bound(schema);
+        for (const batch of part) loaded().process(assemble(schema, disassemble(batch)));
+        last.loaded().merge(unpack(pack(plugin.snapshot())));
       }
-      last.plugin.finish(new Emitted(last.bound, (batch) => take(folded.rows, last.bound, batch)));
+      last.loaded().finish(new Emitted(last.bound, (batch) => take(folded.rows, last.bound, batch)));
       return folded;
     });
   }
+}
+
+/** A schema as it is after it has crossed. */
+function crossed(schema) {
+  return schemaFromWit(schemaToWit(schema));
+}
+
+function checkTable(name, rows) {
+  if (rows instanceof Batch) return;
+  throw new FatalError(`the side input \`${name}\` is handed over as a Batch: Batch.fromRows(schema, rows)`);
 }
 
 function batchesOf(schema, batches) {

@@ -6,7 +6,19 @@ import { register } from 'node:module';
 import { test } from 'node:test';
 
 import Conformance from '../../conformance/js/conformance.js';
-import { Check, DataError, Decoder, Fold, RetryError, Rule, Schema, Source, types as t } from '../src/index.js';
+import { pack } from '../src/fold.js';
+import {
+  Check,
+  DataError,
+  Decoder,
+  Fold,
+  RetryError,
+  Rule,
+  Schema,
+  Source,
+  Transform,
+  types as t,
+} from '../src/index.js';
 import { schemaToWit } from '../src/wire.js';
 
 /** Modules of the contract that note what they are called with. */
@@ -16,6 +28,7 @@ const HOOKS = `export async function resolve(specifier, context, next) {
     const noted = (name) => (...given) => void globalThis.calls.push([name, ...given]);
     export const emit = noted('emit'), reject = noted('reject'), fail = noted('fail');
     export const log = noted('log'), metric = noted('metric');
+    export const next = (index) => globalThis.tables[index].shift();
   \`;
   return { url: 'data:text/javascript,' + encodeURIComponent(source), shortCircuit: true };
 }`;
@@ -103,6 +116,54 @@ test("a decoder's calls", async () => {
   const [[, batch], rejected] = globalThis.calls;
   assert.deepEqual(written(batch), { rows: 1, nodes: [[1, 0]], buffers: ['', '03000000'] });
   assert.deepEqual(rejected, ['reject', 7n, 2n, 'empty', 'A text is not empty.']);
+});
+
+test('side inputs are asked for once, before the first call that has rows', async () => {
+  const seen = [];
+  const noting = (Base, methods) => {
+    class Noting extends Base {
+      static info = { name: 'noting' };
+      bind(context) {
+        return context.sideInput('codes').schema;
+      }
+      load(sideInputs) {
+        seen.push(sideInputs.read('codes').toRows().map(({ code }) => code));
+      }
+    }
+    for (const method of methods) {
+      Noting.prototype[method] = () => {
+        seen.push(method);
+        return 1;
+      };
+    }
+    return Noting;
+  };
+  const schema = schemaToWit(new Schema({ code: t.int32 }));
+  const one = () => batchOf({ rows: 1, nodes: [[1, 0]], buffers: ['', '05000000'] });
+  const two = () => batchOf({ rows: 2, nodes: [[2, 1]], buffers: ['02', '0000000007000000'] });
+  const other = { name: 'other', schema: [] };
+  for (const [name, Base, methods, calls] of [
+    ['transform', Transform, ['process'], [['process', one], ['process', one]]],
+    ['check', Check, ['process'], [['process', one], ['process', one]]],
+    ['decoder', Decoder, ['decode', 'finish'], [['decode', () => Uint8Array.of(1)], ['finish']]],
+    ['decoder', Decoder, ['finish'], [['finish']]],
+    ['fold', Fold, ['process', 'snapshot', 'finish'], [['process', one], ['snapshot'], ['finish']]],
+    ['fold', Fold, ['merge', 'finish'], [['merge', () => pack(1)], ['finish']]],
+    ['fold', Fold, ['finish'], [['finish']]],
+  ]) {
+    const component = (await world(name))(noting(Base, methods));
+    const bind = (...tables) => component.bind('{}', RUN, ...(name === 'decoder' ? [] : [schema]), tables);
+    assert.throws(() => bind(other), ({ tag, val }) => tag === 'config' && /needs the side input `codes`/.test(val));
+    // An engine gives nothing as `undefined` or as `null`.
+    for (const none of [undefined, null]) {
+      seen.length = 0;
+      globalThis.tables = [[none], [one(), two(), none]];
+      bind(other, { name: 'codes', schema });
+      assert.deepEqual(seen, []);
+      for (const [method, given] of calls) component[method](...(given ? [given()] : []));
+      assert.deepEqual(seen, [[5, null, 7], ...calls.map(([method]) => method)]);
+    }
+  }
 });
 
 test("a source's calls, and its errors", async () => {

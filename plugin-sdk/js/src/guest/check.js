@@ -1,6 +1,7 @@
 // The exports of a component of the world `check`.
 
 import { fail } from 'weir:plugin/judging@0.1.0';
+import { next } from 'weir:plugin/side-inputs@0.1.0';
 
 import { Verdict } from '../plugin.js';
 import { assemble } from '../wire.js';
@@ -8,7 +9,7 @@ import { Instance, answer } from './component.js';
 
 /** What a component exports as `checker`. */
 export function exported(PluginClass) {
-  const instance = new Instance(PluginClass);
+  const instance = new Instance(PluginClass, next);
   const { info } = instance;
   return {
     describe: () => info,
@@ -16,7 +17,7 @@ export function exported(PluginClass) {
     process: (rows) =>
       answer(() => {
         const out = new Verdict(info.rules, rows.rows);
-        instance.plugin.process(assemble(instance.input, rows), out);
+        instance.loaded().process(assemble(instance.input, rows), out);
         for (const group of out.failed()) fail(Uint32Array.from(group.rows), group.rule, group.message);
       }),
     finish: () => answer(() => void instance.plugin.finish()),

@@ -42,10 +42,14 @@ export function runOf({ pipeline, step, parameters }) {
 export class Instance {
   plugin;
   bound;
+  /** Gives the plugin, its side inputs loaded. */
+  loaded;
   input = new Schema();
 
-  constructor(PluginClass) {
+  /** `next` asks the host for rows of a side input. */
+  constructor(PluginClass, next) {
     this.PluginClass = PluginClass;
+    this.next = next;
     this.info = describe(PluginClass);
   }
 
@@ -56,7 +60,7 @@ export class Instance {
       input: this.input,
       sideInputs: sideInputs.map(({ name, schema }) => ({ name, schema: schemaFromWit(schema) })),
     });
-    ({ plugin: this.plugin, bound: this.bound } = bind(this.PluginClass, config, context));
+    Object.assign(this, bind(this.PluginClass, config, context, this.next));
     return this.bound;
   }
 }

@@ -1,6 +1,7 @@
 // The exports of a component of the world `decoder`.
 
 import { emit, reject } from 'weir:plugin/decoding@0.1.0';
+import { next } from 'weir:plugin/side-inputs@0.1.0';
 
 import { Rows } from '../plugin.js';
 import { disassemble, schemaToWit } from '../wire.js';
@@ -9,7 +10,7 @@ import { u64 } from './u64.js';
 
 /** What a component exports as `decoderPlugin`. */
 export function exported(PluginClass) {
-  const instance = new Instance(PluginClass);
+  const instance = new Instance(PluginClass, next);
   const { info } = instance;
   const rows = () =>
     new Rows(
@@ -21,7 +22,7 @@ export function exported(PluginClass) {
   return {
     describe: () => info,
     bind: (config, run, sideInputs) => answer(() => schemaToWit(instance.bind(config, run, [], sideInputs))),
-    decode: (bytes) => answer(() => void instance.plugin.decode(bytes, rows())),
-    finish: () => answer(() => void instance.plugin.finish(rows())),
+    decode: (bytes) => answer(() => void instance.loaded().decode(bytes, rows())),
+    finish: () => answer(() => void instance.loaded().finish(rows())),
   };
 }
