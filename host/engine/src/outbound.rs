@@ -72,6 +72,38 @@ pub struct HttpRecord {
     pub requests: Vec<HttpRequest>,
 }
 
+impl HttpRecord {
+    /// What is left where a plugin's words are kept: hosts that nobody granted, methods and paths are such words.
+    pub(crate) fn without_words(self) -> HttpRecord {
+        let mut totals: Vec<HttpTotal> = Vec::new();
+        for total in self.totals {
+            let (host, method) = match total.refusal {
+                None => (total.host, total.method),
+                Some(_) => ("(others)".to_owned(), String::new()),
+            };
+            let known = totals.iter_mut().find(|known| {
+                (&known.host, &known.method) == (&host, &method)
+                    && (known.status, &known.refusal) == (total.status, &total.refusal)
+            });
+            match known {
+                Some(known) => {
+                    known.requests = known.requests.saturating_add(total.requests);
+                    known.bytes = known.bytes.saturating_add(total.bytes);
+                }
+                None => totals.push(HttpTotal {
+                    host,
+                    method,
+                    ..total
+                }),
+            }
+        }
+        HttpRecord {
+            totals,
+            requests: Vec::new(),
+        }
+    }
+}
+
 impl HttpAccess {
     /// Reads the secrets of the grants, whose files are relative to `dir`; none where nothing is granted.
     ///

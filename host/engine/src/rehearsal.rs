@@ -24,7 +24,7 @@ use crate::connections::Connections;
 use crate::database::Snapshots;
 use crate::error::{Error, Result};
 use crate::lake::Location;
-use crate::plan::{Aside, Plan, PlannedStep, Planner};
+use crate::plan::{Aside, Labels, Plan, PlannedStep, Planner};
 use crate::plugins;
 use crate::record::RuleCount;
 use crate::run::{Ground, Trial, Tried, attempt, handed};
@@ -130,7 +130,14 @@ pub async fn rehearse(
         async move { planner.plan(pipeline).await }
     };
     let whole = Arc::new(plan(pipeline.clone()).await?);
-    let mut before = plan(rows_before(pipeline, request.chosen.stage)?).await?;
+    let mut labels = all_labels(&pipeline);
+    for segment in &one_step(&whole)?.segments {
+        let outputs = segment.labels.outputs.iter();
+        let of_rows = outputs.chain([&segment.labels.input]);
+        labels.extend(of_rows.flat_map(Labels::values).flatten().cloned());
+    }
+    let before = rows_before(pipeline, request.chosen.stage, labels)?;
+    let mut before = plan(before).await?;
     for step in &mut before.steps {
         if let (None, Some(reader)) = (request.chosen.stage, &mut step.reader) {
             Arc::make_mut(reader).terms.speech = Speech::Heard(Arc::clone(&request.heard));
@@ -189,12 +196,15 @@ fn outcome(trial: Trial) -> StepOutcome {
 }
 
 /// The pipeline with the rows before a stage of its one step as the step's result, or what is read.
-fn rows_before(mut pipeline: Pipeline, stage: Option<usize>) -> Result<Pipeline> {
+fn rows_before(
+    mut pipeline: Pipeline,
+    stage: Option<usize>,
+    labels: BTreeSet<String>,
+) -> Result<Pipeline> {
     let mut zone = "rehearsal".to_owned();
     while pipeline.zones.contains_key(&zone) {
         zone.push('_');
     }
-    let labels = all_labels(&pipeline);
     let [step] = pipeline.steps.as_mut_slice() else {
         return Err(Error::internal("a rehearsal is one of one step"));
     };
@@ -234,7 +244,7 @@ fn rows_before(mut pipeline: Pipeline, stage: Option<usize>) -> Result<Pipeline>
     Ok(pipeline)
 }
 
-/// Every label that the pipeline knows: the rows stay where nobody else sees them.
+/// The labels that the pipeline's file knows. The rows stay where nobody else sees them.
 fn all_labels(pipeline: &Pipeline) -> BTreeSet<String> {
     let zones = pipeline.zones.values().flat_map(|zone| &zone.sensitivity);
     let connections = pipeline.connections.values();

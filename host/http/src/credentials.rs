@@ -156,14 +156,23 @@ fn add_query(url: &mut Url, own: &[(String, String)]) {
     if own.is_empty() {
         return;
     }
-    let is_guests = |pair: &&str| {
+    let is_own = |pair: &str| {
         let name = pair.split('=').next().unwrap_or_default();
-        // Nothing between two `&` is no parameter.
-        !pair.is_empty() && !own.iter().any(|(own, _)| *own == decoded(name))
+        own.iter().any(|(own, _)| *own == decoded(name))
     };
-    let guests = url.query().unwrap_or_default().split('&').filter(is_guests);
-    let pairs: Vec<&str> = guests
-        .chain(own.iter().map(|(_, pair)| pair.as_str()))
+    // To some servers a `;` ends a parameter as a `&` does.
+    let kept = |pair: &str| match pair.split(';').any(is_own) {
+        false => pair.to_owned(),
+        true => {
+            let others: Vec<&str> = pair.split(';').filter(|part| !is_own(part)).collect();
+            others.join(";")
+        }
+    };
+    let guests = url.query().unwrap_or_default().split('&').map(kept);
+    // Nothing between two `&` is no parameter.
+    let guests = guests.filter(|pair| !pair.is_empty());
+    let pairs: Vec<String> = guests
+        .chain(own.iter().map(|(_, pair)| pair.clone()))
         .collect();
     let query = pairs.join("&");
     url.set_query(Some(&query));
@@ -210,6 +219,7 @@ mod tests {
             ("?api+key=guest&a=1", "a=1&"),
             ("?a=1&api%20key=guest&%61pi%20ke%79&api%20key", "a=1&"),
             ("?t&t=&&t=3&tt=4&T=5", "tt=4&T=5&"),
+            ("?a=1;t=3;b=2&c=1;d=2&t=1;t=2", "a=1;b=2&c=1;d=2&"),
         ] {
             let mut url = Url::parse(&format!("https://example.org/{query}")).unwrap();
             let mut headers = HeaderMap::new();
@@ -218,6 +228,17 @@ mod tests {
                 .unwrap();
             assert_eq!(url.query(), Some(format!("{kept}{sent}").as_str()));
         }
+    }
+
+    #[test]
+    fn a_guests_header_gives_way_in_both_spellings() {
+        let ready = added(&[("x-api-key", "1")], &[]).unwrap();
+        for name in ["x-api-key", "x_api_key", "x-api_key"] {
+            assert!(ready.replaces(&HeaderName::from_static(name)), "{name}");
+            let forbidden = HeaderName::from_static("x_http_method_override");
+            assert!(headers::why_forbidden(&forbidden).is_some());
+        }
+        assert!(!ready.replaces(&HeaderName::from_static("x-api-keys")));
     }
 
     #[test]

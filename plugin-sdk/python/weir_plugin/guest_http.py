@@ -56,12 +56,19 @@ def send(request: Request) -> Response:
         raise _told(error.value) from None
     with coming:
         # Taken by the host while it is written: so it is written after the request has begun.
-        _write(body, request.body)
+        broken: PluginError | None = None
+        try:
+            _write(body, request.body)
+        except PluginError as error:
+            broken = error
         with coming.subscribe() as answered:
             answered.block()
         match coming.get():
             case Ok(Ok(response)):
-                pass
+                # What the host says of a request that it does not send is told before that it could not be written.
+                if broken is not None:
+                    response.__exit__(None, None, None)
+                    raise broken
             case Ok(Err(code)):
                 raise _told(code)
             case _:

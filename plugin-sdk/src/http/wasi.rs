@@ -73,13 +73,15 @@ pub(super) fn send(request: &Request) -> Result<Response, Error> {
         .map_err(|()| Error::fatal("a request has one body"))?;
     let coming = outgoing_handler::handle(outgoing, None).map_err(|code| told(&code))?;
     // Taken by the host while it is written: so it is written after the request has begun.
-    write(body, &request.body)?;
+    let written = write(body, &request.body);
     coming.subscribe().block();
     let response = match coming.get() {
         Some(Ok(Ok(response))) => response,
         Some(Ok(Err(code))) => return Err(told(&code)),
         _ => return Err(Error::fatal("a response was taken twice")),
     };
+    // What the host says of a request that it does not send is told before that it could not be written.
+    written?;
     let found = response.headers().entries();
     let headers = found.into_iter().filter_map(|(name, value)| {
         let value = String::from_utf8(value).ok()?;

@@ -553,7 +553,7 @@ mod tests {
 
     #[test]
     fn a_batch_ends_with_the_page_that_fills_it() {
-        let progress = Progress::behind("p:s", None, 10).unwrap();
+        let progress = Progress::behind("p:s", None, 10, false).unwrap();
         assert!(!progress.is_full());
         progress.passed("", "1", 9);
         assert!(!progress.is_full());
@@ -567,7 +567,7 @@ mod tests {
     #[test]
     fn what_was_read_before_an_error_is_kept_and_the_error_comes_with_the_next_batch() {
         let fails = || Error::input("no answer");
-        let progress = Progress::behind("p:s", None, 10).unwrap();
+        let progress = Progress::behind("p:s", None, 10, false).unwrap();
         progress.passed("a", "1", 1);
         progress.failed(fails()).unwrap();
         let (kept, more) = states(&progress);
@@ -576,7 +576,7 @@ mod tests {
             stream: "p:s".to_owned(),
             states: kept,
         };
-        let next = Progress::behind("p:s", Some(position), 10).unwrap();
+        let next = Progress::behind("p:s", Some(position), 10, false).unwrap();
         assert_eq!(next.state("a").unwrap(), "1");
         next.failed(fails()).unwrap();
         let error = next.outcome().err().unwrap();
@@ -585,15 +585,44 @@ mod tests {
 
     #[test]
     fn a_state_that_moves_without_a_row_puts_no_error_off() {
-        let progress = Progress::behind("p:s", None, 10).unwrap();
+        let progress = Progress::behind("p:s", None, 10, false).unwrap();
         progress.passed("a", "1", 0);
         progress.failed(Error::input("no answer")).unwrap();
         let error = progress.outcome().err().unwrap();
         assert!(error.to_string().contains("no answer"), "{error}");
         // Without an error it is kept.
-        let progress = Progress::behind("p:s", None, 10).unwrap();
+        let progress = Progress::behind("p:s", None, 10, false).unwrap();
         progress.passed("a", "1", 0);
         assert_eq!(states(&progress).0.get("a").unwrap(), "1");
+    }
+
+    #[test]
+    fn rows_are_not_lost_where_a_source_ends_where_it_began() {
+        let at = |state: &str, again| {
+            let states = BTreeMap::from([("a".to_owned(), state.to_owned())]);
+            let stream = "p:s".to_owned();
+            let position = Position::Source { stream, states };
+            Progress::behind("p:s", Some(position), 10, again).unwrap()
+        };
+        // Merged, they are kept; added, they would come again with each run.
+        let merged = at("1", true);
+        merged.passed("a", "2", 3);
+        merged.passed("a", "1", 2);
+        let (kept, more) = states(&merged);
+        assert_eq!((kept.get("a").unwrap().as_str(), more), ("1", false));
+        let added = at("1", false);
+        added.passed("a", "2", 3);
+        added.passed("a", "1", 2);
+        let error = added.outcome().err().unwrap();
+        assert!(error.hint().unwrap().contains("merge the rows"), "{error}");
+        // A batch that is full there would be followed by the same one.
+        let full = at("1", true);
+        full.passed("a", "1", 10);
+        assert!(full.is_full() && full.outcome().is_err());
+        // Nothing is nothing.
+        let nothing = at("1", true);
+        nothing.passed("a", "1", 0);
+        assert!(matches!(nothing.outcome(), Ok(Outcome::Nothing)));
     }
 
     #[test]
@@ -610,7 +639,7 @@ mod tests {
             stream: "p:other".to_owned(),
             states: BTreeMap::new(),
         };
-        let error = Progress::behind("p:s", Some(other), 1).err().unwrap();
+        let error = Progress::behind("p:s", Some(other), 1, false).err().unwrap();
         assert!(error.hint().unwrap().contains("--full-refresh"));
     }
 }

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use weir_pipeline::GuestText;
+
 use super::step::StepRun;
 use super::work::Work;
 use crate::commit::Counts;
 use crate::difference::SchemaDifference;
 use crate::envelope::{ANY_RULE, READ_STAGE};
-use crate::outbound::HttpAccess;
 use crate::plan::{Plan, PlannedSql, PlannedStep};
 use crate::record::{PluginRecord, RuleCount, Status, StepRecord, TargetRecord};
 use crate::segment::{PluginName, PluginTally, StageName, StageNames};

@@ -49,8 +49,19 @@ export function transmit({ method, headers, body: bytes }, { scheme, authority, 
   const body = request.body();
   const coming = attempt(() => handle(request, undefined), told);
   // Taken by the host while it is written: so it is written after the request has begun.
-  write(body, bytes);
-  return received(awaited(coming));
+  let broken;
+  try {
+    write(body, bytes);
+  } catch (error) {
+    broken = error;
+  }
+  // What the host says of a request that it does not send is told before that it could not be written.
+  const response = awaited(coming);
+  if (broken !== undefined) {
+    drop(response);
+    throw broken;
+  }
+  return received(response);
 }
 
 /** Calls; what the host answers with instead of a value goes to `refused`, which throws. */

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use weir_engine::plan::Planner;
 use weir_engine::rehearsal::{Chosen, Rehearsal, Request, choose, rehearse};
-use weir_pipeline::{ComponentSource, Pipeline, PluginSource, Step};
-use weir_sandbox::{Sandbox, World};
+use weir_pipeline::{ComponentSource, FileSchema, Pipeline, PluginSource, ReadSource, Step};
+use weir_sandbox::{Sandbox, SandboxError, World};
 use weir_workbench::{Heard, build, try_out};
 
 use crate::args::DevArgs;
@@ -62,8 +62,11 @@ fn places(args: &DevArgs) -> Vec<PathBuf> {
         .map_or_else(|| PathBuf::from("."), Path::to_owned);
     let mut places = vec![watched::pipeline_folder(&dir)];
     if let Ok(pipeline) = args.pipeline.resolve() {
-        let folders = pipeline.plugins.values();
-        places.extend(folders.filter_map(|source| source.component.folder(&pipeline.dir)));
+        let sources = pipeline.plugins.values();
+        places.extend(sources.filter_map(|source| match &source.component {
+            ComponentSource::Path(path) => Some(pipeline.dir.join(path)),
+            ComponentSource::Oci(_) => None,
+        }));
     }
     places
 }
@@ -102,10 +105,11 @@ async fn one_try(
         heard: Arc::clone(&heard) as _,
         stop: CancellationToken::new(),
     };
+    let reads_sensitive = chosen.stage.is_none() && labels_rows(&pipeline, &chosen);
     let rehearsal = match rehearse(&planner, pipeline, &request).await {
         Ok(rehearsal) => rehearsal,
         Err(error) => {
-            print(&said(&heard))?;
+            print(&said(&heard, !args.show_sensitive && reads_sensitive))?;
             return Err(error.into());
         }
     };
@@ -116,6 +120,8 @@ async fn one_try(
         rows_text(&rehearsal)
     ))?;
     let hides = !args.show_sensitive;
+    // What a plugin says of rows may hold them.
+    let hides_words = hides && (rehearsal.makes_sensitive || reads_sensitive);
     let shown = match rehearsal.plugin.world() {
         World::Decoder | World::Source => Shown::read(&rehearsal, hides),
         World::Transform | World::Check | World::Fold => {
@@ -130,8 +136,23 @@ async fn one_try(
             match tried {
                 Ok(outcome) => Shown::made(&rehearsal, &outcome, hides),
                 Err(stopped) => {
-                    print(&said(&heard))?;
-                    let mut failure = Failure::new(stopped.to_string());
+                    print(&said(&heard, hides_words))?;
+                    let mut failure = Failure::new(match (&stopped.error, &stopped.rows) {
+                        (SandboxError::PluginError { at, kind, .. }, rows) if hides_words => {
+                            let rows = rows.as_ref().map(|rows| {
+                                format!(
+                                    ", in rows {} to {}",
+                                    rows.start,
+                                    rows.end.saturating_sub(1)
+                                )
+                            });
+                            format!(
+                                "{at}: {kind} error (its words may hold sensitive values: --show-sensitive shows them){}",
+                                rows.unwrap_or_default()
+                            )
+                        }
+                        _ => stopped.to_string(),
+                    });
                     if let Some(hint) = stopped.error.hint() {
                         failure = failure.hint(hint);
                     }
@@ -141,7 +162,7 @@ async fn one_try(
         }
     };
     print(&shown.text(args.show, before.as_ref()))?;
-    print(&said(&heard))?;
+    print(&said(&heard, hides_words))?;
     let (whole, code) = whole_step(&rehearsal);
     print(&whole)?;
     *before = Some(shown);
@@ -199,11 +220,31 @@ fn rows_text(rehearsal: &Rehearsal) -> String {
     }
 }
 
+/// Whether the file says of rows that the step reads that they are sensitive.
+fn labels_rows(pipeline: &Pipeline, chosen: &Chosen) -> bool {
+    let step = pipeline.steps.iter().find(|step| step.name == chosen.step);
+    step.is_some_and(|step| match &step.read.source {
+        ReadSource::Files(files) => match &files.schema {
+            FileSchema::Declared(columns) => {
+                columns.iter().any(|column| !column.sensitivity.is_empty())
+            }
+            FileSchema::FromFile => false,
+        },
+        ReadSource::Table(_) | ReadSource::Sql(_) | ReadSource::Nothing => false,
+    })
+}
+
 /// What the plugin said.
-fn said(heard: &Heard) -> String {
+fn said(heard: &Heard, hides: bool) -> String {
     let lines = heard.take();
     if lines.is_empty() {
         return String::new();
+    }
+    if hides {
+        return format!(
+            "it said {} lines, which may hold sensitive values (--show-sensitive shows them)\n",
+            lines.len()
+        );
     }
     let lines: Vec<String> = lines.iter().map(|line| format!("  {line}\n")).collect();
     format!("it said:\n{}", lines.concat())
@@ -247,6 +288,9 @@ fn whole_step(rehearsal: &Rehearsal) -> (String, u8) {
         None => (text, 0),
         Some(refusal) => {
             text.push_str(&format!("  a run would fail: {refusal}\n"));
+            if let Some(hint) = refusal.hint() {
+                text.push_str(&format!("  hint: {hint}\n"));
+            }
             (text, code::FAILED)
         }
     }

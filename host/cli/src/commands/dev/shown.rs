@@ -42,6 +42,8 @@ struct Line {
     value: String,
     /// Whether the value is not told. It is compared all the same.
     hidden: bool,
+    /// Whether it says that the row is rejected, or fails.
+    finding: bool,
 }
 
 impl Shown {
@@ -98,6 +100,7 @@ impl Shown {
                         false => format!("{rule}: {message}"),
                     },
                     hidden: false,
+                    finding: true,
                 });
             }
         }
@@ -106,7 +109,11 @@ impl Shown {
             rows,
             whole,
             rules,
-            metrics: outcome.metrics.clone(),
+            // Their names and values are the plugin's words.
+            metrics: match hides_made {
+                true => BTreeMap::new(),
+                false => outcome.metrics.clone(),
+            },
         }
     }
 
@@ -157,7 +164,7 @@ impl Shown {
         let mut chosen: BTreeSet<usize> = (0..self.rows.len().min(show)).collect();
         let mut seen = BTreeSet::new();
         for (index, row) in self.rows.iter().enumerate() {
-            for line in row.made.iter().filter(|line| line.is_finding()) {
+            for line in row.made.iter().filter(|line| line.finding) {
                 let rule = line.value.split(':').next().unwrap_or_default();
                 if seen.insert(rule) {
                     chosen.insert(index);
@@ -231,7 +238,7 @@ impl Shown {
 
 impl Row {
     fn is_found(&self) -> bool {
-        self.made.iter().any(Line::is_finding)
+        self.made.iter().any(|line| line.finding)
     }
 
     /// What is shown beside the row.
@@ -241,6 +248,7 @@ impl Row {
                 name: name.to_owned(),
                 value: String::new(),
                 hidden: false,
+                finding: false,
             }]
         };
         match (world, self.made.is_empty()) {
@@ -253,14 +261,10 @@ impl Row {
 }
 
 impl Line {
-    fn is_finding(&self) -> bool {
-        self.name == "rejected" || self.name == "fails"
-    }
-
     fn value(&self) -> String {
         match self.hidden {
             true => HIDDEN.to_owned(),
-            false if self.is_finding() => one_line(&self.value, WIDEST_FINDING),
+            false if self.finding => one_line(&self.value, WIDEST_FINDING),
             false => one_line(&self.value, WIDEST),
         }
     }
@@ -298,6 +302,7 @@ fn lines(batch: &RecordBatch, hidden: &dyn Fn(&str) -> bool) -> Vec<Vec<Line>> {
                         Err(_) => "(cannot be shown)".to_owned(),
                     },
                     hidden: *hidden,
+                    finding: false,
                 };
             columns.iter().map(line).collect()
         })
@@ -347,6 +352,7 @@ mod tests {
             name: name.to_owned(),
             value: value.to_owned(),
             hidden: false,
+            finding: name == "rejected",
         }
     }
 

@@ -25,7 +25,13 @@ impl Watched {
     pub(super) fn of(places: &[PathBuf]) -> Watched {
         let mut files = BTreeMap::new();
         for place in places {
-            look(place, DEEPEST, &mut files);
+            match fs::metadata(place) {
+                // A component that somebody else builds.
+                Ok(about) if about.is_file() => {
+                    files.insert(place.clone(), (about.modified().ok(), about.len()));
+                }
+                _ => look(place, DEEPEST, &mut files),
+            }
         }
         Watched {
             places: places.to_vec(),
@@ -94,6 +100,9 @@ mod tests {
         assert!(!watched.is_as_it_was());
         let watched = Watched::of(&[folder.path().to_owned()]);
         fs::remove_file(at("src/lib.rs")).unwrap();
+        assert!(!watched.is_as_it_was());
+        let watched = Watched::of(&[at("plugin.wasm")]);
+        fs::write(at("plugin.wasm"), "built").unwrap();
         assert!(!watched.is_as_it_was());
     }
 }
