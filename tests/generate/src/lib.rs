@@ -5,6 +5,7 @@
 //! [`Manifest`](synpuf::Manifest) it returns says what a correct pipeline must find.
 //!
 //! - [`synpuf`]: the CSV files of CMS's DE-SynPUF.
+//! - [`part_d`]: the tables of Medicare Part D prescribers, as CSV files or in PostgreSQL.
 //! - `csv`, `calendar`, `random`: what a generator is made of; rows are a function of the seed and
 //!   their number alone, so nothing grows with the size of the files but the list of faults.
 //!
@@ -31,5 +32,6 @@
 
 mod calendar;
 mod csv;
+pub mod part_d;
 mod random;
 pub mod synpuf;
