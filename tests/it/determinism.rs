@@ -12,8 +12,9 @@ use weir_tests::{Contents, Scene, built};
 
 /// Members of the plugins' workspace that this pipeline has no use for: decoders, which `decoders` tests likewise,
 /// and what they share; sources, of which `source_plugins` has what they read; a fold, whose last digits depend on
-/// partitions (`fold`), and what applies the fold's model (`side_inputs`).
-const OTHERS: [&str; 8] = [
+/// partitions (`fold`), and what applies the fold's model (`side_inputs`); what the part-d pipeline has (`part_d`).
+const OTHERS: [&str; 11] = [
+    "city_state",
     "cms_index",
     "decoder_paths",
     "fhir",
@@ -21,6 +22,8 @@ const OTHERS: [&str; 8] = [
     "http_json",
     "linear_prediction",
     "linear_regression",
+    "npi",
+    "part_d",
     "x12",
 ];
 
