@@ -319,7 +319,7 @@ fn later_rows_change_their_own_day_and_two_days_do_not_disturb_each_other() {
         day,
         "twice as many rows are not published unasked"
     );
-    part_d.run(second, &[("max_drift", "200")]).expect_code(3);
+    part_d.run(second, &[("max_drift", "1000")]).expect_code(3);
     part_d.expect_reports(second);
     let kept = part_d.mart();
     let of_first: Vec<String> = kept
@@ -337,12 +337,12 @@ fn later_rows_change_their_own_day_and_two_days_do_not_disturb_each_other() {
     let lake = Contents::of(&part_d.scene);
     for round in 0..3 {
         let both = [first, second].map(|date| {
-            let command = part_d.command(date, &[("max_drift", "200")]);
+            let command = part_d.command(date, &[("max_drift", "1000")]);
             part_d.scene.start(command)
         });
         for (running, date) in both.into_iter().zip([first, second]) {
             if running.end().expect_code_of(&[3, 75]).code == Some(75) {
-                part_d.run(date, &[("max_drift", "200")]).expect_code(3);
+                part_d.run(date, &[("max_drift", "1000")]).expect_code(3);
             }
         }
         Contents::of(&part_d.scene).expect_same(&lake, &format!("round {round}"));

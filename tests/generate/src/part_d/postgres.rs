@@ -21,7 +21,9 @@ pub fn fill(psql: impl Fn() -> Command, options: &Options) -> io::Result<Manifes
             .spawn()
     };
     for table in Table::ALL {
-        ended(run(&table.create(), Stdio::null())?)?;
+        // That a table is there already is no news.
+        let create = format!("set client_min_messages = warning; {}", table.create());
+        ended(run(&create, Stdio::null())?)?;
     }
     super::write(options, |table| {
         let mut child = run(&table.copy("stdin"), Stdio::piped())?;
