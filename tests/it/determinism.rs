@@ -12,9 +12,10 @@ use weir_tests::{Contents, Scene, built};
 
 /// Members of the plugins' workspace that this pipeline has no use for: decoders, which `decoders` tests likewise,
 /// and what they share; sources, of which `source_plugins` has what they read; a fold, whose last digits depend on
-/// partitions (`fold`), what applies the fold's model (`side_inputs`), and those of another pipeline
-/// (`visit_events`), whose every row is compared there, run after run.
-const OTHERS: [&str; 12] = [
+/// partitions (`fold`), what applies the fold's model (`side_inputs`), and those of other pipelines, whose every row is
+/// compared there, run after run (`part_d`, `visit_events`).
+const OTHERS: [&str; 15] = [
+    "city_state",
     "cms_index",
     "decoder_paths",
     "fhir",
@@ -22,6 +23,8 @@ const OTHERS: [&str; 12] = [
     "http_json",
     "linear_prediction",
     "linear_regression",
+    "npi",
+    "part_d",
     "visit_events",
     "visit_tables",
     "visits_source_a",

@@ -2,6 +2,7 @@
 //!
 //! - [`golden`]: CMS's own sample files, and their figures.
 //! - [`generated`]: generated files with faults in known numbers.
+//! - [`part_d`]: PostgreSQL to MySQL, with every row of every report foretold.
 //! - [`outside_reader`]: Python's `deltalake` reads what Weir wrote.
 //! - [`kills`], [`concurrent`]: crashes at any moment, and runs side by side.
 //! - [`bad_input`], [`bad_plugin`], [`bad_file`]: one clear error, and targets as before the run.
@@ -67,6 +68,7 @@ mod mysql;
 
 mod other_sources;
 mod outside_reader;
+mod part_d;
 mod postgres;
 mod quarantine;
 mod redshift;

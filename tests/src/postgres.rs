@@ -136,6 +136,11 @@ impl Postgres {
         self.sql_in("weir", sql)
     }
 
+    /// `psql` in the database `weir`, for what reads from its input.
+    pub fn client(&self) -> Command {
+        self.psql("weir")
+    }
+
     fn sql_in(&self, database: &str, sql: &str) -> Vec<String> {
         let output = self.psql(database).args(["-c", sql]).output().unwrap();
         assert!(

@@ -8,7 +8,7 @@ use crate::calendar::Day;
 
 /// A CSV file in writing. Fields are appended to the row at hand, [`CsvFile::end_row`] ends it.
 pub(crate) struct CsvFile {
-    file: BufWriter<File>,
+    file: BufWriter<Box<dyn Write>>,
     line_end: &'static [u8],
     row: Vec<u8>,
     fields: usize,
@@ -23,8 +23,19 @@ impl CsvFile {
         crlf: bool,
         quoted_header: bool,
     ) -> io::Result<Self> {
+        let file = Box::new(File::create(path)?);
+        Self::to(file, columns, crlf, quoted_header)
+    }
+
+    /// Writes into anything that takes bytes: a file, the input of a program.
+    pub(crate) fn to(
+        file: Box<dyn Write>,
+        columns: &[String],
+        crlf: bool,
+        quoted_header: bool,
+    ) -> io::Result<Self> {
         let mut file = Self {
-            file: BufWriter::with_capacity(1 << 18, File::create(path)?),
+            file: BufWriter::with_capacity(1 << 18, file),
             line_end: if crlf { b"\r\n" } else { b"\n" },
             row: Vec::with_capacity(1 << 10),
             fields: 0,
@@ -50,7 +61,8 @@ impl CsvFile {
         self.fields += 1;
     }
 
-    fn quoted(&mut self, text: &str) {
+    /// A field in quotes, also where it is empty: `""`.
+    pub(crate) fn quoted(&mut self, text: &str) {
         self.separate();
         self.row.push(b'"');
         self.row.extend_from_slice(text.as_bytes());

@@ -1,8 +1,10 @@
 //! `weir-generate`: writes generated inputs of the reference pipelines.
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use clap::{Parser, Subcommand};
+use weir_generate::part_d;
 use weir_generate::synpuf::{self, Dirt, Options};
 use weir_generate::visit_events;
 
@@ -68,6 +70,38 @@ enum Input {
         #[arg(long)]
         plain: bool,
     },
+    /// The tables of Medicare Part D prescribers
+    PartD {
+        /// Folder to write CSV files to
+        #[arg(required_unless_present = "postgres")]
+        dir: Option<PathBuf>,
+        /// Fill PostgreSQL instead, by `psql` and its variables (PGHOST, PGDATABASE, ...)
+        #[arg(long, conflicts_with = "dir")]
+        postgres: bool,
+        /// Rows of prescriber_drug; the other tables keep CMS's proportions
+        #[arg(long, value_name = "N", default_value_t = 20_000)]
+        rows: u64,
+        /// Same seed, same bytes
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Share of rows with a fault, for each kind of fault
+        #[arg(long, value_name = "RATE", default_value_t = 0.0)]
+        dirt: f64,
+        /// Which part of how many, from 1: later parts add rows to those before
+        #[arg(long, value_name = "N/ALL", default_value = "1/1", value_parser = part)]
+        part: (u64, u64),
+    },
+}
+
+/// `2/3`: the second of three parts, which is number 1.
+fn part(text: &str) -> Result<(u64, u64), String> {
+    let numbers = text
+        .split_once('/')
+        .and_then(|(part, all)| Some((part.parse::<u64>().ok()?, all.parse().ok()?)));
+    match numbers {
+        Some((part, all)) if (1..=all).contains(&part) => Ok((part - 1, all)),
+        _ => Err("a part is N/ALL, such as 1/2".to_owned()),
+    }
 }
 
 fn main() -> anyhow::Result<()> {
@@ -133,6 +167,25 @@ fn main() -> anyhow::Result<()> {
                 );
             }
             println!("{}", dir.join("manifest.json").display());
+        Input::PartD {
+            dir,
+            postgres: _,
+            rows,
+            seed,
+            dirt,
+            part,
+        } => {
+            let options = part_d::Options {
+                seed,
+                dirt: part_d::Dirt::everywhere(dirt),
+                part,
+                ..part_d::Options::for_rows(rows)
+            };
+            let manifest = match dir {
+                Some(dir) => part_d::generate(&dir, &options)?,
+                None => part_d::fill_postgres(|| Command::new("psql"), &options)?,
+            };
+            print!("{}", manifest.to_json());
         }
     }
     Ok(())

@@ -639,7 +639,9 @@ mod tests {
             stream: "p:other".to_owned(),
             states: BTreeMap::new(),
         };
-        let error = Progress::behind("p:s", Some(other), 1, false).err().unwrap();
+        let error = Progress::behind("p:s", Some(other), 1, false)
+            .err()
+            .unwrap();
         assert!(error.hint().unwrap().contains("--full-refresh"));
     }
 }
