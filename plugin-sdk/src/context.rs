@@ -1,4 +1,4 @@
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::{DataType, Schema, SchemaRef};
 
 use crate::Error;
 
@@ -86,6 +86,28 @@ pub struct SideInput {
     pub name: String,
     /// Its schema.
     pub schema: SchemaRef,
+}
+
+impl SideInput {
+    /// Whether it has a column of this type, which a plugin asks for in `bind`, so that the plan tells and not the run.
+    ///
+    /// # Errors
+    /// [`Error::Data`] that names the table, the column and both types.
+    pub fn has(&self, column: &str, data_type: &DataType) -> Result<(), Error> {
+        let found = match self.schema.field_with_name(column) {
+            Ok(field) if field.data_type() == data_type => return Ok(()),
+            Ok(field) => format!("it is {}", field.data_type()),
+            Err(_) => {
+                let fields = self.schema.fields().iter();
+                let names: Vec<&str> = fields.map(|field| field.name().as_str()).collect();
+                format!("its columns are {}", names.join(", "))
+            }
+        };
+        Err(Error::data(format!(
+            "the side input `{}` needs a column '{column}' of type {data_type}; {found}",
+            self.name
+        )))
+    }
 }
 
 /// A named output of a transform and the schema of every batch emitted to it.

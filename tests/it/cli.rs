@@ -24,6 +24,44 @@ fn synpuf(scene: &Scene, command: &[&str], landing: &str, more: &[&str]) -> Ende
     scene.call(arguments)
 }
 
+/// `weir run … 2>&1 | head` must not leave a run that never ends in its record.
+#[test]
+fn a_run_goes_on_where_nobody_listens() {
+    let scene = Scene::new();
+    let file = Visits::default().write(&scene);
+    scene.file(
+        "landing/a.csv",
+        "id,born,state,amount\n1,1950-01-01,NO,1.00\n",
+    );
+    let run = scene.run_command(
+        &file,
+        &[("landing", scene.path("landing").to_str().unwrap())],
+    );
+    let words: Vec<String> = std::iter::once(run.get_program())
+        .chain(run.get_args())
+        .map(|word| format!("'{}'", word.to_str().unwrap()))
+        .collect();
+    let mut shell = std::process::Command::new("sh");
+    for (name, value) in run.get_envs() {
+        shell.env(name, value.unwrap_or_default());
+    }
+    let script = format!("({}; echo $? > code) 2>&1 | true; sleep 0", words.join(" "));
+    let ended = shell
+        .args(["-c", &script])
+        .current_dir(scene.path(""))
+        .status();
+    assert!(ended.unwrap().success());
+    // The pipe's reader is gone before the run is.
+    let code = (0..600).find_map(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        std::fs::read_to_string(scene.path("code"))
+            .ok()
+            .filter(|code| !code.is_empty())
+    });
+    assert_eq!(code.as_deref(), Some("0\n"));
+    assert_eq!(scene.latest()["status"], "succeeded");
+}
+
 #[test]
 fn validate_says_that_a_file_is_valid() {
     let (scene, landing) = with_claims();

@@ -321,3 +321,19 @@ fn messages_become_tables_and_the_same_ones_each_time() {
         );
     }
 }
+
+#[test]
+fn what_a_decoder_makes_of_sensitive_tables_is_sensitive() {
+    let scene = Scene::new();
+    scene.file("in/a.txt", "one\n");
+    scene.file("map.csv", "code,name\n1,Ada\n");
+    let side = |sensitivity: &str| {
+        format!(
+            "decoder = \"lines\", side_inputs = {{ map = {{ files = \"map.csv\", format = \"csv\", schema = {{ code = \"string\", name = {{ type = \"string\"{sensitivity} }} }} }} }}"
+        )
+    };
+    run(&scene, &side(""), "").expect_code(0);
+    run(&scene, &side(", sensitivity = \"phi\""), "")
+        .expect_code(2)
+        .says(&["'line' is phi", "raw"]);
+}

@@ -120,6 +120,8 @@ fn a_fold_shows_its_result_and_a_source_what_it_reads() {
         .expect_code(0)
         .prints(&[
             "step 'fit' stage 1 (fold), plugin 'fit': 4 rows given",
+            "its result\n",
+            "rows given\n",
             "feature      x\n",
             "coefficient  2.0\n",
         ]);

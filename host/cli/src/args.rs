@@ -161,9 +161,9 @@ pub(crate) enum WorldArg {
     Check,
     /// Turn the bytes of a file into rows
     Decoder,
-    /// Read rows from somewhere else, over HTTP (Rust)
+    /// Read rows from somewhere else, such as over HTTP
     Source,
-    /// Turn all rows into few (Rust)
+    /// Turn all rows into few
     Fold,
 }
 

@@ -4,6 +4,23 @@
 //! arguments or file; 3 done, with rows in quarantine, a warning or a difference; 75 failed, worth
 //! retrying.
 
+/// As the standard library's, but that a reader who has hung up (`2>&1 | head`) ends nothing: a run goes on to its end,
+/// and its record says so.
+macro_rules! eprintln {
+    ($($message:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr(), $($message)*);
+    }};
+}
+
+/// The same, without a new line.
+macro_rules! eprint {
+    ($($message:tt)*) => {{
+        use std::io::Write as _;
+        let _ = write!(std::io::stderr(), $($message)*);
+    }};
+}
+
 mod args;
 mod commands;
 mod failure;

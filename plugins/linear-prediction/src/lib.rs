@@ -58,18 +58,9 @@ impl Transform for LinearPrediction {
     };
 
     fn bind(config: Config, context: &Context) -> Result<(Self, Vec<Output>), Error> {
-        let model = &context.side_input(MODEL)?.schema;
-        for (name, wanted) in [
-            ("feature", DataType::Utf8),
-            ("coefficient", DataType::Float64),
-        ] {
-            let found = model.field_with_name(name).map(Field::data_type);
-            if found.ok() != Some(&wanted) {
-                return Err(Error::data(format!(
-                    "the side input `{MODEL}` needs a column '{name}' of type {wanted}, as linear-regression writes it"
-                )));
-            }
-        }
+        let model = context.side_input(MODEL)?;
+        model.has("feature", &DataType::Utf8)?;
+        model.has("coefficient", &DataType::Float64)?;
         for field in context.input.fields() {
             let data_type = field.data_type();
             if !(data_type.is_numeric() || *data_type == DataType::Boolean) {
@@ -169,7 +160,9 @@ impl Model {
             }
         }
         let intercept = intercept.ok_or_else(|| {
-            Error::data(format!("the model has no row '{INTERCEPT}': is the table empty?"))
+            Error::data(format!(
+                "the model has no row '{INTERCEPT}': is the table empty?"
+            ))
         })?;
         Ok(Model {
             intercept,
@@ -232,7 +225,9 @@ mod tests {
         let endless = told(&[(INTERCEPT, 1.0), ("x", f64::NAN)]);
         assert!(endless.contains("of 'x' in the model is no finite number"));
         assert!(told(&[]).contains("is the table empty?"));
-        assert!(told(&[(INTERCEPT, 1.0), ("z", 1.0)]).contains("the feature 'z', which is not granted"));
+        assert!(
+            told(&[(INTERCEPT, 1.0), ("z", 1.0)]).contains("the feature 'z', which is not granted")
+        );
         assert!(told(&[(INTERCEPT, 1.0), ("x", 1.0), ("x", 2.0)]).contains("'x' twice"));
     }
 

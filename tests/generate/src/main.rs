@@ -167,6 +167,7 @@ fn main() -> anyhow::Result<()> {
                 );
             }
             println!("{}", dir.join("manifest.json").display());
+        }
         Input::PartD {
             dir,
             postgres: _,

@@ -94,6 +94,11 @@ fn text(compared: &Comparison) -> String {
     let Both { old, new } = &compared.component;
     component(&mut text, "old", old);
     component(&mut text, "new", new);
+    if old.sha256 == new.sha256 {
+        text.push_str(
+            "  both are the same component: keep the old one before you build the new one\n",
+        );
+    }
     for import in compared.new_imports() {
         let _ = writeln!(text, "  the new one imports {import}, the old one does not");
     }

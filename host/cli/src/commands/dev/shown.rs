@@ -133,6 +133,9 @@ impl Shown {
     pub(super) fn text(&self, show: usize, before: Option<&Shown>) -> String {
         let mut text = String::new();
         if !self.whole.is_empty() {
+            if self.world == World::Fold {
+                text.push_str("its result\n");
+            }
             for (index, made) in self.whole.iter().enumerate().take(show) {
                 let _ = writeln!(text, "row {index}");
                 side_by_side(&mut text, made, &[]);
@@ -140,6 +143,9 @@ impl Shown {
             more(&mut text, self.whole.len(), show);
         }
         let chosen = self.chosen(show);
+        if self.world == World::Fold && !chosen.is_empty() {
+            text.push_str("rows given\n");
+        }
         for index in &chosen {
             if let Some(row) = self.rows.get(*index) {
                 let _ = writeln!(text, "row {index}");

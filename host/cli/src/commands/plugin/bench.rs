@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use weir_sandbox::World;
 use weir_workbench::measure;
 
 use super::test::{found, named, no_fixture};
@@ -18,6 +19,12 @@ pub(crate) async fn run(args: &BenchArgs) -> Result<u8, Failure> {
     let began = Instant::now();
     let plugin = again.load(&name, bytes).await?;
     let load = began.elapsed();
+    if plugin.world() == World::Source {
+        return Err(
+            Failure::usage("a source is not measured: it is as fast as what it reads")
+                .hint("run it in a pipeline; `weir show latest` says what it took"),
+        );
+    }
     let fixtures = found(&args.folder)?;
     let fixture = match &args.fixture {
         None => fixtures.first(),
