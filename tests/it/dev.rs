@@ -165,7 +165,7 @@ fn a_changed_file_begins_another_try() {
     let scene = Scene::new();
     let file = pipeline(&scene, "", "");
     let text = std::fs::read_to_string(&file).unwrap();
-    let mut command = with_tools(scene.weir(&["dev", file.to_str().unwrap()]));
+    let mut command = with_tools(scene.weir(["dev", file.to_str().unwrap()]));
     let mut child = command
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

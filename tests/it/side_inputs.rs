@@ -104,7 +104,7 @@ table = "ref.model"
             ["c,missing_feature"]
         );
     }
-    let record = scene.weir(&[
+    let record = scene.weir([
         "show",
         "latest",
         "--output",
