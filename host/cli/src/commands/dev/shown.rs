@@ -219,7 +219,7 @@ impl Shown {
         let whole = (0..longest).map(|index| (of(&before.whole, index), of(&self.whole, index)));
         let by_row = std::iter::zip(&before.rows, &self.rows);
         let by_row = by_row.map(|(was, now)| (was.made.clone(), now.made.clone()));
-        let changed: Vec<(usize, (Vec<Line>, Vec<Line>))> = by_row
+        let changed: Vec<_> = by_row
             .enumerate()
             .chain(whole.enumerate())
             .filter(|(_, (was, now))| was != now)
