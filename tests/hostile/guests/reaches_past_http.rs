@@ -21,8 +21,7 @@ impl Source for Hostile {
         if "localhost:80".to_socket_addrs().is_ok() {
             got.push("resolved".into());
         }
-        if std::fs::read("/etc/passwd").is_ok() || std::fs::write("/tmp/weir-was-here", "x").is_ok()
-        {
+        if std::fs::read_dir("/").is_ok() || std::fs::write("weir-was-here", "x").is_ok() {
             got.push("files".into());
         }
         Err(Error::Data(got.join(" ")))

@@ -57,10 +57,9 @@ pub(crate) async fn run(args: &DevArgs) -> Result<u8, Failure> {
 /// The folders that are watched; the pipeline's alone while its file cannot be read.
 fn places(args: &DevArgs) -> Vec<PathBuf> {
     let file = &args.pipeline.pipeline;
-    let dir = file
-        .parent()
-        .map_or_else(|| PathBuf::from("."), Path::to_owned);
-    let mut places = vec![watched::pipeline_folder(&dir)];
+    // The parent of a bare name is the empty path, which names no folder.
+    let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty());
+    let mut places = vec![dir.map_or_else(|| PathBuf::from("."), Path::to_owned)];
     if let Ok(pipeline) = args.pipeline.resolve() {
         let sources = pipeline.plugins.values();
         places.extend(sources.filter_map(|source| match &source.component {

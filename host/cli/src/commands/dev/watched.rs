@@ -44,14 +44,6 @@ impl Watched {
     }
 }
 
-/// The folder of a pipeline file: what lies in it and in the folders of its SQL and schemas.
-pub(super) fn pipeline_folder(dir: &Path) -> PathBuf {
-    match dir.as_os_str().is_empty() {
-        true => PathBuf::from("."),
-        false => dir.to_owned(),
-    }
-}
-
 fn look(folder: &Path, deeper: usize, files: &mut BTreeMap<PathBuf, (Option<SystemTime>, u64)>) {
     let Ok(entries) = fs::read_dir(folder) else {
         return;
