@@ -44,6 +44,17 @@ fn counts(record: &Value) -> [u64; 4] {
 }
 
 #[test]
+fn expressions_have_the_functions_of_queries() {
+    let scene = Scene::new();
+    let demands = r#"expression = { "known or cheap" = "coalesce(state, '99') <> '99' and nvl(amount, 0) < 1000 and nullif(id, 11) is not null" }"#;
+    run(&scene, &[(demands, "")]).expect_code(3);
+    assert_eq!(
+        scene.sql_csv("select id from raw.visits__quarantine order by _weir_ordinal"),
+        ["id", "4", "7", "9", "11"]
+    );
+}
+
+#[test]
 fn each_check_finds_its_rows() {
     let scene = Scene::new();
     run(&scene, &[(EVERY, "")]).expect_code(3);

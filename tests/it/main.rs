@@ -26,6 +26,7 @@
 //! - [`authoring`], [`diff`]: authors of plugins, from a new folder to what a next version changes.
 //! - [`cli`], [`surroundings`]: the commands, and where they are typed.
 //! - [`visit_events`]: the pipeline of that name, by sources and days.
+//! - [`report`]: pages for people, and what is not on them.
 //! - [`canary`]: no value of a row is anywhere but in tables.
 #![allow(
     clippy::unwrap_used,
@@ -73,6 +74,7 @@ mod postgres;
 mod quarantine;
 mod redshift;
 mod redshift_stand_in;
+mod report;
 mod reviewed;
 mod schema_change;
 mod sensitivity;

@@ -68,6 +68,8 @@ pub(crate) enum Command {
     Trace(TraceArgs),
     /// Query the tables of a lake
     Sql(SqlArgs),
+    /// Make the page of a pipeline's reports: charts and tables of what is in the lake, and its quality
+    Report(ReportArgs),
     /// List the runs of a lake, newest first
     Runs(RunsArgs),
     /// Show one run: rows, rules, targets, plugins
@@ -308,6 +310,18 @@ pub(crate) struct PlanArgs {
     /// How the plan looks
     #[arg(long, value_enum, default_value_t = Output::Text)]
     pub(crate) output: Output,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ReportArgs {
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArgs,
+    /// Read the tables of this lake instead of the file's
+    #[arg(long, value_name = "URL")]
+    pub(crate) lake: Option<String>,
+    /// The file that the page is written to
+    #[arg(long, value_name = "FILE", default_value = "report.html")]
+    pub(crate) out: PathBuf,
 }
 
 #[derive(Debug, ClapArgs)]

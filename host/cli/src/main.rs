@@ -76,6 +76,7 @@ async fn dispatch(command: Command) -> Result<u8, Failure> {
         Command::Quarantine(command) => commands::quarantine::run(&command).await,
         Command::Trace(args) => commands::trace::run(&args).await,
         Command::Sql(args) => commands::sql::run(&args).await,
+        Command::Report(args) => commands::report::run(&args).await,
         Command::Runs(args) => commands::runs::list(&args).await,
         Command::Show(args) => commands::runs::show(&args).await,
         Command::Logs(args) => commands::runs::logs(&args).await,

@@ -22,7 +22,7 @@
 //! | [`run`], [`record`] | running a plan, and what is kept of a run |
 //! | [`compare`] | what another component of a plugin would change |
 //! | [`upkeep`] | the commands of `weir lake`: history, optimize, vacuum, restore, check |
-//! | [`session`], [`query`] | DataFusion sessions, and queries for people |
+//! | [`session`], [`query`], [`report`] | DataFusion sessions, queries for people, and those of a file's reports |
 //!
 //! ```no_run
 //! use std::{collections::BTreeMap, path::Path, sync::Arc};
@@ -87,6 +87,7 @@ pub mod query;
 pub mod record;
 mod redshift;
 pub mod rehearsal;
+pub mod report;
 pub mod run;
 mod secret;
 pub mod segment;

@@ -9,12 +9,15 @@ use datafusion::catalog::{
 };
 use datafusion::common::metadata::ScalarAndMetadata;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{Column, ParamValues, TableReference};
+use datafusion::common::{Column, DFSchema, ParamValues, TableReference};
 use datafusion::execution::context::{SQLOptions, SessionContext};
 use datafusion::execution::disk_manager::DiskManagerBuilder;
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{Expr, lit};
+use datafusion::optimizer::simplify_expressions::ExprSimplifier;
+use datafusion::physical_expr::PhysicalExpr;
 use datafusion::prelude::{DataFrame, SessionConfig};
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::parser::Statement;
@@ -253,6 +256,25 @@ pub fn with_params(
         })
     })?;
     Ok(bound.data)
+}
+
+/// An expression over rows of `schema`, ready to be evaluated. Functions that exist only as other
+/// expressions (`coalesce`) are written out, as the optimizer does for those of queries.
+pub(crate) fn expression(
+    context: &SessionContext,
+    expression: Expr,
+    schema: &DFSchema,
+) -> datafusion::error::Result<Arc<dyn PhysicalExpr>> {
+    let state = context.state();
+    let properties = SimplifyContext::builder()
+        .with_schema(Arc::new(schema.clone()))
+        .with_config_options(Arc::clone(state.config_options()))
+        .with_query_execution_start_time(state.execution_props().query_execution_start_time)
+        .build();
+    let simplifier = ExprSimplifier::new(properties);
+    let expression = simplifier.coerce(expression, schema)?;
+    let expression = simplifier.simplify(expression)?;
+    state.create_physical_expr(expression, schema)
 }
 
 /// What DataFusion says of a query, as the query's author's problem.

@@ -44,7 +44,7 @@ pub(crate) fn expand(root: &Node, scope: &Scope<'_>, sink: &Sink) -> Node {
             "connections" | "plugins" | "zone" | "lake" | "store" => {
                 scope.apply(&entry.node, Position::Path, sink)
             }
-            "view" => scope.apply(&entry.node, Position::Run, sink),
+            "view" | "report" => scope.apply(&entry.node, Position::Run, sink),
             _ => scope.apply(&entry.node, Position::Text, sink),
         };
         let key_place = entry.key.clone();

@@ -10,6 +10,7 @@ pub(crate) mod mask;
 pub(crate) mod plugin_stage;
 pub(crate) mod plugins;
 pub(crate) mod read;
+pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod schema;
 pub(crate) mod schema_change;
@@ -54,6 +55,7 @@ pub(crate) const PIPELINE: Keys = Keys {
         "checks",
         "step",
         "view",
+        "report",
     ],
 };
 
@@ -108,6 +110,8 @@ pub(crate) const TABLES: &[&Keys] = &[
     &step::STEP,
     &run::RUN,
     &run::VIEW,
+    &report::REPORT,
+    &report::SUPPRESS,
     &sql::SQL_FILE,
     &read::READ,
     &incremental::INCREMENTAL,
@@ -311,7 +315,7 @@ pub(crate) fn pipeline(
             fine
         });
     let owner = fields.owned("owner");
-    fields.text("description");
+    let description = fields.owned("description");
     let lake = sections::lake(fields.node("lake"), sink);
 
     let stores = sections::stores(fields.node("store"), sink);
@@ -347,7 +351,14 @@ pub(crate) fn pipeline(
     let steps: Vec<_> = steps.into_iter().chain(views).collect();
     whole::check(&steps, sink);
 
-    let complete = steps.len() == step_nodes.elements().len() + view_nodes.len();
+    let report_nodes = fields.node("report").map_or(&[][..], Node::elements);
+    let reports: Vec<_> = report_nodes
+        .iter()
+        .filter_map(|node| report::report(node, &context))
+        .collect();
+
+    let complete = steps.len() == step_nodes.elements().len() + view_nodes.len()
+        && reports.len() == report_nodes.len();
     let Context {
         zones,
         connections,
@@ -359,6 +370,7 @@ pub(crate) fn pipeline(
         dir: dir.to_owned(),
         name: name.text.to_owned(),
         owner,
+        description,
         params,
         lake,
         stores,
@@ -367,5 +379,6 @@ pub(crate) fn pipeline(
         plugins,
         trust,
         steps,
+        reports,
     })
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::grammar::{
-    connections, ddl, incremental, mask, plugin_stage, read, schema_change, stage, write,
+    connections, ddl, incremental, mask, plugin_stage, read, report, schema_change, stage, write,
 };
 use crate::model::FailAction;
 use crate::params::PARAM_TYPES;
@@ -50,6 +50,8 @@ pub fn json_schema() -> Value {
             "step": step(),
             "run": run_table(),
             "view": view_table(),
+            "report": report_table(),
+            "suppress": suppress_table(),
             "sql_file": sql_file(),
             "read": read_table(),
             "incremental": incremental_table(),
@@ -363,6 +365,10 @@ fn pipeline() -> Value {
         "view".into(),
         json!({ "type": "array", "items": reference("view") }),
     );
+    properties.insert(
+        "report".into(),
+        json!({ "type": "array", "items": reference("report") }),
+    );
     table(
         "A pipeline",
         &["weir", "name", "step"],
@@ -465,6 +471,36 @@ fn view_table() -> Value {
             "materialized": { "type": "boolean", "default": false, "description": "PostgreSQL: whether its rows are kept, and made anew by each run" },
             "grants": one_or_more("PostgreSQL: roles that may read it"),
             "description": text("What it is for"),
+        }),
+    )
+}
+
+fn report_table() -> Value {
+    table(
+        "A part of the page that `weir report` makes",
+        &["title", "chart", "sql"],
+        json!({
+            "title": text("The line above it"),
+            "description": text("What a reader should know of it"),
+            "sql": sql("A query over tables of the lake; parameters as $name"),
+            "chart": one_of("How the rows are drawn", report::CHARTS),
+            "x": text("The column along the axis, or of states; the first one if absent"),
+            "y": one_or_more("The columns of values; all others if absent"),
+            "series": text("The column whose values are lines or colours of their own"),
+            "unit": text("What the values are: a currency's sign, or a word behind them"),
+            "suppress": reference("suppress"),
+            "sensitivity": one_or_more("The labels of sensitive data that it may show"),
+        }),
+    )
+}
+
+fn suppress_table() -> Value {
+    table(
+        "Which rows stand for too few people to be shown",
+        &["count"],
+        json!({
+            "count": text("The column that says for how many people a row stands"),
+            "below": { "type": "integer", "minimum": 1, "default": 11, "description": "The fewest of whom values are shown" },
         }),
     )
 }

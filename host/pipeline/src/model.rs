@@ -20,6 +20,8 @@ pub struct Pipeline {
     pub name: String,
     /// Who answers for it.
     pub owner: Option<String>,
+    /// What it is for.
+    pub description: Option<String>,
     /// The bound parameters by name, rendered as text.
     pub params: BTreeMap<String, ParamValue>,
     /// Where its zones lie by default: an absolute URL or a path (relative to the working
@@ -37,6 +39,8 @@ pub struct Pipeline {
     pub trust: Trust,
     /// Steps in the order of the file; a step with `each` is one entry for each tuple.
     pub steps: Vec<Step>,
+    /// What a page for people shows, in the order of the file.
+    pub reports: Vec<Report>,
 }
 
 /// A parameter's value.
@@ -1218,4 +1222,55 @@ impl std::fmt::Display for TableName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}.{}", self.zone, self.table)
     }
+}
+
+/// A part of the page that shows people what is in the lake.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// The line above it.
+    pub title: String,
+    /// What a reader should know of it.
+    pub description: Option<String>,
+    /// The query over tables of the lake, with `$name` for parameters.
+    pub sql: String,
+    /// How its rows are drawn.
+    pub chart: ChartKind,
+    /// The column along the axis, or of states; absent: the first one.
+    pub x: Option<String>,
+    /// The columns of values; empty: all others.
+    pub y: Vec<String>,
+    /// The column whose values are lines or colours of their own.
+    pub series: Option<String>,
+    /// What the values are: a currency's sign, which stands before them, or a word or sign, which stands behind.
+    pub unit: Option<String>,
+    /// Which rows stand for too few people to be shown.
+    pub suppress: Option<Suppression>,
+    /// The labels of sensitive data that it may show.
+    pub sensitivity: Vec<String>,
+    /// Where it is.
+    pub place: Place,
+}
+
+/// How the rows of a report are drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChartKind {
+    /// A bar for each row and column of values.
+    Bars,
+    /// A line for each column of values, or for each of a series.
+    Line,
+    /// Rows as they are.
+    Table,
+    /// States of the United States, each in its colour.
+    Map,
+    /// The columns of one row, each as a number.
+    Number,
+}
+
+/// Rows that stand for too few people to be shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suppression {
+    /// The column that says for how many people a row stands.
+    pub count: String,
+    /// The fewest of whom values are shown.
+    pub below: u64,
 }

@@ -8,6 +8,7 @@ pub(crate) mod plan;
 pub(crate) mod plugin;
 pub(crate) mod quarantine;
 pub(crate) mod replay;
+pub(crate) mod report;
 pub(crate) mod retry;
 pub(crate) mod run;
 pub(crate) mod runs;

@@ -9,7 +9,7 @@ use weir_engine::segment::{PluginCall, PluginRole, StageFate};
 use weir_engine::sql_commit::SqlWork;
 use weir_engine::terms::{TermsRecord, digest};
 use weir_engine::types::{scope_text, type_text};
-use weir_pipeline::{FailAction, Lag, Progress, ReadSource, Undeclared, WriteMode};
+use weir_pipeline::{ChartKind, FailAction, Lag, Progress, ReadSource, Undeclared, WriteMode};
 
 use weir_sandbox::Stream;
 
@@ -384,7 +384,34 @@ fn text(plan: &Plan) -> String {
             text.push_str(&format!("   reject {}\n", quarantine.name));
         }
     }
+    for (index, report) in plan.reports.iter().enumerate() {
+        if index == 0 {
+            text.push_str("\nreports\n");
+        }
+        let tables: Vec<String> = report.tables.iter().map(ToString::to_string).collect();
+        text.push_str(&format!(
+            "   {}: {} of {}\n",
+            report.title,
+            chart(report.chart),
+            tables.join(", ")
+        ));
+        if let Some(missing) = &report.missing {
+            text.push_str(&format!(
+                "          {missing} is not in the lake and no step writes it: the columns are not known\n"
+            ));
+        }
+    }
     text
+}
+
+fn chart(kind: ChartKind) -> &'static str {
+    match kind {
+        ChartKind::Bars => "bars",
+        ChartKind::Line => "line",
+        ChartKind::Table => "table",
+        ChartKind::Map => "map",
+        ChartKind::Number => "number",
+    }
 }
 
 fn schema_json(schema: &Schema) -> Value {
@@ -493,6 +520,18 @@ fn json(plan: &Plan) -> Value {
             })
         })
         .collect();
+    let reports: Vec<Value> = plan
+        .reports
+        .iter()
+        .map(|report| {
+            json!({
+                "title": report.title,
+                "chart": chart(report.chart),
+                "tables": report.tables.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                "missing": report.missing.as_ref().map(ToString::to_string),
+            })
+        })
+        .collect();
     json!({
         "pipeline": plan.pipeline.name,
         "lake": plan.lake.root().display(),
@@ -503,5 +542,6 @@ fn json(plan: &Plan) -> Value {
             .map(|(name, value)| (name.clone(), value.to_string()))
             .collect::<std::collections::BTreeMap<_, _>>(),
         "steps": steps,
+        "reports": reports,
     })
 }

@@ -10,6 +10,7 @@ mod mask_stage;
 mod plugin_stage;
 mod quarantine_target;
 mod reader;
+mod reports;
 mod schema_fit;
 mod sensitivity;
 mod server_target;
@@ -37,10 +38,12 @@ pub use database_sql::PlannedSql;
 pub use given::{Chosen, Given, StageOf, choose};
 pub use quarantine_target::QuarantinePlan;
 pub(crate) use reader::read_label;
+pub use reports::PlannedReport;
 pub(crate) use schema_fit::gains_naive;
-pub(crate) use sensitivity::{FIELD_KEY as LABELS_KEY, plain, with_labels};
+pub(crate) use sensitivity::{FIELD_KEY as LABELS_KEY, marks, of_schema, plain, with_labels};
 pub use sensitivity::{Labels, SegmentLabels};
 pub use side_input::PlannedSideInput;
+pub(crate) use stages::distinct_names;
 pub use stages::{PlannedStage, PlannedWork, WholeTableCheck, WholeTableKind};
 pub use targets::is_incremental;
 pub use targets::{PlannedTarget, PlannedWrite};
@@ -77,6 +80,8 @@ pub struct Plan {
     pub params_hash: String,
     /// The plugins in use.
     pub plugins: BTreeMap<String, LoadedPlugin>,
+    /// Its reports; none in a plan for a lake of its own, in which they are not shown.
+    pub reports: Vec<PlannedReport>,
 }
 
 /// A step that can run.
@@ -317,7 +322,8 @@ impl Planner<'_> {
                 match &write.target {
                     PlannedTarget::Table { name, .. } => {
                         known.insert(name.clone(), Arc::clone(&write.table_schema));
-                        let is_read = reads.iter().any(|tables| tables.contains(name));
+                        let is_read = reads.iter().any(|tables| tables.contains(name))
+                            || !pipeline.reports.is_empty();
                         // Rows that stay have the labels that they had.
                         if is_read && write.mode != WriteMode::Replace {
                             let there = delta::schema(&lake.table(name)?).await?;
@@ -391,7 +397,9 @@ impl Planner<'_> {
                     quarantine.name.clone(),
                     Arc::clone(&quarantine.table_schema),
                 );
-                let there = match reads.iter().any(|tables| tables.contains(&quarantine.name)) {
+                let is_read = reads.iter().any(|tables| tables.contains(&quarantine.name))
+                    || !pipeline.reports.is_empty();
+                let there = match is_read {
                     true => delta::schema(&quarantine.root).await?,
                     false => None,
                 };
@@ -402,12 +410,20 @@ impl Planner<'_> {
             }
             steps.push(planned);
         }
+        let mut reports = Vec::new();
+        if !self.isolate && self.aside.is_none() {
+            for report in &pipeline.reports {
+                let ground = (pipeline.as_ref(), &runtime, &lake);
+                reports.push(self.report(ground, report, &known, &mut labels).await?);
+            }
+        }
         Ok(Planned::Whole(Plan {
             pipeline,
             lake,
             steps,
             params_hash,
             plugins,
+            reports,
         }))
     }
 
@@ -653,7 +669,7 @@ fn vaults_stand_alone(pipeline: &Pipeline, reads: &[BTreeSet<TableName>]) -> Res
 }
 
 /// Gives an error of a query its place in the file.
-fn at(error: Error, place: &weir_pipeline::Place) -> Error {
+pub(crate) fn at(error: Error, place: &weir_pipeline::Place) -> Error {
     let mut fault = Fault::new(error.to_string()).at(place);
     if let Some(hint) = error.hint() {
         fault = fault.hint(hint);

@@ -185,11 +185,11 @@ fn all_carry(schema: &Schema, labels: &BTreeSet<String>) -> Labels {
 }
 
 /// What a column of a table, or of `input`, is marked with.
-pub(super) type Marks<'a> = &'a dyn Fn(&TableReference, &str) -> BTreeSet<String>;
+pub(crate) type Marks<'a> = &'a dyn Fn(&TableReference, &str) -> BTreeSet<String>;
 
 /// For each column of a query's result the marks of all columns that it is made of. Rows that are left
 /// out, and how rows are put in order, leave no mark.
-pub(super) fn marks(plan: &LogicalPlan, of: Marks<'_>) -> Labels {
+pub(crate) fn marks(plan: &LogicalPlan, of: Marks<'_>) -> Labels {
     let found = traced(plan, of);
     let names = plan.schema().fields().iter();
     names

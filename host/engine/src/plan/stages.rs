@@ -507,9 +507,7 @@ impl StepPlanner<'_> {
                 return Err(Error::internal("a whole-table check is no expression"));
             }
         };
-        let physical = self
-            .context
-            .create_physical_expr(expression, &df_schema)
+        let physical = session::expression(self.context, expression, &df_schema)
             .map_err(|error| at(session::sql_error(error), &check.place))?;
         if physical.data_type(schema)? != DataType::Boolean {
             return Err(Fault::new("the expression is not true or false")
@@ -615,7 +613,7 @@ pub(super) fn named_output(
 }
 
 /// No two columns may share a name.
-pub(super) fn distinct_names(schema: &Schema) -> Result<()> {
+pub(crate) fn distinct_names(schema: &Schema) -> Result<()> {
     let mut seen = BTreeSet::new();
     for field in schema.fields() {
         if field.name().starts_with("__weir_") {

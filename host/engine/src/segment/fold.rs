@@ -9,7 +9,7 @@ use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::Result as DataFusionResult;
 use datafusion::execution::TaskContext;
-use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool};
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
 use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{
     Boundedness, ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions,
@@ -115,12 +115,12 @@ impl FoldWork {
         Ok(running.instance.snapshot().await?)
     }
 
-    /// The result of all partitions.
+    /// The result of all partitions, with what it takes of the run's memory.
     async fn result(
         self: Arc<Self>,
         parts: Vec<SendableRecordBatchStream>,
         pool: Arc<dyn MemoryPool>,
-    ) -> Result<Vec<RecordBatch>> {
+    ) -> Result<(Vec<RecordBatch>, MemoryReservation)> {
         let mut states = parts
             .into_iter()
             .map(|rows| {
@@ -143,11 +143,14 @@ impl FoldWork {
             last.instance.merge(&state).await?;
         }
         let given = last.instance.finish().await?;
-        Ok(given
+        let batches: Vec<RecordBatch> = given
             .emitted
             .into_iter()
             .map(|emitted| emitted.batch)
-            .collect())
+            .collect();
+        let bytes = batches.iter().map(RecordBatch::get_array_memory_size).sum();
+        held.try_resize(bytes)?;
+        Ok((batches, held))
     }
 }
 
@@ -218,7 +221,14 @@ impl ExecutionPlan for FoldExec {
         let pool = Arc::clone(context.memory_pool());
         let result = async move { work.result(parts, pool).await };
         let rows = futures::stream::once(result)
-            .map_ok(|batches| futures::stream::iter(batches.into_iter().map(Ok)))
+            .map_ok(|(batches, held)| {
+                let rows = batches.into_iter().map(move |batch| {
+                    // The rows are charged until the last of them has gone on.
+                    let _held = &held;
+                    Ok(batch)
+                });
+                futures::stream::iter(rows)
+            })
             .try_flatten()
             .map_err(|error: Error| error.into());
         Ok(Box::pin(RecordBatchStreamAdapter::new(
