@@ -16,14 +16,15 @@ pub(crate) const SAMPLES: [&str; 3] = [
 ];
 
 /// What a file name of CMS's says of its table.
-const MARKS: [(&str, &str); 4] = [
+const MARKS: [(&str, &str); 5] = [
     ("_Beneficiary_Summary_", "beneficiary"),
     ("_Inpatient_Claims_", "inpatient"),
     ("_Outpatient_Claims_", "outpatient"),
     ("_Prescription_Drug_Events_", "prescription_drug"),
+    ("_Carrier_Claims_", "carrier"),
 ];
 
-/// Every file of a sample but Carrier's: its name, its table, its rows as text. None, with a
+/// Every file of a sample: its name, its table, its rows as text. None, with a
 /// note, where the sample is not there.
 pub(crate) fn files(sample: &str) -> Option<Vec<(String, &'static str, RecordBatch)>> {
     let Some(root) = std::env::var_os("WEIR_REAL_DATA") else {
@@ -79,6 +80,10 @@ fn nothing_real_is_rejected() {
     for sample in SAMPLES {
         for (name, table, batch) in files(sample).into_iter().flatten() {
             let typed = cleansed(table, &batch);
+            if table == "carrier" {
+                lines_are_those_of(&batch, &typed, &format!("{sample}/{name}"));
+                continue;
+            }
             assert_eq!(typed.num_rows(), batch.num_rows(), "{sample}/{name}");
             for (raw, (typed, field)) in batch
                 .columns()
@@ -102,6 +107,42 @@ fn nothing_real_is_rejected() {
             }
         }
     }
+}
+
+/// Each line that says anything is a row, and its codes are those of its claim's columns.
+fn lines_are_those_of(claims: &RecordBatch, lines: &RecordBatch, name: &str) {
+    let text = |column: &str, row: usize| {
+        let column = claims.column_by_name(column).unwrap().as_string::<i32>();
+        column.is_valid(row).then(|| column.value(row).to_owned())
+    };
+    let line_text = |column: &str, row: usize| {
+        let column = lines.column_by_name(column).unwrap().as_string::<i32>();
+        column.is_valid(row).then(|| column.value(row).to_owned())
+    };
+    let codes = CARRIER_LINE
+        .iter()
+        .filter(|(_, kind)| *kind != Kind::Amount);
+    let codes: Vec<&str> = codes.map(|(name, _)| *name).collect();
+    let mut row = 0;
+    for claim in 0..claims.num_rows() {
+        for number in 1..=LINES {
+            let says = |column: &str| text(&format!("{column}_{number}"), claim);
+            // In these files whoever has an amount has a code.
+            if codes.iter().all(|column| says(column).is_none()) {
+                continue;
+            }
+            assert_eq!(line_text("clm_id", row), text("clm_id", claim), "{name}");
+            for column in &codes {
+                assert_eq!(
+                    line_text(column, row),
+                    says(column),
+                    "{name}: {column}_{number}"
+                );
+            }
+            row += 1;
+        }
+    }
+    assert_eq!(row, lines.num_rows(), "{name}");
 }
 
 /// Figures that were computed from the files by other means (Python's `csv` and `decimal`).
@@ -134,6 +175,7 @@ fn the_figures_of_sample_b_hold() {
         })
     };
     assert_eq!(figures("beneficiary", "benres_ip"), (1_477, 31_642_800));
+    assert_eq!(figures("carrier", "line_num").0, 42_440);
     assert_eq!(figures("inpatient", "clm_pmt_amt"), (264, 246_340_000));
     assert_eq!(figures("inpatient", "clm_utlztn_day_cnt"), (264, 1_462));
     assert_eq!(figures("outpatient", "clm_pmt_amt"), (3_454, 110_039_000));
