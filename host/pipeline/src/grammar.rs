@@ -69,6 +69,8 @@ pub(crate) const INCLUDED: Keys = Keys {
         "plugins",
         "trust",
         "checks",
+        "step",
+        "view",
     ],
 };
 
