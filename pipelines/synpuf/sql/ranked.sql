@@ -1,4 +1,4 @@
-select row_number() over (order by predicted_cost desc, desynpuf_id, year) as rank,
+select cast(row_number() over (order by predicted_cost desc, desynpuf_id, year) as bigint) as rank,
        desynpuf_id, year, split, annual_cost, predicted_cost, model_version
 from (
     select desynpuf_id, year, split, annual_cost, model_version,

@@ -131,7 +131,7 @@ impl Fold for LinearRegression {
 
     fn result(&self, state: Moments) -> Result<RecordBatch, Error> {
         if state.rows() < self.at_least {
-            weir_plugin::log::warn(&format!(
+            weir_plugin::log::warn(format_args!(
                 "{} rows make no model: it takes {}",
                 state.rows(),
                 self.at_least
