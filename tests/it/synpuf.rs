@@ -556,7 +556,7 @@ fn least_squares(rows: &[Vec<f64>], ridge: f64) -> Vec<f64> {
 /// Every table of the warehouse has the rows of the lake's.
 fn expect_warehouse(scene: &Scene) {
     let warehouse = scene.sqlite();
-    let count = |table: &str| -> u64 {
+    let count = |table: &str| -> i64 {
         let query = format!("select count(*) from {table}");
         warehouse.query_row(&query, [], |row| row.get(0)).unwrap()
     };
@@ -570,9 +570,9 @@ fn expect_warehouse(scene: &Scene) {
         ("cost_predictions", "curated.predictions"),
         ("cost_model", "curated.model"),
     ] {
-        assert_eq!(count(here), scene.count(there), "{here}");
+        assert_eq!(count(here) as u64, scene.count(there), "{here}");
     }
-    let out_of_order: u64 = warehouse
+    let out_of_order: i64 = warehouse
         .query_row(
             "select count(*) from cost_predictions where rank <> rowid",
             [],
