@@ -121,7 +121,7 @@ fn plan_shows_steps_schemas_grants_and_targets() {
     let (scene, landing) = with_claims();
     let ended = synpuf(&scene, &["plan"], &landing, &["--lake", "lake"]).expect_code(0);
     for part in [
-        "pipeline synpuf: 13 steps into ",
+        "pipeline synpuf: 25 steps into ",
         "cleanse-claims[outpatient]  after ",
         "transform plugin 'synpuf' (",
         "granted 76 columns (desynpuf_id, clm_id, segment, ",
@@ -155,7 +155,7 @@ fn a_plan_for_programs() {
     .expect_code(0)
     .json();
     let steps = plan["steps"].as_array().unwrap();
-    assert_eq!(steps.len(), 13);
+    assert_eq!(steps.len(), 25);
     let step = |name: &str| {
         let found = steps.iter().find(|step| step["step"] == name);
         found.unwrap_or_else(|| panic!("no step {name}"))

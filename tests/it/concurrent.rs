@@ -14,6 +14,7 @@ fn two_runs_of_one_pipeline_give_the_tables_of_one() {
     let options = Options {
         seed: 31,
         dirt: Dirt::everywhere(0.005),
+        carrier: 4_000,
         ..Options::for_beneficiaries(1_000)
     };
     synpuf::generate(&landing, &options).unwrap();

@@ -11,18 +11,15 @@ use weir_generate::synpuf::{self, Dirt, Options};
 use weir_tests::{Contents, Scene, built};
 
 /// Members of the plugins' workspace that this pipeline has no use for: decoders, which `decoders` tests likewise,
-/// and what they share; sources, of which `source_plugins` has what they read; a fold, whose last digits depend on
-/// partitions (`fold`), what applies the fold's model (`side_inputs`), and those of other pipelines, whose every row is
-/// compared there, run after run (`part_d`, `visit_events`).
-const OTHERS: [&str; 15] = [
+/// and what they share; sources, of which `source_plugins` and `synpuf` have what they read; and those of other
+/// pipelines, whose every row is compared there, run after run (`part_d`, `visit_events`).
+const OTHERS: [&str; 13] = [
     "city_state",
     "cms_index",
     "decoder_paths",
     "fhir",
     "hl7v2",
     "http_json",
-    "linear_prediction",
-    "linear_regression",
     "npi",
     "part_d",
     "visit_events",
@@ -91,6 +88,7 @@ fn every_plugin_gives_the_same_again() {
         dirt: Dirt::everywhere(0.005),
         // Several batches for each instance, and work for two partitions.
         drug_events: 40_000,
+        carrier: 4_000,
         ..Options::for_beneficiaries(500)
     };
     synpuf::generate(&landing.path("landing"), &options).unwrap();

@@ -41,7 +41,7 @@ fn expect_as_counted(options: &Options) {
         assert_eq!(scene.count(&format!("raw.{name}")), manifest.rows(table));
         assert_eq!(
             scene.count(&format!("cleansed.{name}")),
-            manifest.accepted(table),
+            manifest.cleansed(table),
             "{name}"
         );
         assert_eq!(by_rule(&scene, table), expected(&manifest, table), "{name}");
@@ -49,6 +49,7 @@ fn expect_as_counted(options: &Options) {
             Table::Beneficiary => continue,
             Table::Inpatient | Table::Outpatient => "clm_pmt_amt",
             Table::DrugEvents => "tot_rx_cst_amt",
+            Table::Carrier => "line_nch_pmt_amt",
         };
         let cents = manifest.accepted_cents(table);
         let sign = if cents < 0 { "-" } else { "" };
@@ -79,6 +80,7 @@ fn every_fault_is_found_and_nothing_else() {
     expect_as_counted(&Options {
         seed: 7,
         dirt: Dirt::everywhere(0.01),
+        carrier: 3_000,
         ..Options::for_beneficiaries(600)
     });
 }
@@ -98,6 +100,7 @@ fn faults_of_many_batches_are_found() {
             ..Dirt::default()
         },
         drug_events: 60_000,
+        carrier: 9_000,
         ..Options::for_beneficiaries(1_500)
     });
 }

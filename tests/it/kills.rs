@@ -18,6 +18,7 @@ fn generate(landing: &Path, seed: u64) {
         dirt: Dirt::everywhere(0.003),
         drug_events: 120_000,
         outpatient: 20_000,
+        carrier: 6_000,
         ..Options::for_beneficiaries(3_000)
     };
     synpuf::generate(landing, &options).unwrap();

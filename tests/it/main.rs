@@ -2,6 +2,7 @@
 //!
 //! - [`golden`]: CMS's own sample files, and their figures.
 //! - [`generated`]: generated files with faults in known numbers.
+//! - [`synpuf`]: from a folder and from a web page to a warehouse and a model, with every row foretold.
 //! - [`part_d`]: PostgreSQL to MySQL, with every row of every report foretold.
 //! - [`outside_reader`]: Python's `deltalake` reads what Weir wrote.
 //! - [`kills`], [`concurrent`]: crashes at any moment, and runs side by side.
@@ -87,6 +88,7 @@ mod sqlite;
 mod stores;
 mod supply;
 mod surroundings;
+mod synpuf;
 mod terms;
 mod upkeep;
 mod visit_events;

@@ -71,6 +71,8 @@ pub(crate) const INCLUDED: Keys = Keys {
         "plugins",
         "trust",
         "checks",
+        "step",
+        "view",
     ],
 };
 

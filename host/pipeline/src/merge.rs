@@ -52,7 +52,14 @@ fn include(root: &mut Node, included: &Node, sink: &Sink) {
             target.0.insert(section.to_owned(), entry.clone());
             continue;
         };
-        // A section that is no table is a fault of its own when it is read.
+        // Steps and views come behind those that are there.
+        if let (Value::Array(known), Value::Array(added)) =
+            (&mut known.node.value, &entry.node.value)
+        {
+            known.extend(added.iter().cloned());
+            continue;
+        }
+        // A section that is neither is a fault of its own when it is read.
         let (Value::Table(known), Some(added)) = (&mut known.node.value, entry.node.table()) else {
             continue;
         };

@@ -63,6 +63,74 @@ fn with_step(head: &str, step: &str) -> String {
 const SCHEMA: &str = "format = \"csv\", schema = { id = \"int64\" }";
 
 #[test]
+fn steps_and_views_are_included_behind_those_of_the_file() {
+    let shared = r#"
+[zone.curated]
+[connections.w]
+kind = "sqlite"
+[[step]]
+name = "sum"
+read = { sql = { file = "sum.sql" } }
+write = { table = "curated.sums" }
+[[step]]
+name = "publish"
+read = { table = "curated.sums" }
+write = { connection = "w", table = "sums" }
+[[view]]
+name = "none"
+connection = "w"
+sql = "select * from sums where n = 0"
+"#;
+    let text = with_step(
+        "include = [\"shared.toml\"]",
+        &format!("read = {{ files = \"a.csv\", {SCHEMA} }}\nwrite = {{ table = \"raw.t\" }}"),
+    );
+    let read_text = std::sync::Arc::new(move |path: &Path| {
+        Ok(match path.ends_with("shared.toml") {
+            true => shared.to_owned(),
+            false => "select count(*) as n from raw.t".to_owned(),
+        })
+    });
+    let path = Path::new("tests/good/test.toml");
+    let file = told(PipelineFile::parse_with(path, &text, &no_env(), read_text));
+    told(file.check());
+    let pipeline = told(file.resolve(&BTreeMap::new()));
+    let names: Vec<&str> = pipeline
+        .steps
+        .iter()
+        .map(|step| step.name.as_str())
+        .collect();
+    assert_eq!(names, ["s", "sum", "publish", "view-none"]);
+}
+
+/// A profile lays keys over those of the file and takes none away.
+#[test]
+fn a_profile_makes_a_server_of_a_file() {
+    let text = with_step(
+        "[connections.w]\nkind = \"sqlite\"\npath = \"${env.W:-w.sqlite}\"\n\
+         [profile.server.connections.w]\nkind = \"postgres\"\npath = \"\"\nurl = { env = \"W_URL\" }",
+        &format!(
+            "read = {{ files = \"a.csv\", {SCHEMA} }}\nwrite = {{ connection = \"w\", table = \"t\" }}"
+        ),
+    );
+    let path = Path::new("tests/good/test.toml");
+    for profile in [None, Some("server")] {
+        let options = LoadOptions {
+            profile,
+            env: &|_| None,
+        };
+        let file = told(PipelineFile::parse(path, &text, &options));
+        told(file.check());
+        let pipeline = told(file.resolve(&BTreeMap::new()));
+        let is_file = matches!(
+            &pipeline.connections["w"].kind,
+            ConnectionKind::Sqlite { .. }
+        );
+        assert_eq!(is_file, profile.is_none());
+    }
+}
+
+#[test]
 fn the_usual_shape() {
     let file = visits(None);
     told(file.check());

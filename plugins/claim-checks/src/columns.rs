@@ -21,6 +21,8 @@ pub(crate) enum Demand {
     County,
     /// A National Provider Identifier.
     Npi,
+    /// A tax number of a provider.
+    TaxNumber,
 }
 
 impl Demand {
@@ -40,6 +42,7 @@ pub(crate) fn demands_of(table: Table) -> Vec<(String, Demand)> {
         Table::Inpatient => INPATIENT,
         Table::Outpatient => OUTPATIENT,
         Table::PrescriptionDrug => PRESCRIPTION_DRUG,
+        Table::Carrier => CARRIER,
     };
     let mut demands = Vec::new();
     for (name, count, demand) in groups {
@@ -105,4 +108,19 @@ const OUTPATIENT: &[(&str, u32, Demand)] = &[
 const PRESCRIPTION_DRUG: &[(&str, u32, Demand)] = &[
     ("ptnt_pay_amt", 1, Demand::Amount),
     ("tot_rx_cst_amt", 1, Demand::Amount),
+];
+
+/// Of a line of a claim: the synpuf transform makes a row of each.
+const CARRIER: &[(&str, u32, Demand)] = &[
+    ("clm_thru_dt", 1, Demand::NotBefore("clm_from_dt")),
+    ("icd9_dgns_cd_#", 8, Demand::Diagnosis),
+    ("prf_physn_npi", 1, Demand::Npi),
+    ("tax_num", 1, Demand::TaxNumber),
+    ("hcpcs_cd", 1, Demand::Hcpcs),
+    ("line_nch_pmt_amt", 1, Demand::Amount),
+    ("line_bene_ptb_ddctbl_amt", 1, Demand::Amount),
+    ("line_bene_prmry_pyr_pd_amt", 1, Demand::Amount),
+    ("line_coinsrnc_amt", 1, Demand::Amount),
+    ("line_alowd_chrg_amt", 1, Demand::Amount),
+    ("line_icd9_dgns_cd", 1, Demand::Diagnosis),
 ];

@@ -1,7 +1,7 @@
 //! Judges the cleansed tables of CMS DE-SynPUF: dates in order, codes and NPIs of the right
 //! shape, amounts within reason.
 //!
-//! `config = { table = "beneficiary" | "inpatient" | "outpatient" | "prescription_drug" }`. The
+//! `config = { table = "beneficiary" | "inpatient" | "outpatient" | "prescription_drug" | "carrier" }`. The
 //! input is the table as the `synpuf` plugin types it; grant the columns that `columns` lists for
 //! it (others are not looked at). Null passes every rule: SynPUF leaves most codes empty, and the
 //! second segments of outpatient claims have no dates.
@@ -29,6 +29,8 @@ enum Table {
     Outpatient,
     /// Prescription Drug Events.
     PrescriptionDrug,
+    /// Carrier Claims: one row for each line of a claim.
+    Carrier,
 }
 
 /// The plugin's configuration.
@@ -50,6 +52,10 @@ const CODE_SHAPE: Rule = Rule {
 const NPI_SHAPE: Rule = Rule {
     name: "npi_shape",
     description: "An NPI has ten digits.",
+};
+const TAX_NUMBER_SHAPE: Rule = Rule {
+    name: "tax_number_shape",
+    description: "A tax number has nine digits.",
 };
 const AMOUNT_RANGE: Rule = Rule {
     name: "amount_range",
@@ -88,7 +94,13 @@ impl Check for ClaimChecks {
         version: env!("CARGO_PKG_VERSION"),
         description: "Judges the cleansed tables of CMS DE-SynPUF.",
         columns: &[],
-        rules: &[DATE_ORDER, CODE_SHAPE, NPI_SHAPE, AMOUNT_RANGE],
+        rules: &[
+            DATE_ORDER,
+            CODE_SHAPE,
+            NPI_SHAPE,
+            TAX_NUMBER_SHAPE,
+            AMOUNT_RANGE,
+        ],
     };
 
     fn bind(config: Config, context: &Context) -> Result<Self, Error> {
@@ -120,6 +132,9 @@ impl Check for ClaimChecks {
                     BoundDemand::Shape(&CODE_SHAPE, "SSA county code", shapes::county)
                 }
                 Demand::Npi => BoundDemand::Shape(&NPI_SHAPE, "NPI", shapes::npi),
+                Demand::TaxNumber => {
+                    BoundDemand::Shape(&TAX_NUMBER_SHAPE, "tax number", shapes::tax_number)
+                }
             };
             Ok(Bound {
                 column,

@@ -44,6 +44,11 @@ pub(crate) fn npi(npi: &[u8]) -> bool {
     npi.len() == 10 && digits(npi)
 }
 
+/// Nine digits.
+pub(crate) fn tax_number(number: &[u8]) -> bool {
+    number.len() == 9 && digits(number)
+}
+
 fn digits(text: &[u8]) -> bool {
     text.iter().all(u8::is_ascii_digit)
 }
@@ -84,6 +89,11 @@ mod tests {
             npi,
             &["0139083564"],
             &["", "426619309", "01390835641", "013908356X"],
+        );
+        judge(
+            tax_number,
+            &["017191654"],
+            &["", "17191654", "01-7191654", "0171916540"],
         );
     }
 }

@@ -4,13 +4,14 @@
 //! Files are read as they come, never whole: what a call of `read` gives is a page of rows, and a run that broke off
 //! asks for the same file again and skips the rows that it had.
 
+mod columns;
 mod links;
 mod rows;
 #[cfg(test)]
 mod tests;
 mod unzip;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ use serde::Serialize;
 use weir_plugin::http::{Request, Response};
 use weir_plugin::prelude::*;
 
+use columns::Columns;
 use rows::Rows;
 
 const BAD_RECORD: Rule = Rule {
@@ -42,8 +44,9 @@ struct Config {
     /// Which files of an archive are read, likewise; `*.csv` if it is left out.
     #[serde(default = "any_csv")]
     members: String,
-    /// The columns of the rows by name, each with the name that the files' headers have for it.
-    columns: BTreeMap<String, String>,
+    /// The columns of the rows: a list of names, which the files' headers have in whatever case, or
+    /// a table of them, each with the name that the headers have for it.
+    columns: Columns,
     /// A column that takes the name of the file a row came from.
     #[serde(default)]
     file_column: Option<String>,
@@ -64,7 +67,8 @@ fn comma() -> char {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct State {
-    /// The URLs of files that were read whole.
+    /// The files that were read whole, each as the [`digest`] of its URL: a state has bounds, and
+    /// URLs are long.
     #[serde(default)]
     read: BTreeSet<String>,
     /// The file in hand.
@@ -110,16 +114,13 @@ impl Source for CmsIndex {
     };
 
     fn discover(config: &Config, _: &Run) -> Result<Vec<Stream>, Error> {
-        if config.columns.is_empty() {
-            return Err(Error::config(
-                "there are no columns: name each, with its name in the files' headers",
-            ));
-        }
+        let columns = config.columns.named()?;
         if !config.delimiter.is_ascii() {
             return Err(Error::config("the delimiter is one ASCII character"));
         }
-        let names = config.columns.keys().chain(&config.file_column);
+        let names = columns.iter().map(|(name, _)| name);
         let fields: Vec<Field> = names
+            .chain(&config.file_column)
             .map(|name| Field::new(name, DataType::Utf8, true))
             .collect();
         Ok(vec![Stream::new(STREAM, Arc::new(Schema::new(fields)))])
@@ -164,7 +165,7 @@ impl Source for CmsIndex {
             self.open = Some(Open { url, records, rows });
         } else {
             self.state.at = None;
-            self.state.read.insert(url);
+            self.state.read.insert(digest(&url));
         }
         let done = self.open.is_none() && self.left.as_ref().is_some_and(Vec::is_empty);
         Ok(match done {
@@ -214,13 +215,21 @@ impl CmsIndex {
         }
         let mut files: Vec<String> = found
             .into_iter()
-            .filter(|url| !self.state.read.contains(url))
+            .filter(|url| !self.state.read.contains(&digest(url)))
             .collect();
         if let Some(at) = &self.state.at {
             files.sort_by_key(|url| *url != at.url);
         }
         Ok(files)
     }
+}
+
+/// FNV-1a of 64 bits (Fowler, Noll and Vo; the constants are theirs), in hexadecimal digits.
+fn digest(url: &str) -> String {
+    let hash = url.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    format!("{hash:016x}")
 }
 
 /// The body of a response, as bytes that are read.

@@ -118,8 +118,10 @@ pub(crate) fn name(url: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
-/// Whether a name is of a pattern, in which `*` stands for any characters.
+/// Whether a name is of a pattern, in which `*` stands for any characters; in whatever case, as sites that move their
+/// files change it.
 pub(crate) fn matches(pattern: &str, name: &str) -> bool {
+    let (pattern, name) = (pattern.to_ascii_lowercase(), name.to_ascii_lowercase());
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();
     let Some(mut rest) = name.strip_prefix(first) else {
@@ -171,6 +173,7 @@ mod tests {
             ("a*b*c", "acb", false),
             ("a", "a", true),
             ("a", "ab", false),
+            ("A*.zip", "ab.ZIP", true),
             ("*", "", true),
             ("ab*ba", "aba", false),
         ] {

@@ -48,9 +48,10 @@ impl Rows {
             .iter()
             .map(|name| String::from_utf8_lossy(name).trim().to_owned())
             .collect();
+        let columns = config.columns.named()?;
         let mut missing = Vec::new();
-        let mut places = Vec::with_capacity(config.columns.len());
-        for wanted in config.columns.values() {
+        let mut places = Vec::with_capacity(columns.len());
+        for (_, wanted) in &columns {
             let exact = names.iter().position(|name| name == wanted);
             let found = exact.or_else(|| {
                 names

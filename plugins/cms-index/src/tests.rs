@@ -125,6 +125,47 @@ fn a_long_file_is_read_in_pages_each_of_which_can_be_gone_on_from() {
     assert_eq!(ids(&read), numbers(0..count + 3));
 }
 
+/// A state may have 64 KiB.
+#[test]
+fn many_files_fit_into_a_state() {
+    let read = (0..3_000).map(|number| digest(&format!("https://h/data/a-long-name-{number}.zip")));
+    let state = State {
+        read: read.collect(),
+        at: None,
+    };
+    assert_eq!(state.read.len(), 3_000, "no two have one digest");
+    assert!(serde_json::to_string(&state).unwrap().len() < 60 << 10);
+    // The test vector of the algorithm's authors.
+    assert_eq!(digest("foobar"), "85944171f73967e8");
+}
+
+#[test]
+fn listed_columns_keep_their_order_and_match_headers_in_any_case() {
+    let config = json!({
+        "index": "https://h/",
+        "links": "*.csv",
+        "columns": ["name", "code_{1..2}"],
+    });
+    let harness = Harness::new(config).respond(|request| match request.url.as_str() {
+        "https://h/" => Answer::bytes("<a href=a.csv>x</a>"),
+        _ => Answer::bytes("CODE_2,CODE_1,NAME\nz,y,x\n"),
+    });
+    let read = harness.read::<CmsIndex>("files", "").unwrap();
+    let schema = read.rows.schema();
+    let names: Vec<&str> = schema
+        .fields()
+        .iter()
+        .map(|field| field.name().as_str())
+        .collect();
+    assert_eq!(names, ["name", "code_1", "code_2"]);
+    let texts = read
+        .rows
+        .columns()
+        .iter()
+        .map(|column| column.as_string::<i32>().value(0));
+    assert_eq!(texts.collect::<Vec<_>>(), ["x", "y", "z"]);
+}
+
 #[test]
 fn records_that_do_not_fit_the_header_are_rejected() {
     let text = "ID,Name\n1,a\n2\n3,b,c\n4,\n";

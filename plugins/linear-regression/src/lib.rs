@@ -28,6 +28,9 @@ struct Config {
     /// nothing if it is left out.
     #[serde(default)]
     ridge: f64,
+    /// Fewer rows than these make no model, and no error: the result has no rows.
+    #[serde(default)]
+    at_least: u64,
 }
 
 struct LinearRegression {
@@ -35,6 +38,7 @@ struct LinearRegression {
     columns: Vec<usize>,
     names: Vec<String>,
     ridge: f64,
+    at_least: u64,
     result: SchemaRef,
 }
 
@@ -83,6 +87,7 @@ impl Fold for LinearRegression {
             columns,
             names: config.features,
             ridge: config.ridge,
+            at_least: config.at_least,
             result: Arc::clone(&result),
         };
         Ok((plugin, result))
@@ -125,6 +130,14 @@ impl Fold for LinearRegression {
     }
 
     fn result(&self, state: Moments) -> Result<RecordBatch, Error> {
+        if state.rows() < self.at_least {
+            weir_plugin::log::warn(format_args!(
+                "{} rows make no model: it takes {}",
+                state.rows(),
+                self.at_least
+            ));
+            return Ok(RecordBatch::new_empty(Arc::clone(&self.result)));
+        }
         let fit = state.fit(self.ridge).map_err(|dependent| {
             let what = match dependent {
                 Some(feature) => self.names.get(feature).map_or("one", String::as_str),
@@ -251,6 +264,33 @@ mod tests {
             .unwrap();
         let count: &Int64Array = result.column_by_name("rows").unwrap().as_primitive();
         assert_eq!(count.value(0), 5);
+    }
+
+    #[test]
+    fn too_few_rows_may_make_no_model() {
+        let data: Vec<_> = (0..9)
+            .map(|n| (Some(f64::from(n)), f64::from(n * n), f64::from(n)))
+            .collect();
+        for (at_least, rows_out) in [(9, 3), (10, 0)] {
+            let harness = Harness::new(
+                json!({ "target": "y", "features": ["x", "z"], "at_least": at_least }),
+            );
+            let result = harness.fold::<LinearRegression>(&[rows(&data)], near);
+            assert_eq!(result.unwrap().num_rows(), rows_out);
+        }
+    }
+
+    /// What says nothing gets nothing, and the rest is as if it were not there.
+    #[test]
+    fn a_ridge_lets_a_constant_be_a_feature() {
+        let data: Vec<_> = (0..50)
+            .map(|n| (Some(f64::from(n)), 7.0, 1.0 + 2.0 * f64::from(n)))
+            .collect();
+        let harness = Harness::new(json!({ "target": "y", "features": ["x", "z"], "ridge": 1e-6 }));
+        let result = harness.fold::<LinearRegression>(&[rows(&data)], near);
+        let found = coefficients(&result.unwrap());
+        assert!((found[1] - 2.0).abs() < 1e-6, "{found:?}");
+        assert_eq!(found[2], 0.0);
     }
 
     #[test]

@@ -36,27 +36,42 @@ impl Kind {
     }
 }
 
-/// The columns of a table. A name that ends in `#` stands for as many numbered columns.
+/// The columns of a table as CMS has them.
 pub(crate) fn columns_of(table: Table) -> Vec<(String, Kind)> {
-    let groups: &[(&str, u32, Kind)] = match table {
+    let groups: &[Group] = match table {
         Table::Beneficiary => BENEFICIARY,
         Table::Inpatient => INPATIENT,
         Table::Outpatient => OUTPATIENT,
         Table::PrescriptionDrug => PRESCRIPTION_DRUG,
-    };
-    let mut columns = Vec::new();
-    for (name, count, kind) in groups {
-        match name.strip_suffix('#') {
-            Some(stem) => {
-                columns.extend((1..=*count).map(|number| (format!("{stem}{number}"), *kind)))
-            }
-            None => columns.push(((*name).to_owned(), *kind)),
+        Table::Carrier => {
+            return numbered(CARRIER_CLAIM)
+                .chain(CARRIER_LINE.iter().flat_map(|(name, kind)| {
+                    (1..=LINES).map(move |line| (format!("{name}_{line}"), *kind))
+                }))
+                .collect();
         }
-    }
-    columns
+    };
+    numbered(groups).collect()
 }
 
-const BENEFICIARY: &[(&str, u32, Kind)] = &[
+/// A group of columns: its name, how many there are, what they are.
+pub(crate) type Group = (&'static str, u32, Kind);
+
+/// The columns of groups, a name that ends in `#` with its numbers.
+pub(crate) fn numbered(groups: &[Group]) -> impl Iterator<Item = (String, Kind)> {
+    groups.iter().flat_map(|(name, count, kind)| {
+        let stem = name.strip_suffix('#');
+        (1..=*count).map(move |number| match stem {
+            Some(stem) => (format!("{stem}{number}"), *kind),
+            None => ((*name).to_owned(), *kind),
+        })
+    })
+}
+
+/// Lines of a Carrier claim.
+pub(crate) const LINES: usize = 13;
+
+const BENEFICIARY: &[Group] = &[
     ("desynpuf_id", 1, Kind::Text),
     ("bene_birth_dt", 1, Kind::Date),
     ("bene_death_dt", 1, Kind::Date),
@@ -91,7 +106,7 @@ const BENEFICIARY: &[(&str, u32, Kind)] = &[
     ("pppymt_car", 1, Kind::Amount),
 ];
 
-const INPATIENT: &[(&str, u32, Kind)] = &[
+const INPATIENT: &[Group] = &[
     ("desynpuf_id", 1, Kind::Text),
     ("clm_id", 1, Kind::Text),
     ("segment", 1, Kind::Count),
@@ -117,7 +132,7 @@ const INPATIENT: &[(&str, u32, Kind)] = &[
     ("hcpcs_cd_#", 45, Kind::Code),
 ];
 
-const OUTPATIENT: &[(&str, u32, Kind)] = &[
+const OUTPATIENT: &[Group] = &[
     ("desynpuf_id", 1, Kind::Text),
     ("clm_id", 1, Kind::Text),
     ("segment", 1, Kind::Count),
@@ -138,7 +153,7 @@ const OUTPATIENT: &[(&str, u32, Kind)] = &[
     ("hcpcs_cd_#", 45, Kind::Code),
 ];
 
-const PRESCRIPTION_DRUG: &[(&str, u32, Kind)] = &[
+const PRESCRIPTION_DRUG: &[Group] = &[
     ("desynpuf_id", 1, Kind::Text),
     ("pde_id", 1, Kind::Text),
     ("srvc_dt", 1, Kind::Date),
@@ -147,4 +162,27 @@ const PRESCRIPTION_DRUG: &[(&str, u32, Kind)] = &[
     ("days_suply_num", 1, Kind::Count),
     ("ptnt_pay_amt", 1, Kind::Amount),
     ("tot_rx_cst_amt", 1, Kind::Amount),
+];
+
+/// What a Carrier claim says of itself.
+pub(crate) const CARRIER_CLAIM: &[Group] = &[
+    ("desynpuf_id", 1, Kind::Text),
+    ("clm_id", 1, Kind::Text),
+    ("clm_from_dt", 1, Kind::Date),
+    ("clm_thru_dt", 1, Kind::Date),
+    ("icd9_dgns_cd_#", 8, Kind::Code),
+];
+
+/// What it says of each of its lines, in a column for each line: `hcpcs_cd_1` to `hcpcs_cd_13`.
+pub(crate) const CARRIER_LINE: &[(&str, Kind)] = &[
+    ("prf_physn_npi", Kind::Text),
+    ("tax_num", Kind::Text),
+    ("hcpcs_cd", Kind::Code),
+    ("line_nch_pmt_amt", Kind::Amount),
+    ("line_bene_ptb_ddctbl_amt", Kind::Amount),
+    ("line_bene_prmry_pyr_pd_amt", Kind::Amount),
+    ("line_coinsrnc_amt", Kind::Amount),
+    ("line_alowd_chrg_amt", Kind::Amount),
+    ("line_prcsg_ind_cd", Kind::Code),
+    ("line_icd9_dgns_cd", Kind::Code),
 ];

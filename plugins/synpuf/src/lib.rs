@@ -1,12 +1,13 @@
 //! Types and normalises the raw tables of CMS DE-SynPUF: text in, dates, counts and amounts out,
 //! codes kept as text with their leading zeros.
 //!
-//! `config = { table = "beneficiary" | "inpatient" | "outpatient" | "prescription_drug" }`. The
-//! input is the raw table's columns, all text, in any order; the output has the same columns in
-//! the same order, one row for each row. `columns` says what each column is; a value that is not
-//! what its column should be rejects the row.
+//! `config = { table = "beneficiary" | "inpatient" | "outpatient" | "prescription_drug" | "carrier" }`.
+//! The input is the raw table's columns, all text, in any order; the output has the same columns in
+//! the same order, one row for each row. Of Carrier claims `lines` makes a row for each line.
+//! `columns` says what each column is; a value that is not what its column should be rejects the row.
 
 mod columns;
+mod lines;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -18,6 +19,7 @@ use weir_plugin::kernels::{Case, DateFormat, Parsed};
 use weir_plugin::prelude::*;
 
 use columns::{Kind, columns_of};
+use lines::Lines;
 
 /// Which of the tables a stage reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -31,6 +33,8 @@ pub(crate) enum Table {
     Outpatient,
     /// Prescription Drug Events.
     PrescriptionDrug,
+    /// Carrier Claims: one row for each claim, of thirteen lines at most.
+    Carrier,
 }
 
 /// The plugin's configuration.
@@ -54,10 +58,18 @@ const BAD_AMOUNT: Rule = Rule {
     description: "An amount is a decimal(12,2); a quantity dispensed is a decimal(12,3).",
 };
 
-/// The transform: what each input column is, in order, and the output's schema.
+/// The transform: what becomes of a row, and the output's schema.
 pub(crate) struct Synpuf {
-    kinds: Vec<Kind>,
+    shape: Shape,
     output: SchemaRef,
+}
+
+/// What becomes of a row.
+enum Shape {
+    /// A row: what each of its columns is, in order.
+    Row(Vec<Kind>),
+    /// A row for each line of a claim.
+    Lines(Lines),
 }
 
 impl Transform for Synpuf {
@@ -99,10 +111,16 @@ impl Transform for Synpuf {
                 unknown.join(", ")
             )));
         }
-        let output = Arc::new(Schema::new(fields));
+        let (shape, output) = match config.table {
+            Table::Carrier => {
+                let (lines, output) = Lines::of(context)?;
+                (Shape::Lines(lines), output)
+            }
+            _ => (Shape::Row(kinds), Arc::new(Schema::new(fields))),
+        };
         Ok((
             Self {
-                kinds,
+                shape,
                 output: output.clone(),
             },
             Output::only(output),
@@ -110,43 +128,13 @@ impl Transform for Synpuf {
     }
 
     fn process(&mut self, rows: &RecordBatch, out: &mut Emitter<'_>) -> Result<(), Error> {
-        let mut columns = Vec::with_capacity(self.kinds.len());
-        for ((kind, field), column) in self
-            .kinds
-            .iter()
-            .zip(self.output.fields())
-            .zip(rows.columns())
-        {
-            let text = column.as_string::<i32>();
-            let name = field.name();
-            let typed: ArrayRef = match kind {
-                Kind::Text => Arc::new(kernels::clean(text, Case::Keep)),
-                Kind::Code => Arc::new(kernels::clean(text, Case::Upper)),
-                Kind::Date => {
-                    let dates = kernels::parse_date(text, DateFormat::Compact);
-                    accepted(dates, out, &BAD_DATE, || format!("{name} is no date"))
-                }
-                Kind::Count => {
-                    let counts = kernels::parse_int::<Int16Type>(text);
-                    accepted(counts, out, &BAD_COUNT, || {
-                        format!("{name} is no 16-bit count")
-                    })
-                }
-                Kind::Days => {
-                    let counts = kernels::parse_int::<Int16Type>(text);
-                    accepted(none_as_zero(counts), out, &BAD_COUNT, || {
-                        format!("{name} is no 16-bit count")
-                    })
-                }
-                Kind::Amount | Kind::Quantity => {
-                    let scale = if *kind == Kind::Amount { 2 } else { 3 };
-                    let amounts = kernels::parse_decimal(text, 12, scale)?;
-                    accepted(amounts, out, &BAD_AMOUNT, || {
-                        format!("{name} is no decimal(12,{scale})")
-                    })
-                }
-            };
-            columns.push(typed);
+        let kinds = match &self.shape {
+            Shape::Row(kinds) => kinds,
+            Shape::Lines(lines) => return lines.process(rows, &self.output, out),
+        };
+        let mut columns = Vec::with_capacity(kinds.len());
+        for ((kind, field), column) in kinds.iter().zip(self.output.fields()).zip(rows.columns()) {
+            columns.push(typed(*kind, field.name(), column, None, out)?);
         }
         // Rejected rows stay as placeholders; the host takes them out.
         out.emit(&RecordBatch::try_new(self.output.clone(), columns)?);
@@ -154,15 +142,61 @@ impl Transform for Synpuf {
     }
 }
 
+/// A column of text as what it is. Where a value cannot be read, the row is rejected that it is of:
+/// the one that `origin` names for it, or the one in the same place.
+fn typed(
+    kind: Kind,
+    name: &str,
+    column: &ArrayRef,
+    origin: Option<&[u32]>,
+    out: &mut Emitter<'_>,
+) -> Result<ArrayRef, Error> {
+    let text = column.as_string::<i32>();
+    Ok(match kind {
+        Kind::Text => Arc::new(kernels::clean(text, Case::Keep)),
+        Kind::Code => Arc::new(kernels::clean(text, Case::Upper)),
+        Kind::Date => {
+            let dates = kernels::parse_date(text, DateFormat::Compact);
+            accepted(dates, origin, out, &BAD_DATE, || {
+                format!("{name} is no date")
+            })
+        }
+        Kind::Count => {
+            let counts = kernels::parse_int::<Int16Type>(text);
+            accepted(counts, origin, out, &BAD_COUNT, || {
+                format!("{name} is no 16-bit count")
+            })
+        }
+        Kind::Days => {
+            let counts = kernels::parse_int::<Int16Type>(text);
+            accepted(none_as_zero(counts), origin, out, &BAD_COUNT, || {
+                format!("{name} is no 16-bit count")
+            })
+        }
+        Kind::Amount | Kind::Quantity => {
+            let scale = if kind == Kind::Amount { 2 } else { 3 };
+            let amounts = kernels::parse_decimal(text, 12, scale)?;
+            accepted(amounts, origin, out, &BAD_AMOUNT, || {
+                format!("{name} is no decimal(12,{scale})")
+            })
+        }
+    })
+}
+
 /// The values read; the rows whose value could not be read are rejected.
 fn accepted<T: ArrowPrimitiveType>(
     parsed: Parsed<PrimitiveArray<T>>,
+    origin: Option<&[u32]>,
     out: &mut Emitter<'_>,
     rule: &Rule,
     message: impl FnOnce() -> String,
 ) -> ArrayRef {
     if !parsed.invalid.is_empty() {
-        out.reject_rows(&parsed.invalid, rule, message());
+        let rows = match origin {
+            None => parsed.invalid,
+            Some(origin) => lines::rows_of(&parsed.invalid, origin),
+        };
+        out.reject_rows(&rows, rule, message());
     }
     Arc::new(parsed.array)
 }

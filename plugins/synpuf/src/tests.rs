@@ -1,15 +1,17 @@
 use weir_plugin::arrow::array::{Date32Array, Decimal128Array, StringArray};
 use weir_plugin::testing::{Balance, Harness, Outcome};
 
+use super::columns::{CARRIER_LINE, LINES};
 use super::*;
 
 pub(crate) mod real_data;
 
-const TABLES: [(&str, Table, usize); 4] = [
+const TABLES: [(&str, Table, usize); 5] = [
     ("beneficiary", Table::Beneficiary, 32),
     ("inpatient", Table::Inpatient, 81),
     ("outpatient", Table::Outpatient, 76),
     ("prescription_drug", Table::PrescriptionDrug, 8),
+    ("carrier", Table::Carrier, 142),
 ];
 
 fn harness(table: &str) -> Harness {
@@ -40,6 +42,11 @@ fn every_table_has_cms_columns() {
         assert_eq!(columns.len(), count, "{name}");
         let schema = raw(table, 0, &[]).schema();
         let outputs = harness(name).input(schema).bind::<Synpuf>().unwrap();
+        if table == Table::Carrier {
+            // Lines have columns of their own.
+            assert_eq!(outputs[0].schema.fields().len(), 12 + 1 + 10);
+            continue;
+        }
         let typed: Vec<&str> = outputs[0]
             .schema
             .fields()
@@ -125,6 +132,99 @@ fn values_are_typed_and_codes_keep_their_zeros() {
 }
 
 #[test]
+fn lines_that_say_anything_become_rows() {
+    let outcome = run(
+        "carrier",
+        raw(
+            Table::Carrier,
+            4,
+            &[
+                ("clm_id", &["1", "2", "3", "4"]),
+                (
+                    "clm_from_dt",
+                    &["20100312", "20100313", "20100314", "20100315"],
+                ),
+                ("icd9_dgns_cd_1", &["0416", "v4501", "", ""]),
+                ("hcpcs_cd_1", &["99213", "", "", " "]),
+                ("line_nch_pmt_amt_1", &["50.00", "0.00", "0", "0.00"]),
+                ("line_alowd_chrg_amt_2", &["0.00", "-7.5", "0.00", ""]),
+                ("line_icd9_dgns_cd_13", &["", "", "0389", ""]),
+                (
+                    "line_bene_ptb_ddctbl_amt_13",
+                    &["0.00", "0.00", "0.00", "0.00"],
+                ),
+            ],
+        ),
+    );
+    assert_eq!(
+        outcome.balance(),
+        Balance {
+            read: 4,
+            accepted: 3,
+            rejected: 0,
+            dropped: 1
+        }
+    );
+    let rows = outcome.output("out").unwrap();
+    let column = |name: &str| rows.column_by_name(name).unwrap().clone();
+    assert_eq!(
+        column("clm_id").as_string(),
+        &StringArray::from(vec!["1", "2", "3"])
+    );
+    assert_eq!(
+        column("line_num").as_primitive(),
+        &Int16Array::from(vec![1, 2, 13])
+    );
+    assert_eq!(
+        column("icd9_dgns_cd_1").as_string(),
+        &StringArray::from(vec![Some("0416"), Some("V4501"), None])
+    );
+    assert_eq!(
+        column("hcpcs_cd").as_string(),
+        &StringArray::from(vec![Some("99213"), None, None])
+    );
+    let amounts = Decimal128Array::from(vec![None, Some(-750), None])
+        .with_precision_and_scale(12, 2)
+        .unwrap();
+    assert_eq!(column("line_alowd_chrg_amt").as_primitive(), &amounts);
+    assert_eq!(
+        column("line_icd9_dgns_cd").as_string(),
+        &StringArray::from(vec![None, None, Some("0389")])
+    );
+}
+
+/// A claim is believed whole or not at all.
+#[test]
+fn a_line_that_does_not_parse_rejects_its_claim() {
+    let outcome = run(
+        "carrier",
+        raw(
+            Table::Carrier,
+            3,
+            &[
+                ("clm_from_dt", &["20100312", "20100230", "20100314"]),
+                ("hcpcs_cd_1", &["99213", "99214", "99215"]),
+                ("hcpcs_cd_2", &["99213", "", "99215"]),
+                ("line_nch_pmt_amt_1", &["ten", "0.00", "10.00"]),
+                ("line_nch_pmt_amt_2", &["$1", "0.00", "20.00"]),
+            ],
+        ),
+    );
+    assert_eq!(outcome.rejected("bad_amount"), [0]);
+    assert_eq!(outcome.rejected("bad_date"), [1]);
+    assert_eq!(
+        outcome.balance(),
+        Balance {
+            read: 3,
+            accepted: 1,
+            rejected: 2,
+            dropped: 0
+        }
+    );
+    assert_eq!(outcome.output("out").unwrap().num_rows(), 2);
+}
+
+#[test]
 fn what_does_not_parse_rejects_the_row_without_its_value() {
     let outcome = run(
         "prescription_drug",
@@ -187,9 +287,9 @@ fn columns_that_do_not_fit_are_named() {
 
 #[test]
 fn a_table_unknown_to_cms_is_a_config_error() {
-    let error = harness("carrier").bind::<Synpuf>().unwrap_err();
+    let error = harness("hospice").bind::<Synpuf>().unwrap_err();
     assert!(
-        matches!(&error, Error::Config(message) if message.contains("unknown variant `carrier`")),
+        matches!(&error, Error::Config(message) if message.contains("unknown variant `hospice`")),
         "{error}"
     );
 }

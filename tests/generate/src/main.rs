@@ -37,6 +37,12 @@ enum Input {
         /// Rows of drug events [default: 25 per beneficiary]
         #[arg(long, value_name = "N")]
         drug_events: Option<u64>,
+        /// Rows of Carrier claims, in two files [default: 20 per beneficiary]
+        #[arg(long, value_name = "N")]
+        carrier: Option<u64>,
+        /// Which sample: it is in the files' names, and its persons are no other's
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        sample: u64,
         /// Same seed, same bytes
         #[arg(long, default_value_t = 1)]
         seed: u64,
@@ -112,6 +118,8 @@ fn main() -> anyhow::Result<()> {
             inpatient,
             outpatient,
             drug_events,
+            carrier,
+            sample,
             seed,
             dirt,
             lf,
@@ -123,6 +131,8 @@ fn main() -> anyhow::Result<()> {
                 inpatient: inpatient.unwrap_or(usual.inpatient),
                 outpatient: outpatient.unwrap_or(usual.outpatient),
                 drug_events: drug_events.unwrap_or(usual.drug_events),
+                carrier: carrier.unwrap_or(usual.carrier),
+                sample,
                 seed,
                 crlf: !lf,
                 quoted_header,

@@ -57,6 +57,31 @@ const DRUG_EVENTS: &str = "\
 DESYNPUF_ID,PDE_ID,SRVC_DT,PROD_SRVC_ID,QTY_DSPNSD_NUM,DAYS_SUPLY_NUM,PTNT_PAY_AMT,\
 TOT_RX_CST_AMT";
 
+/// What a Carrier claim says of each of its thirteen lines.
+const CARRIER_LINE: [&str; 10] = [
+    "PRF_PHYSN_NPI",
+    "TAX_NUM",
+    "HCPCS_CD",
+    "LINE_NCH_PMT_AMT",
+    "LINE_BENE_PTB_DDCTBL_AMT",
+    "LINE_BENE_PRMRY_PYR_PD_AMT",
+    "LINE_COINSRNC_AMT",
+    "LINE_ALOWD_CHRG_AMT",
+    "LINE_PRCSG_IND_CD",
+    "LINE_ICD9_DGNS_CD",
+];
+
+fn carrier() -> String {
+    let mut columns = "DESYNPUF_ID,CLM_ID,CLM_FROM_DT,CLM_THRU_DT".to_owned();
+    for number in 1..=8 {
+        columns.push_str(&format!(",ICD9_DGNS_CD_{number}"));
+    }
+    for column in CARRIER_LINE {
+        (1..=13).for_each(|line| columns.push_str(&format!(",{column}_{line}")));
+    }
+    columns
+}
+
 type Row = HashMap<String, String>;
 
 fn fields(line: &str) -> Vec<String> {
@@ -144,7 +169,9 @@ fn faults_of(row: &Row) -> Vec<Fault> {
             (value.len() != 2 || !(1..=54).contains(&state)).then_some(Fault::BadCode)
         } else if column == "BENE_COUNTY_CD" {
             (value.len() != 3 || value.parse::<u32>().is_err()).then_some(Fault::BadCode)
-        } else if column.ends_with("_NPI") {
+        } else if column.starts_with("TAX_NUM") {
+            (value.len() != 9 || value.parse::<u64>().is_err()).then_some(Fault::BadTaxNumber)
+        } else if column.contains("_NPI") {
             (value.len() != 10 || value.parse::<u64>().is_err()).then_some(Fault::BadNpi)
         } else if column == "BENE_ESRD_IND" {
             (!["0", "Y"].contains(&value.as_str())).then_some(Fault::BadFlag)
@@ -185,7 +212,9 @@ fn judge(dir: &Path, names: &[String]) -> BTreeMap<String, BTreeMap<Fault, u64>>
         let rows = rows(&dir.join(name));
         let key = |row: &Row| match (row.get("PDE_ID"), row.get("CLM_ID")) {
             (Some(id), _) => id.clone(),
-            (_, Some(id)) => format!("{id} {}", row["SEGMENT"]),
+            (_, Some(id)) => {
+                format!("{id} {}", row.get("SEGMENT").map_or("", String::as_str))
+            }
             _ => row["DESYNPUF_ID"].clone(),
         };
         let mut uses = HashMap::new();
@@ -223,6 +252,7 @@ fn options(dirt: Dirt) -> Options {
     Options {
         seed: 42,
         dirt,
+        carrier: 4_000,
         ..Options::for_beneficiaries(1_000)
     }
 }
@@ -240,14 +270,18 @@ fn headers_are_those_of_cms() {
             "DE1_0_2008_to_2010_Inpatient_Claims_Sample_1.csv",
             "DE1_0_2008_to_2010_Outpatient_Claims_Sample_1.csv",
             "DE1_0_2008_to_2010_Prescription_Drug_Events_Sample_1.csv",
+            "DE1_0_2008_to_2010_Carrier_Claims_Sample_1A.csv",
+            "DE1_0_2008_to_2010_Carrier_Claims_Sample_1B.csv",
         ]
     );
+    let carrier = carrier();
     for file in &manifest.files {
         let expected = match file.table {
             Table::Beneficiary => BENEFICIARY,
             Table::Inpatient => INPATIENT,
             Table::Outpatient => OUTPATIENT,
             Table::DrugEvents => DRUG_EVENTS,
+            Table::Carrier => &carrier,
         };
         let text = fs::read_to_string(dir.path().join(&file.name)).unwrap();
         assert_eq!(text.split("\r\n").next().unwrap(), expected);
@@ -261,6 +295,7 @@ fn real_files_have_the_same_headers_and_pass_the_same_rules() {
         return;
     };
     let dir = Path::new(&real).join("cms_de_synpuf_bfd/test_b");
+    let carrier = carrier();
     let mut names = Vec::new();
     for entry in fs::read_dir(&dir).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
@@ -269,13 +304,14 @@ fn real_files_have_the_same_headers_and_pass_the_same_rules() {
             name if name.contains("Inpatient") => INPATIENT,
             name if name.contains("Outpatient") => OUTPATIENT,
             name if name.contains("Prescription") => DRUG_EVENTS,
+            name if name.contains("Carrier") => &carrier,
             _ => continue,
         };
         let text = fs::read_to_string(dir.join(&name)).unwrap();
         assert_eq!(text.lines().next().unwrap(), header);
         names.push(name);
     }
-    assert_eq!(names.len(), 6);
+    assert_eq!(names.len(), 10);
     let judged = judge(&dir, &names);
     let faults: u64 = judged.values().flat_map(BTreeMap::values).sum();
     // One outpatient row has a HCPCS code of four digits.
@@ -342,6 +378,65 @@ fn clean_files_pass_every_rule_and_show_every_peculiarity() {
     let zero = count(&drugs, &|row| row["QTY_DSPNSD_NUM"] == "0.000");
     assert!(zero > 0);
     assert_eq!(shapes(5).zero_quantity, zero);
+
+    let claims = [6, 7].map(|file| rows(&dir.path().join(&manifest.files[file].name)));
+    assert_eq!(claims.each_ref().map(Vec::len), [2_000, 2_000]);
+    for (file, claims) in [6, 7].into_iter().zip(&claims) {
+        let (lines, cents) = lines_of(claims);
+        assert_eq!(manifest.files[file].cleansed, lines);
+        assert_eq!(manifest.files[file].accepted_cents, cents);
+        assert!((3_600..4_400).contains(&lines), "about CMS's: {lines}");
+        assert!(has(claims, "LINE_NCH_PMT_AMT_13", "0.00"));
+        assert!(has(claims, "HCPCS_CD_1", "") && has(claims, "LINE_ICD9_DGNS_CD_1", "0416"));
+    }
+}
+
+/// The lines that say anything, and what was paid for them, in cents.
+fn lines_of(claims: &[Row]) -> (u64, i64) {
+    let (mut lines, mut cents) = (0, 0);
+    for claim in claims {
+        for line in 1..=13 {
+            let says = |column: &str| claim[&format!("{column}_{line}")].as_str();
+            if CARRIER_LINE
+                .iter()
+                .any(|column| !["", "0.00"].contains(&says(column)))
+            {
+                lines += 1;
+                cents += says("LINE_NCH_PMT_AMT")
+                    .replace('.', "")
+                    .parse::<i64>()
+                    .unwrap();
+            }
+        }
+    }
+    (lines, cents)
+}
+
+#[test]
+fn samples_have_nothing_in_common() {
+    let ids = |sample: u64| {
+        let dir = tempfile::tempdir().unwrap();
+        let options = Options {
+            sample,
+            ..options(Dirt::default())
+        };
+        let manifest = synpuf::generate(dir.path(), &options).unwrap();
+        let name = format!("DE1_0_2008_to_2010_Carrier_Claims_Sample_{sample}B.csv");
+        assert_eq!(manifest.files[7].name, name);
+        let mut ids = HashSet::new();
+        for name in names(&manifest) {
+            for row in rows(&dir.path().join(name)) {
+                ids.insert(row["DESYNPUF_ID"].clone());
+                ids.extend(
+                    ["CLM_ID", "PDE_ID"]
+                        .iter()
+                        .filter_map(|key| row.get(*key).cloned()),
+                );
+            }
+        }
+        ids
+    };
+    assert!(ids(1).is_disjoint(&ids(2)));
 }
 
 #[test]
@@ -384,6 +479,21 @@ fn faults_are_in_exactly_as_many_rows_as_the_manifest_says() {
         })
         .sum();
     assert_eq!(manifest.accepted_cents(Table::DrugEvents), cents);
+
+    // Of a duplicated key both rows are out, and an orphan stays.
+    let claims = rows(&dir.path().join(&manifest.files[6].name));
+    let mut uses = HashMap::new();
+    for row in &claims {
+        *uses.entry(&row["CLM_ID"]).or_insert(0) += 1;
+    }
+    let sound = claims
+        .iter()
+        .filter(|row| faults_of(row).is_empty() && uses[&row["CLM_ID"]] == 1);
+    let sound: Vec<Row> = sound.cloned().collect();
+    assert_eq!(
+        lines_of(&sound),
+        (manifest.files[6].cleansed, manifest.files[6].accepted_cents)
+    );
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod ledger;
 mod merge;
 mod source;
 mod sql;
+mod turn;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -141,6 +142,7 @@ impl SqliteCommit {
                 }
             };
         }
+        let _turn = turn::wait(&self.path).await;
         let (send, receive) = mpsc::channel::<RecordBatch>(4);
         let commit = self.clone();
         let load = tokio::task::spawn_blocking(move || commit.load(n, receive));

@@ -173,7 +173,14 @@ fn kind(fields: &Fields<'_>, sink: &Sink) -> Option<ConnectionKind> {
     if kind != Kind::Adbc {
         fields.refuse(ADBC_KEYS, "belongs to kind = \"adbc\"", "leave it out");
     }
+    // Empty is unset, here too: a profile that makes a server of a file cannot take a key away.
+    let path_is_unset = fields
+        .node("path")
+        .is_some_and(|node| matches!(&node.value, Value::String(text) if text.is_empty()));
     let no_file = || {
+        if path_is_unset {
+            return;
+        }
         fields.refuse(
             FILE_KEYS,
             "belongs to kind = \"sqlite\"",

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::Options;
 use super::columns::Table;
 use super::dirt::{Fault, Flaws};
-use super::manifest::{FileManifest, Shapes};
+use super::manifest::{FileManifest, Shapes, rejected};
 use super::people::{Person, YEARS};
 use super::row::Row;
 use super::values::{BAD_COUNTIES, BAD_ESRD, BAD_FLAGS, BAD_STATES, rounded_amount};
@@ -40,7 +40,7 @@ pub(super) fn write(dir: &Path, options: &Options, year: u32) -> io::Result<File
         eligible,
     )?;
 
-    let name = Table::Beneficiary.file_name(year);
+    let name = Table::Beneficiary.file_name(year, options.sample);
     let mut file = options.create(&dir.join(&name), Table::Beneficiary)?;
     let mut shapes = Shapes::default();
     for number in 0..population.size {
@@ -54,12 +54,15 @@ pub(super) fn write(dir: &Path, options: &Options, year: u32) -> io::Result<File
             file.end_row()?;
         }
     }
+    let rows = file.finish()?;
+    let faults = flaws.into_counts();
     Ok(FileManifest {
         table: Table::Beneficiary,
         year: Some(year),
         name,
-        rows: file.finish()?,
-        faults: flaws.into_counts(),
+        cleansed: rows - rejected(&faults),
+        rows,
+        faults,
         shapes,
         accepted_cents: 0,
     })

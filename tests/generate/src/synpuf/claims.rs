@@ -6,7 +6,7 @@ use std::path::Path;
 use super::Options;
 use super::columns::Table;
 use super::dirt::{Fault, Flaws};
-use super::manifest::{FileManifest, Shapes};
+use super::manifest::{FileManifest, Shapes, rejected};
 use super::people::Person;
 use super::row::Row;
 use super::values::{
@@ -48,7 +48,7 @@ pub(super) fn write(
         |number| !may_follow(number),
     )?;
 
-    let name = table.file_name(0);
+    let name = table.file_name(0, options.sample);
     let mut file = options.create(&dir.join(&name), table)?;
     let mut shapes = Shapes::default();
     let mut accepted_cents = 0;
@@ -72,7 +72,7 @@ pub(super) fn write(
                 } else {
                     person.id
                 },
-                claim: claim_id(seed, table, key_of),
+                claim: claim_id(seed, table, key_of) + options.first_number(),
                 segment: if follows { 2 } else { 1 },
             };
             let mut row = Row::new(&mut file, table, seed, number, fault);
@@ -91,12 +91,15 @@ pub(super) fn write(
             number += 1;
         }
     }
+    let rows = file.finish()?;
+    let faults = flaws.into_counts();
     Ok(FileManifest {
         table,
         year: None,
         name,
-        rows: file.finish()?,
-        faults: flaws.into_counts(),
+        cleansed: rows - rejected(&faults),
+        rows,
+        faults,
         shapes,
         accepted_cents,
     })
@@ -192,7 +195,7 @@ fn fill_inpatient(row: &mut Row, keys: &Keys, person: &Person, days: Option<(Day
     let count = row
         .random
         .weighted(&[(2, 1), (4, 6), (6, 12), (8, 10), (9, 60), (10, 11)]);
-    diagnoses(row, count);
+    diagnoses(row, count, 10);
     let count = row
         .random
         .weighted(&[(0, 41), (1, 28), (2, 14), (3, 7), (4, 4), (6, 6)]);
@@ -221,7 +224,7 @@ fn fill_outpatient(row: &mut Row, keys: &Keys, person: &Person, days: Option<(Da
         75..=89 => 4,
         _ => 5 + row.random.below(6) as usize,
     };
-    diagnoses(row, count);
+    diagnoses(row, count, 10);
     let count = row.random.weighted(&[(0, 997), (1, 2), (3, 1)]);
     procedures(row, count);
     let deductible = row.random.weighted(&[(0, 96), (5_000, 3), (10_000, 1)]);

@@ -1,6 +1,6 @@
 //! CMS's tables: their columns, in CMS's order and case, and their file names.
 
-/// A table of DE-SynPUF that the generator writes. The Carrier claims are left out.
+/// A table of DE-SynPUF.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Table {
     /// Beneficiary Summary: 32 columns, one file per year.
@@ -11,25 +11,32 @@ pub enum Table {
     Outpatient,
     /// Prescription Drug Events: 8 columns.
     DrugEvents,
+    /// Carrier Claims: 142 columns, two files, A and B.
+    Carrier,
 }
+
+/// Lines of a Carrier claim.
+pub(super) const LINES: usize = 13;
 
 impl Table {
     /// Every table, in the order in which the files are written.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::Beneficiary,
         Self::Inpatient,
         Self::Outpatient,
         Self::DrugEvents,
+        Self::Carrier,
     ];
 
     /// The table's name in the manifest: `beneficiary`, `inpatient`, `outpatient`,
-    /// `prescription_drug`, as the cleansed tables of the synpuf pipeline are called.
+    /// `prescription_drug`, `carrier`, as the cleansed tables of the synpuf pipeline are called.
     pub fn name(self) -> &'static str {
         match self {
             Self::Beneficiary => "beneficiary",
             Self::Inpatient => "inpatient",
             Self::Outpatient => "outpatient",
             Self::DrugEvents => "prescription_drug",
+            Self::Carrier => "carrier",
         }
     }
 
@@ -51,19 +58,35 @@ impl Table {
                 columns
             }
             Self::DrugEvents => names(&[DRUG_EVENT]),
+            Self::Carrier => {
+                let mut columns = names(&[CARRIER_CLAIM]);
+                columns.extend(numbered("ICD9_DGNS_CD", 8));
+                for column in CARRIER_LINE {
+                    columns.extend(numbered(column, LINES));
+                }
+                columns
+            }
         }
     }
 
-    /// The name of the table's file; `year` matters to beneficiaries only.
-    pub(super) fn file_name(self, year: u32) -> String {
-        match self {
-            Self::Beneficiary => format!("DE1_0_{year}_Beneficiary_Summary_File_Sample_1.csv"),
-            Self::Inpatient => "DE1_0_2008_to_2010_Inpatient_Claims_Sample_1.csv".to_owned(),
-            Self::Outpatient => "DE1_0_2008_to_2010_Outpatient_Claims_Sample_1.csv".to_owned(),
-            Self::DrugEvents => {
-                "DE1_0_2008_to_2010_Prescription_Drug_Events_Sample_1.csv".to_owned()
+    /// The name of one of the table's files: of beneficiaries that of the year `part`, of Carrier
+    /// claims that of A or B, which are the parts 0 and 1.
+    pub(super) fn file_name(self, part: u32, sample: u64) -> String {
+        let kind = match self {
+            Self::Beneficiary => {
+                return format!("DE1_0_{part}_Beneficiary_Summary_File_Sample_{sample}.csv");
             }
-        }
+            Self::Inpatient => "Inpatient_Claims",
+            Self::Outpatient => "Outpatient_Claims",
+            Self::DrugEvents => "Prescription_Drug_Events",
+            Self::Carrier => "Carrier_Claims",
+        };
+        let letter = match (self, part) {
+            (Self::Carrier, 0) => "A",
+            (Self::Carrier, _) => "B",
+            _ => "",
+        };
+        format!("DE1_0_2008_to_2010_{kind}_Sample_{sample}{letter}.csv")
     }
 }
 
@@ -146,6 +169,22 @@ const DRUG_EVENT: &[&str] = &[
     "TOT_RX_CST_AMT",
 ];
 
+const CARRIER_CLAIM: &[&str] = &["DESYNPUF_ID", "CLM_ID", "CLM_FROM_DT", "CLM_THRU_DT"];
+
+/// What is said of each line, in a column for each line.
+const CARRIER_LINE: [&str; 10] = [
+    "PRF_PHYSN_NPI",
+    "TAX_NUM",
+    "HCPCS_CD",
+    "LINE_NCH_PMT_AMT",
+    "LINE_BENE_PTB_DDCTBL_AMT",
+    "LINE_BENE_PRMRY_PYR_PD_AMT",
+    "LINE_COINSRNC_AMT",
+    "LINE_ALOWD_CHRG_AMT",
+    "LINE_PRCSG_IND_CD",
+    "LINE_ICD9_DGNS_CD",
+];
+
 fn names(groups: &[&[&str]]) -> Vec<String> {
     groups
         .iter()
@@ -169,7 +208,7 @@ mod tests {
     fn tables_have_as_many_columns_as_cms_files() {
         assert_eq!(
             Table::ALL.map(|table| table.columns().len()),
-            [32, 81, 76, 8]
+            [32, 81, 76, 8, 142]
         );
     }
 
@@ -184,5 +223,8 @@ mod tests {
         assert_eq!(at(Table::Outpatient, 28), "ICD9_PRCDR_CD_6");
         assert_eq!(at(Table::Outpatient, 31), "ADMTNG_ICD9_DGNS_CD");
         assert_eq!(at(Table::Outpatient, 32), "HCPCS_CD_1");
+        assert_eq!(at(Table::Carrier, 12), "ICD9_DGNS_CD_8");
+        assert_eq!(at(Table::Carrier, 26), "TAX_NUM_1");
+        assert_eq!(at(Table::Carrier, 142), "LINE_ICD9_DGNS_CD_13");
     }
 }

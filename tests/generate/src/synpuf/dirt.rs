@@ -25,15 +25,17 @@ pub enum Fault {
     BadNpi,
     /// An ESRD indicator other than `0` and `Y`, or a condition flag other than `1` and `2`.
     BadFlag,
-    /// One of two rows with the same `CLM_ID` and `SEGMENT`. Both count.
+    /// One of two rows with the same `CLM_ID` and, but for Carrier claims, `SEGMENT`. Both count.
     DuplicateKey,
     /// A claim or drug event of a person whom no beneficiary file knows.
     OrphanClaim,
+    /// A provider's tax number that is not nine digits.
+    BadTaxNumber,
 }
 
 impl Fault {
     /// Every kind, in the order in which faults are placed.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::BadDate,
         Self::BadAmount,
         Self::BadCount,
@@ -43,6 +45,7 @@ impl Fault {
         Self::BadFlag,
         Self::DuplicateKey,
         Self::OrphanClaim,
+        Self::BadTaxNumber,
     ];
 
     /// The kind's name in the manifest, that of its rate in [`Dirt`].
@@ -57,6 +60,7 @@ impl Fault {
             Self::BadFlag => "bad_flag",
             Self::DuplicateKey => "duplicate_key",
             Self::OrphanClaim => "orphan_claim",
+            Self::BadTaxNumber => "bad_tax_number",
         }
     }
 
@@ -73,6 +77,7 @@ impl Fault {
             Self::BadFlag => "accepted",
             Self::DuplicateKey => "unique",
             Self::OrphanClaim => "references",
+            Self::BadTaxNumber => "tax_number_shape",
         }
     }
 
@@ -88,27 +93,30 @@ impl Fault {
 
     /// In how many columns of the table's rows the fault can stand.
     pub(super) fn places(self, table: Table) -> u64 {
-        use Table::{Beneficiary, DrugEvents, Inpatient, Outpatient};
+        use Table::{Beneficiary, Carrier, DrugEvents, Inpatient, Outpatient};
         match (self, table) {
             (Self::BadDate, Inpatient) => 4,
-            (Self::BadDate, Beneficiary | Outpatient) => 2,
+            (Self::BadDate, Beneficiary | Outpatient | Carrier) => 2,
             (Self::BadDate, DrugEvents) => 1,
             (Self::BadAmount, Beneficiary) => 9,
             (Self::BadAmount, Inpatient) => 6,
-            (Self::BadAmount, Outpatient) => 5,
+            (Self::BadAmount, Outpatient | Carrier) => 5,
             (Self::BadAmount, DrugEvents) => 2,
             (Self::BadCount, Beneficiary) => 3,
             (Self::BadCount, Inpatient | DrugEvents) => 1,
-            (Self::BadCount, Outpatient) => 0,
+            (Self::BadCount, Outpatient | Carrier) => 0,
             (Self::BadCode, Beneficiary | Outpatient) => 2,
+            (Self::BadCode, Carrier) => 3,
             (Self::DateOrder | Self::BadCode, DrugEvents) => 0,
             (Self::DateOrder | Self::BadCode, _) => 1,
-            (Self::BadNpi | Self::DuplicateKey, Inpatient | Outpatient) => 1,
+            (Self::BadNpi | Self::DuplicateKey, Inpatient | Outpatient | Carrier) => 1,
             (Self::BadNpi | Self::DuplicateKey, Beneficiary | DrugEvents) => 0,
             (Self::BadFlag, Beneficiary) => 12,
             (Self::BadFlag, _) => 0,
             (Self::OrphanClaim, Beneficiary) => 0,
             (Self::OrphanClaim, _) => 1,
+            (Self::BadTaxNumber, Carrier) => 1,
+            (Self::BadTaxNumber, _) => 0,
         }
     }
 }
@@ -136,6 +144,8 @@ pub struct Dirt {
     pub duplicate_key: f64,
     /// Rate of [`Fault::OrphanClaim`].
     pub orphan_claim: f64,
+    /// Rate of [`Fault::BadTaxNumber`].
+    pub bad_tax_number: f64,
 }
 
 impl Dirt {
@@ -151,6 +161,7 @@ impl Dirt {
             bad_flag: rate,
             duplicate_key: rate,
             orphan_claim: rate,
+            bad_tax_number: rate,
         }
     }
 
@@ -165,6 +176,7 @@ impl Dirt {
             Fault::BadFlag => self.bad_flag,
             Fault::DuplicateKey => self.duplicate_key,
             Fault::OrphanClaim => self.orphan_claim,
+            Fault::BadTaxNumber => self.bad_tax_number,
         }
     }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::Options;
 use super::columns::Table;
 use super::dirt::{Fault, Flaws};
-use super::manifest::{FileManifest, Shapes};
+use super::manifest::{FileManifest, Shapes, rejected};
 use super::row::Row;
 use crate::calendar::Day;
 use crate::random::Random;
@@ -49,7 +49,7 @@ pub(super) fn write(dir: &Path, options: &Options) -> io::Result<FileManifest> {
     let random = Random::of(seed, PLACES, 0);
     let flaws = Flaws::place(&options.dirt, table, rows, rows, random, |_| true)?;
 
-    let name = table.file_name(0);
+    let name = table.file_name(0, options.sample);
     let mut file = options.create(&dir.join(&name), table)?;
     let mut shapes = Shapes::default();
     let mut accepted_cents = 0;
@@ -65,7 +65,8 @@ pub(super) fn write(dir: &Path, options: &Options) -> io::Result<FileManifest> {
                 Some(Fault::OrphanClaim) => population.stranger(beneficiary),
                 _ => person.id,
             });
-            row.file.digits(event_id(seed, number), 15);
+            row.file
+                .digits(event_id(seed, number) + options.first_number(), 15);
             let (start, end) = (span * nth / share, span * (nth + 1) / share);
             let day = first.plus(start + row.random.below(end - start));
             row.date(0, Some(day));
@@ -105,12 +106,15 @@ pub(super) fn write(dir: &Path, options: &Options) -> io::Result<FileManifest> {
             number += 1;
         }
     }
+    let rows = file.finish()?;
+    let faults = flaws.into_counts();
     Ok(FileManifest {
         table,
         year: None,
         name,
-        rows: file.finish()?,
-        faults: flaws.into_counts(),
+        cleansed: rows - rejected(&faults),
+        rows,
+        faults,
         shapes,
         accepted_cents,
     })

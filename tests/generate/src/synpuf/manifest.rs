@@ -13,6 +13,9 @@ pub struct FileManifest {
     pub table: Table,
     /// The year of a beneficiary file.
     pub year: Option<u32>,
+    /// Rows that the file's accepted rows become in the cleansed table: of Carrier claims one for
+    /// each line, else one for each row.
+    pub cleansed: u64,
     /// File name, without folder.
     pub name: String,
     /// Data rows: the header is not counted.
@@ -21,8 +24,8 @@ pub struct FileManifest {
     pub faults: BTreeMap<Fault, u64>,
     /// Rows of a peculiar but sound shape.
     pub shapes: Shapes,
-    /// Sum, in cents, of the payments (`CLM_PMT_AMT`, `TOT_RX_CST_AMT`) of the rows that no fault
-    /// [rejects](Fault::rejects), orphans included; 0 for beneficiaries.
+    /// Sum, in cents, of the payments (`CLM_PMT_AMT`, `TOT_RX_CST_AMT`, `LINE_NCH_PMT_AMT`) of the rows
+    /// that no fault [rejects](Fault::rejects), orphans included; 0 for beneficiaries.
     pub accepted_cents: i64,
 }
 
@@ -41,12 +44,14 @@ pub struct Shapes {
 impl FileManifest {
     /// Rows that go to quarantine.
     pub fn rejected(&self) -> u64 {
-        self.faults
-            .iter()
-            .filter(|(fault, _)| fault.rejects())
-            .map(|(_, rows)| rows)
-            .sum()
+        rejected(&self.faults)
     }
+}
+
+/// The rows that go to quarantine for these faults.
+pub(super) fn rejected(faults: &BTreeMap<Fault, u64>) -> u64 {
+    let rejecting = faults.iter().filter(|(fault, _)| fault.rejects());
+    rejecting.map(|(_, rows)| rows).sum()
 }
 
 /// Everything that one call of [`generate`](super::generate) wrote.
@@ -59,7 +64,7 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// The files of a table: three of beneficiaries, one of each other table.
+    /// The files of a table: three of beneficiaries, two of Carrier claims, one of each other table.
     pub fn files_of(&self, table: Table) -> impl Iterator<Item = &FileManifest> {
         self.files.iter().filter(move |file| file.table == table)
     }
@@ -81,9 +86,14 @@ impl Manifest {
         self.files_of(table).map(FileManifest::rejected).sum()
     }
 
-    /// Rows of a table that reach the cleansed zone.
+    /// Rows of a table that no fault turns away.
     pub fn accepted(&self, table: Table) -> u64 {
         self.rows(table) - self.rejected(table)
+    }
+
+    /// Rows of the cleansed table: see [`FileManifest::cleansed`].
+    pub fn cleansed(&self, table: Table) -> u64 {
+        self.files_of(table).map(|file| file.cleansed).sum()
     }
 
     /// Payments, in cents, of a table's accepted rows: see [`FileManifest::accepted_cents`].
@@ -107,6 +117,7 @@ fn file_json(file: &FileManifest) -> String {
     let FileManifest {
         table,
         year,
+        cleansed,
         name,
         rows,
         faults,
@@ -131,7 +142,7 @@ fn file_json(file: &FileManifest) -> String {
         .collect();
     let _ = write!(
         json,
-        ", \"rows\": {rows}, \"rejected\": {}, \"faults\": {{{}}}, \"shapes\": {{\"without_dates\": {without_dates}, \
+        ", \"rows\": {rows}, \"rejected\": {}, \"cleansed\": {cleansed}, \"faults\": {{{}}}, \"shapes\": {{\"without_dates\": {without_dates}, \
          \"negative_amount\": {negative_amount}, \"zero_quantity\": {zero_quantity}}}, \
          \"accepted_cents\": {accepted_cents}}}",
         file.rejected(),

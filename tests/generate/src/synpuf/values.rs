@@ -1,5 +1,7 @@
 //! Values as they stand in CMS's files, and values that must not.
 
+use std::borrow::Cow;
+
 use super::dirt::Fault;
 use super::row::Row;
 use crate::random::Random;
@@ -26,26 +28,33 @@ pub(super) const BAD_DATES: [&str; 5] =
 pub(super) const BAD_AMOUNTS: [&str; 6] =
     ["12.3.4", "$100.00", "1,000.00", "N/A", "ten", "--50.00"];
 pub(super) const BAD_COUNTS: [&str; 5] = ["1.5", "twelve", "3x", "?", "1-2"];
-const BAD_DIAGNOSES: [&str; 5] = ["4", "416.0", "123456", "04#6", "V1"];
-const BAD_HCPCS: [&str; 4] = ["9921", "992133", "992-3", "A46.7"];
+pub(super) const BAD_DIAGNOSES: [&str; 5] = ["4", "416.0", "123456", "04#6", "V1"];
+pub(super) const BAD_HCPCS: [&str; 4] = ["9921", "992133", "992-3", "A46.7"];
 pub(super) const BAD_STATES: [&str; 5] = ["00", "55", "99", "5", "XX"];
 pub(super) const BAD_COUNTIES: [&str; 4] = ["20", "0200", "A20", "2.0"];
-const BAD_NPIS: [&str; 4] = ["12345", "123456789X", "31390835640", "3139-08356"];
+pub(super) const BAD_NPIS: [&str; 4] = ["12345", "123456789X", "31390835640", "3139-08356"];
+pub(super) const BAD_TAX_NUMBERS: [&str; 4] = ["17191654", "01-7191654", "0171916540", "N/A"];
 pub(super) const BAD_ESRD: [&str; 4] = ["N", "1", "2", "X"];
 pub(super) const BAD_FLAGS: [&str; 4] = ["0", "3", "9", "Y"];
 
 fn diagnosis(row: &mut Row) {
-    if row.random.chance(1, 2) {
-        row.file.text(row.random.pick(&DIAGNOSES));
-        return;
-    }
-    let width = row.random.weighted(&[(3, 5), (4, 45), (5, 50)]);
-    let code = row.random.below(10_u64.pow(width));
-    row.file.digits(code, width as usize);
+    let code = any_diagnosis(&mut row.random);
+    row.file.text(&code);
 }
 
-/// Fills the ten diagnosis columns. The pseudo-diagnoses of CMS's files come first or not at all.
-pub(super) fn diagnoses(row: &mut Row, count: usize) {
+/// A diagnosis: a common one in half of all cases, else one of the right shape.
+pub(super) fn any_diagnosis(random: &mut Random) -> Cow<'static, str> {
+    if random.chance(1, 2) {
+        return random.pick(&DIAGNOSES).into();
+    }
+    let width = random.weighted(&[(3, 5), (4, 45), (5, 50)]);
+    let code = random.below(10_u64.pow(width));
+    format!("{code:0width$}", width = width as usize).into()
+}
+
+/// Fills ten diagnosis columns, or as many as there are. The pseudo-diagnoses of CMS's files come
+/// first or not at all.
+pub(super) fn diagnoses(row: &mut Row, count: usize, columns: usize) {
     let pseudo = row.random.weighted(&[("", 98), ("OTHER", 1), ("XX000", 1)]);
     for number in 0..count {
         if number == 0 && row.spoil(Fault::BadCode, 0, &BAD_DIAGNOSES) {
@@ -57,7 +66,7 @@ pub(super) fn diagnoses(row: &mut Row, count: usize) {
             diagnosis(row);
         }
     }
-    row.file.empty(10 - count);
+    row.file.empty(columns - count);
 }
 
 /// Fills the admitting diagnosis in `part` of 100 cases.
@@ -81,18 +90,22 @@ pub(super) fn procedures(row: &mut Row, count: usize) {
     row.file.empty(6 - count);
 }
 
+/// An HCPCS code: a common one in three of five cases, else one of the right shape.
+pub(super) fn any_hcpcs(random: &mut Random) -> Cow<'static, str> {
+    if random.chance(3, 5) {
+        return random.pick(&HCPCS).into();
+    }
+    format!("{:05}", random.below(100_000)).into()
+}
+
 /// Fills the 45 HCPCS columns.
 pub(super) fn hcpcs(row: &mut Row, count: usize) {
     for number in 0..count {
         if number == 0 && row.spoil(Fault::BadCode, 1, &BAD_HCPCS) {
             continue;
         }
-        if row.random.chance(3, 5) {
-            row.file.text(row.random.pick(&HCPCS));
-        } else {
-            let code = row.random.below(100_000);
-            row.file.digits(code, 5);
-        }
+        let code = any_hcpcs(&mut row.random);
+        row.file.text(&code);
     }
     row.file.empty(45 - count);
 }
