@@ -69,8 +69,13 @@ pub(crate) const INCLUDED: Keys = Keys {
         "plugins",
         "trust",
         "checks",
+        "step",
+        "view",
     ],
 };
+
+/// What of an included file comes behind that of the including one, rather than beside it by name.
+pub(crate) const INCLUDED_LISTS: &[&str] = &["step", "view"];
 
 /// What a profile may hold: everything that does not say which pipeline this is.
 pub(crate) const PROFILE: Keys = Keys {

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::fault::{Fault, Sink};
 use crate::fields::{self, Fields, choices};
 use crate::file::ReadText;
-use crate::grammar::{INCLUDED, PROFILE};
+use crate::grammar::{INCLUDED, INCLUDED_LISTS, PROFILE};
 use crate::tree::{self, Entry, Node, Table, Value};
 
 /// How many files one file may include.
@@ -52,6 +52,11 @@ fn include(root: &mut Node, included: &Node, sink: &Sink) {
             target.0.insert(section.to_owned(), entry.clone());
             continue;
         };
+        if INCLUDED_LISTS.contains(&section) {
+            let both = known.node.elements().iter().chain(entry.node.elements());
+            known.node.value = Value::Array(both.cloned().collect());
+            continue;
+        }
         // A section that is no table is a fault of its own when it is read.
         let (Value::Table(known), Some(added)) = (&mut known.node.value, entry.node.table()) else {
             continue;

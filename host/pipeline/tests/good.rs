@@ -9,6 +9,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use weir_pipeline::*;
@@ -50,6 +51,48 @@ fn visits(profile: Option<&str>) -> PipelineFile {
 
 fn date(text: &str) -> chrono::NaiveDate {
     text.parse().unwrap()
+}
+
+/// Steps and views of included files come behind those of the file, with the paths of its folder.
+#[test]
+fn steps_are_included() {
+    let texts = BTreeMap::from([
+        (
+            PathBuf::from("in/rest.toml"),
+            "[zone.gold]\n[connections.mart]\nkind = \"sqlite\"\n\
+             [[step]]\nname = \"second\"\nread = { table = \"raw.a\" }\nwrite = { table = \"gold.b\" }\n\
+             [[step]]\nname = \"third\"\nread = { table = \"gold.b\" }\nwrite = { table = \"gold.c\" }\n\
+             [[view]]\nname = \"v\"\nconnection = \"mart\"\nsql = \"select 1\"\n",
+        ),
+        (
+            PathBuf::from("in/only_step.toml"),
+            "[[step]]\nname = \"fourth\"\nread = { table = \"gold.c\" }\nwrite = { table = \"gold.d\" }\n",
+        ),
+    ]);
+    let read_text: ReadText = Arc::new(move |path| {
+        let text = texts.get(path).map(|text| (*text).to_owned());
+        text.ok_or_else(|| "no such file".to_owned())
+    });
+    let names = |text: &str| -> Vec<String> {
+        let file = told(PipelineFile::parse_with(
+            Path::new("in/p.toml"),
+            text,
+            &no_env(),
+            Arc::clone(&read_text),
+        ));
+        told(file.check());
+        let steps = told(file.resolve(&args(&[]))).steps;
+        steps.into_iter().map(|step| step.name).collect()
+    };
+    let head =
+        "weir = 1\nname = \"t\"\ninclude = [\"rest.toml\", \"only_step.toml\"]\n[zone.raw]\n";
+    let own = format!(
+        "[[step]]\nname = \"first\"\nread = {{ files = \"*.csv\", {SCHEMA} }}\nwrite = {{ table = \"raw.a\" }}\n"
+    );
+    let all = ["first", "second", "third", "fourth", "view-v"];
+    assert_eq!(names(&format!("{head}{own}")), all);
+    // A file may have no step of its own.
+    assert_eq!(names(head), all[1..]);
 }
 
 /// A file with one step, whose table holds `step`.
