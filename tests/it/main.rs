@@ -86,6 +86,8 @@ mod stores;
 mod supply;
 mod surroundings;
 mod terms;
+mod treatments;
+mod treatments_expected;
 mod upkeep;
 mod visit_events;
 mod visits;
