@@ -23,7 +23,9 @@ type Tables = BTreeMap<&'static str, Vec<String>>;
 
 impl Clinic {
     fn new() -> Clinic {
-        Clinic { scene: Scene::new() }
+        Clinic {
+            scene: Scene::new(),
+        }
     }
 
     /// Writes the export of a batch; where it is.
@@ -64,7 +66,10 @@ impl Clinic {
     /// The rows of silver, gold and analytics, but for the tracker's.
     #[track_caller]
     fn tables(&self) -> Tables {
-        let all = TABLES.iter().copied().chain([("silver.treatments", SILVER)]);
+        let all = TABLES
+            .iter()
+            .copied()
+            .chain([("silver.treatments", SILVER)]);
         let queries: Vec<String> = all
             .clone()
             .map(|(table, columns)| {
@@ -93,7 +98,11 @@ impl Clinic {
     #[track_caller]
     fn expect(&self, expected: &Expected, when: &str) {
         expect_same(&self.tables(), &expected.tables(), when);
-        assert_eq!(self.scene.count("bronze.treatments"), expected.bronze, "{when}");
+        assert_eq!(
+            self.scene.count("bronze.treatments"),
+            expected.bronze,
+            "{when}"
+        );
         let [unreadable, rejected] = &expected.rejected;
         assert_eq!(&self.reasons("bronze.treatments"), unreadable, "{when}");
         assert_eq!(&self.reasons("silver.items"), rejected, "{when}");
@@ -178,13 +187,19 @@ fn every_row_is_foretold_and_a_batch_changes_what_it_should() {
     clinic.run_export(&first).expect_code(3);
     expected.load(&first);
     clinic.expect(&expected, "the first batch");
-    assert_eq!(expected.rejected, [false, true].map(|readable| manifest.rejected(readable)));
+    assert_eq!(
+        expected.rejected,
+        [false, true].map(|readable| manifest.rejected(readable))
+    );
     assert_eq!(expected.bronze, manifest.readable());
     assert_eq!(expected.treatments(), manifest.accepted());
     clinic.expect_tracked(1, "MATCH");
     let (_, counts) = &clinic.tracked(1)["treatments"];
     let rejected: u64 = manifest.rejected(true).values().sum();
-    assert_eq!(*counts, [manifest.readable(), rejected, manifest.accepted()]);
+    assert_eq!(
+        *counts,
+        [manifest.readable(), rejected, manifest.accepted()]
+    );
 
     // The same again changes nothing.
     clinic.run_export(&first).expect_code(3);
@@ -198,13 +213,19 @@ fn every_row_is_foretold_and_a_batch_changes_what_it_should() {
     expected.load(&later);
     clinic.expect(&expected, "the second batch");
     assert_eq!(expected.bronze, manifest.readable());
-    assert_eq!(expected.rejected, [false, true].map(|readable| manifest.rejected(readable)));
+    assert_eq!(
+        expected.rejected,
+        [false, true].map(|readable| manifest.rejected(readable))
+    );
     // What was removed from the table is still known.
     assert!(expected.treatments() > manifest.accepted());
     clinic.expect_tracked(3, "MATCH");
     // No key has moved: each that was there is there, and new ones beside it.
     let after = clinic.tables();
-    for (table, rows) in before.iter().filter(|(table, _)| table.starts_with("gold.")) {
+    for (table, rows) in before
+        .iter()
+        .filter(|(table, _)| table.starts_with("gold."))
+    {
         let keys = |rows: &[String]| -> Vec<String> {
             rows.iter()
                 .map(|row| {
@@ -245,7 +266,10 @@ fn the_live_table_and_its_export_give_the_same_and_one_goes_on_where_the_other_e
         expected.load(&export);
         live.expect(&expected, "live");
         exported.expect(&expected, "export");
-        assert_eq!(live.tracked(manifest.batch), exported.tracked(manifest.batch));
+        assert_eq!(
+            live.tracked(manifest.batch),
+            exported.tracked(manifest.batch)
+        );
         assert_eq!(names(&live), Vec::<String>::new(), "names of patients");
         // The other door to the same lake: nothing is new.
         live.run_export(&export).expect_code(3);
@@ -279,14 +303,18 @@ fn names(clinic: &Clinic) -> Vec<String> {
                 folders.push(path);
             } else if path.ends_with(".json") {
                 let text = fs::read_to_string(&path).unwrap();
-                found.extend(text.contains("full_name\":\"A").then(|| path.display().to_string()));
+                found.extend(
+                    text.contains("full_name\":\"A")
+                        .then(|| path.display().to_string()),
+                );
             }
         }
     }
     let masked = "select distinct patient_full_name as name from bronze.treatments where patient_full_name is not null \
                   union select full_name from gold.dim_patients where full_name is not null";
     let rows = clinic.scene.sql(masked).into_iter();
-    let is_code = |name: &str| name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_code =
+        |name: &str| name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
     found.extend(
         rows.map(|row| row["name"].as_str().unwrap().to_owned())
             .filter(|name| !is_code(name)),
@@ -330,7 +358,10 @@ fn what_cannot_be_reached_or_is_half_there_changes_nothing() {
 
     // Nothing there at all.
     let nowhere = clinic.scene.path("bucket/AWSDynamoDB/nowhere");
-    clinic.run_export(&nowhere).expect_code_of(&[1, 2]).says(&["nowhere"]);
+    clinic
+        .run_export(&nowhere)
+        .expect_code_of(&[1, 2])
+        .says(&["nowhere"]);
     expect_same(&clinic.tables(), &expected.tables(), "no export");
 }
 
@@ -382,7 +413,14 @@ fn the_tracker_counts_what_is_there() {
 
     let restored = clinic
         .scene
-        .weir(["lake", "restore", "gold.fact_treatments", "--version", "1", "--lake"])
+        .weir([
+            "lake",
+            "restore",
+            "gold.fact_treatments",
+            "--version",
+            "0",
+            "--lake",
+        ])
         .arg(clinic.scene.lake())
         .output()
         .unwrap();

@@ -193,7 +193,10 @@ impl Expected {
             row.text("treatment_outcome_status").to_owned(),
         ));
         let of = |columns: &str| -> Vec<Text> {
-            columns.split_whitespace().map(|column| row.get(column)).collect()
+            columns
+                .split_whitespace()
+                .map(|column| row.get(column))
+                .collect()
         };
         let said = [
             (
@@ -229,7 +232,10 @@ impl Expected {
                 by: row.text("treatment_id").to_owned(),
                 values: of(columns),
             };
-            let known = self.stated.entry((table, row.text(key).to_owned())).or_default();
+            let known = self
+                .stated
+                .entry((table, row.text(key).to_owned()))
+                .or_default();
             if (&stated.modified_at, &stated.by) >= (&known.modified_at, &known.by) {
                 *known = stated;
             }
@@ -249,9 +255,10 @@ impl Expected {
             .iter()
             .map(|(table, _)| (*table, Vec::new()))
             .collect();
-        let silver = self.silver.values().map(|row| {
-            line(SILVER.split_whitespace().map(|column| row.get(column)))
-        });
+        let silver = self
+            .silver
+            .values()
+            .map(|row| line(SILVER.split_whitespace().map(|column| row.get(column))));
         tables.insert("silver.treatments", silver.collect());
         let mut push = |table: &'static str, values: Vec<Text>| {
             tables.get_mut(table).unwrap().push(line(values));
@@ -279,9 +286,10 @@ impl Expected {
         for ((table, key), stated) in &self.stated {
             let mut values = vec![Some(key.clone())];
             values.extend(stated.values.iter().cloned());
-            values.extend([&stated.modified_at, &stated.by].map(|text| {
-                Some(text.clone()).filter(|text| !text.is_empty())
-            }));
+            values.extend(
+                [&stated.modified_at, &stated.by]
+                    .map(|text| Some(text.clone()).filter(|text| !text.is_empty())),
+            );
             push(table, values);
         }
         for row in self.silver.values() {
@@ -323,10 +331,19 @@ impl Expected {
             let speciality = provider[1].as_deref().unwrap();
             let speciality = self.said("gold.dim_specialities", speciality)[0].clone();
             let (total, successful) = (rows.len(), successes(rows));
-            let more = providers.values().filter(|other| other.len() > total).count();
+            let more = providers
+                .values()
+                .filter(|other| other.len() > total)
+                .count();
             push(
                 "analytics.provider_treatment_rank",
-                vec![n(more + 1), id.clone(), name.clone(), speciality.clone(), n(total)],
+                vec![
+                    n(more + 1),
+                    id.clone(),
+                    name.clone(),
+                    speciality.clone(),
+                    n(total),
+                ],
             );
             let better = providers
                 .values()
@@ -346,7 +363,15 @@ impl Expected {
             );
             push(
                 "analytics.summary_provider_success_rates",
-                vec![id, name, speciality, hospital, n(total), n(successful), Some(rate)],
+                vec![
+                    id,
+                    name,
+                    speciality,
+                    hospital,
+                    n(total),
+                    n(successful),
+                    Some(rate),
+                ],
             );
         }
         let months = grouped(&|row| {
@@ -369,7 +394,10 @@ impl Expected {
                 ],
             );
         }
-        let place = |row: &Silver| self.said("gold.dim_locations", row.text("location_id")).to_vec();
+        let place = |row: &Silver| {
+            self.said("gold.dim_locations", row.text("location_id"))
+                .to_vec()
+        };
         for (state, rows) in grouped(&|row| place(row)[..2].to_vec()) {
             let share = hundredths(rows.len() as i128 * 100, self.silver.len() as i128);
             let mut values = state;
@@ -454,7 +482,11 @@ fn number(text: &str) -> u32 {
 }
 
 fn kind_key(kind: &str, status: &str) -> String {
-    format!("{} | {}", kind.replace('|', "||"), status.replace('|', "||"))
+    format!(
+        "{} | {}",
+        kind.replace('|', "||"),
+        status.replace('|', "||")
+    )
 }
 
 /// A row of `dim_dates`.
@@ -486,7 +518,8 @@ fn date(day: &str) -> Vec<Text> {
     const LATER: [u32; 12] = [0, 3, 2, 5, 0, 3, 5, 1, 4, 6, 2, 4];
     let (year, month, of_month) = (number(&day[..4]), number(&day[5..7]), number(&day[8..]));
     let from = year - u32::from(month < 3);
-    let week = (from + from / 4 - from / 100 + from / 400 + LATER[month as usize - 1] + of_month) % 7;
+    let week =
+        (from + from / 4 - from / 100 + from / 400 + LATER[month as usize - 1] + of_month) % 7;
     let name = DAYS[week as usize];
     let values = [
         number(day).to_string(),
@@ -507,11 +540,18 @@ fn fact(row: &Silver) -> Vec<Text> {
     let mut values = vec![row.get("treatment_id")];
     for what in ["start", "completion", "outcome"] {
         let moment = row.get(&format!("treatment_{what}_date"));
-        let date = moment.as_deref().map(|moment| number(&moment[..10]).to_string());
-        let time = moment.as_deref().map(|moment| number(&moment[11..]).to_string());
+        let date = moment
+            .as_deref()
+            .map(|moment| number(&moment[..10]).to_string());
+        let time = moment
+            .as_deref()
+            .map(|moment| number(&moment[11..]).to_string());
         values.extend([date, time]);
     }
-    let kind = kind_key(row.text("treatment_type"), row.text("treatment_outcome_status"));
+    let kind = kind_key(
+        row.text("treatment_type"),
+        row.text("treatment_outcome_status"),
+    );
     values.push(Some(kind));
     let rest = "location_id provider_speciality_id provider_id patient_id disease_id treatment_duration_in_days \
                 treatment_cost metadata_added_at metadata_modified_at";
@@ -538,7 +578,8 @@ fn readable(line: &str) -> Result<Value, &'static str> {
     let maps = item.as_object().unwrap().iter();
     for (name, map) in maps.filter(|(_, value)| value.get("M").is_some()) {
         for (leaf, value) in map["M"].as_object().unwrap() {
-            let is_number = ["duration_in_days", "cost", "age", "mortality_rate"].contains(&leaf.as_str());
+            let is_number =
+                ["duration_in_days", "cost", "age", "mortality_rate"].contains(&leaf.as_str());
             let is_known = !["accepts_patients", "allergies"].contains(&leaf.as_str());
             let fits = match (is_number, value.as_object().unwrap().iter().next().unwrap()) {
                 (_, (kind, _)) if kind == "NULL" => true,
@@ -588,7 +629,11 @@ fn moment(text: Text) -> Result<Text, &'static str> {
     if shape != "0000-00-00T00:00:00" {
         return Err("bad_date");
     }
-    let (year, month, day) = (number(&text[..4]), number(&text[5..7]), number(&text[8..10]));
+    let (year, month, day) = (
+        number(&text[..4]),
+        number(&text[5..7]),
+        number(&text[8..10]),
+    );
     let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let last = match month {
         4 | 6 | 9 | 11 => 30,
@@ -597,7 +642,11 @@ fn moment(text: Text) -> Result<Text, &'static str> {
         1..=12 => 31,
         _ => 0,
     };
-    if (1..=last).contains(&day) { Ok(Some(text)) } else { Err("bad_date") }
+    if (1..=last).contains(&day) {
+        Ok(Some(text))
+    } else {
+        Err("bad_date")
+    }
 }
 
 /// The row of an item, or the rule that it breaks.
@@ -627,7 +676,11 @@ fn silver(item: &Value) -> Result<Silver, &'static str> {
                 }
             }
             "treatment_cost" | "disease_mortality_rate" => {
-                let most = if column == "treatment_cost" { 1_000_000_000_000 } else { 10_000_000 };
+                let most = if column == "treatment_cost" {
+                    1_000_000_000_000
+                } else {
+                    10_000_000
+                };
                 let units = units(leaf(column));
                 match units {
                     Some(..0) => return Err("negative_number"),
@@ -635,7 +688,9 @@ fn silver(item: &Value) -> Result<Silver, &'static str> {
                     _ => units.map(|units| hundredths(i128::from(units), 10_000)),
                 }
             }
-            _ if column.ends_with("_date") || column.ends_with("_at") => moment(text(leaf(column)))?,
+            _ if column.ends_with("_date") || column.ends_with("_at") => {
+                moment(text(leaf(column)))?
+            }
             _ => text(leaf(column)),
         };
         if let Some(value) = value {

@@ -25,7 +25,9 @@ fn generated(options: &Options) -> (tempfile::TempDir, Manifest) {
 fn json(path: &Path) -> Vec<Value> {
     let text = fs::read_to_string(path).unwrap();
     let lines = text.lines();
-    lines.map(|line| serde_json::from_str(line).unwrap()).collect()
+    lines
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 /// The lines of the data files that the manifest of an export names.
@@ -46,7 +48,9 @@ fn lines(dir: &Path, manifest: &Manifest) -> Vec<String> {
 /// The items by key, those that are none left out.
 fn items(dir: &Path, manifest: &Manifest) -> BTreeMap<String, Value> {
     let lines = lines(dir, manifest);
-    let items = lines.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let items = lines
+        .iter()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
     items
         .map(|mut line| {
             let item = line["Item"].take();
@@ -111,8 +115,13 @@ fn the_second_batch_modifies_adds_and_removes() {
         (100, 50, 10)
     );
     assert_eq!(of_second.items, 1_040);
-    let (before, after) = (items(dir.path(), &of_first), items(other.path(), &of_second));
-    let both = after.iter().filter_map(|(key, item)| Some((item, before.get(key)?)));
+    let (before, after) = (
+        items(dir.path(), &of_first),
+        items(other.path(), &of_second),
+    );
+    let both = after
+        .iter()
+        .filter_map(|(key, item)| Some((item, before.get(key)?)));
     let changed: Vec<_> = both.filter(|(after, before)| after != before).collect();
     let repaired = |kind: Fault| of_first.faults[&kind] - of_second.faults.get(&kind).unwrap_or(&0);
     assert!(changed.len() as u64 >= 100 - repaired(Fault::BadJson));
@@ -120,7 +129,11 @@ fn the_second_batch_modifies_adds_and_removes() {
         let at = &item["metadata"]["M"]["modified_at"]["S"];
         at.as_str().map(|text| text.replace(' ', "T"))
     };
-    assert!(changed.iter().all(|(after, before)| modified(after) > modified(before)));
+    assert!(
+        changed
+            .iter()
+            .all(|(after, before)| modified(after) > modified(before))
+    );
 }
 
 #[test]
@@ -151,5 +164,9 @@ fn what_cannot_be_is_told() {
         assert!(treatments::generate(dir.path(), &options).is_err());
     }
     let far = treatments::fill("https://example.org", "t", &Options::for_items(1));
-    assert!(far.unwrap_err().to_string().contains("a server of your own"));
+    assert!(
+        far.unwrap_err()
+            .to_string()
+            .contains("a server of your own")
+    );
 }
