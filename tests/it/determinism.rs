@@ -12,8 +12,8 @@ use weir_tests::{Contents, Scene, built};
 
 /// Members of the plugins' workspace that this pipeline has no use for: decoders, which `decoders` tests likewise,
 /// and what they share; sources, of which `source_plugins` and `synpuf` have what they read; and those of other
-/// pipelines, whose every row is compared there, run after run (`part_d`, `visit_events`).
-const OTHERS: [&str; 13] = [
+/// pipelines, whose every row is compared there, run after run (`part_d`, `treatments`, `visit_events`).
+const OTHERS: [&str; 14] = [
     "city_state",
     "cms_index",
     "decoder_paths",
@@ -22,6 +22,7 @@ const OTHERS: [&str; 13] = [
     "http_json",
     "npi",
     "part_d",
+    "treatments",
     "visit_events",
     "visit_tables",
     "visits_source_a",

@@ -90,6 +90,8 @@ mod supply;
 mod surroundings;
 mod synpuf;
 mod terms;
+mod treatments;
+mod treatments_expected;
 mod upkeep;
 mod visit_events;
 mod visits;

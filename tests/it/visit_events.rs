@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use weir_generate::visit_events::{self, Dirt, FileManifest, Manifest, Options, Source};
 use weir_tests::{Ended, Postgres, Scene, built, sha256};
 
-const KEY: &str = "a key of at least 16 bytes";
+/// The key of masks.
+pub(crate) const KEY: &str = "a key of at least 16 bytes";
 
 /// The columns of each table, by which its rows are compared.
 const TABLES: [(&str, &str); 5] = [
@@ -364,8 +365,8 @@ fn is_icd_10(code: &str) -> bool {
         && (rest.is_empty() || !more.is_empty())
 }
 
-/// HMAC-SHA-256, by its definition (RFC 2104).
-fn hmac(text: &str) -> String {
+/// HMAC-SHA-256 under [`KEY`], by its definition (RFC 2104).
+pub(crate) fn hmac(text: &str) -> String {
     let padded = |with: u8| -> Vec<u8> {
         let key = KEY.bytes().chain(std::iter::repeat(0)).take(64);
         key.map(|byte| byte ^ with).collect()

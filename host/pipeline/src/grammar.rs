@@ -73,6 +73,7 @@ pub(crate) const INCLUDED: Keys = Keys {
         "checks",
         "step",
         "view",
+        "report",
     ],
 };
 

@@ -355,7 +355,7 @@ fn pipeline() -> Value {
     properties.insert("name".into(), json!({ "type": "string", "pattern": "^[a-z0-9][a-z0-9_-]*$", "description": "The pipeline's name" }));
     properties.insert(
         "include".into(),
-        texts("Files with params, stores, zones, connections, plugins, trust, checks, steps and views"),
+        texts("Files with params, stores, zones, connections, plugins, trust, checks, steps, views and reports"),
     );
     properties.insert(
         "profile".into(),

@@ -7,6 +7,7 @@
 //! - [`synpuf`]: the CSV files of CMS's DE-SynPUF.
 //! - [`visit_events`]: JSON files of visits, of two sources and any number of days.
 //! - [`part_d`]: the tables of Medicare Part D prescribers, as CSV files or in PostgreSQL.
+//! - [`treatments`]: treatments as items of DynamoDB, as an export or in a table.
 //! - `csv`, `calendar`, `random`: what a generator is made of; rows are a function of the seed and
 //!   their number alone, so nothing grows with the size of the files but the list of faults.
 //!
@@ -36,4 +37,5 @@ mod csv;
 pub mod part_d;
 mod random;
 pub mod synpuf;
+pub mod treatments;
 pub mod visit_events;

@@ -6,6 +6,7 @@ use std::process::Command;
 use clap::{Parser, Subcommand};
 use weir_generate::part_d;
 use weir_generate::synpuf::{self, Dirt, Options};
+use weir_generate::treatments;
 use weir_generate::visit_events;
 
 #[derive(Parser)]
@@ -96,6 +97,30 @@ enum Input {
         /// Which part of how many, from 1: later parts add rows to those before
         #[arg(long, value_name = "N/ALL", default_value = "1/1", value_parser = part)]
         part: (u64, u64),
+    },
+    /// Treatments: an export of DynamoDB to an object store, or the table
+    Treatments {
+        /// Folder to write the export to
+        #[arg(required_unless_present = "endpoint")]
+        dir: Option<PathBuf>,
+        /// Fill a table at http://HOST:PORT instead: moto, DynamoDB Local, or what else takes any credentials
+        #[arg(long, value_name = "URL", conflicts_with = "dir")]
+        endpoint: Option<String>,
+        /// The table to fill
+        #[arg(long, value_name = "NAME", default_value = "treatments")]
+        table: String,
+        /// Items of the first batch
+        #[arg(long, value_name = "N", default_value_t = treatments::REAL_ITEMS)]
+        items: u64,
+        /// Which batch: the second one modifies, adds and removes items
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        batch: u64,
+        /// Same seed, same bytes
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Share of items with a fault, for each kind of fault
+        #[arg(long, value_name = "RATE", default_value_t = 0.0)]
+        dirt: f64,
     },
 }
 
@@ -195,6 +220,28 @@ fn main() -> anyhow::Result<()> {
             let manifest = match dir {
                 Some(dir) => part_d::generate(&dir, &options)?,
                 None => part_d::fill_postgres(|| Command::new("psql"), &options)?,
+            };
+            print!("{}", manifest.to_json());
+        }
+        Input::Treatments {
+            dir,
+            endpoint,
+            table,
+            items,
+            batch,
+            seed,
+            dirt,
+        } => {
+            let options = treatments::Options {
+                items,
+                batch,
+                seed,
+                dirt: treatments::Dirt::everywhere(dirt),
+            };
+            let manifest = match (dir, endpoint) {
+                (Some(dir), _) => treatments::generate(&dir, &options)?,
+                (None, Some(endpoint)) => treatments::fill(&endpoint, &table, &options)?,
+                (None, None) => anyhow::bail!("name a folder, or an --endpoint"),
             };
             print!("{}", manifest.to_json());
         }

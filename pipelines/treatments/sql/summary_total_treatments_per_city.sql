@@ -1,0 +1,5 @@
+-- Cities of one name are told apart by state and country.
+select l.country, l.state, l.city, count(*) as total_treatments
+from gold.fact_treatments f
+join gold.dim_locations l on l.location_id = f.location_id
+group by l.country, l.state, l.city
