@@ -7,6 +7,7 @@
 //! - [`synpuf`]: the CSV files of CMS's DE-SynPUF.
 //! - [`visit_events`]: JSON files of visits, of two sources and any number of days.
 //! - [`part_d`]: the tables of Medicare Part D prescribers, as CSV files or in PostgreSQL.
+//! - [`billing`]: the CSV files of a billing system, in two deliveries.
 //! - `csv`, `calendar`, `random`: what a generator is made of; rows are a function of the seed and
 //!   their number alone, so nothing grows with the size of the files but the list of faults.
 //!
@@ -31,6 +32,7 @@
 //! # }
 //! ```
 
+pub mod billing;
 mod calendar;
 mod csv;
 pub mod part_d;
