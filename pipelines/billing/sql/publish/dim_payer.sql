@@ -1,0 +1,2 @@
+select dim_payer_pk, payer_name
+from cleansed.dim_payer

@@ -1,0 +1,2 @@
+select dim_physician_pk, provider_npi, provider_name, provider_specialty, provider_fte
+from cleansed.dim_physician
