@@ -93,9 +93,12 @@ impl Fault {
         !matches!(self, Self::SharedNumber | Self::ShortNpi)
     }
 
-    /// Whether the row is kept aside before its key is known, beside the table of the zone `raw`.
-    pub fn has_no_key(self) -> bool {
-        matches!(self, Self::MissingKey | Self::BadKey | Self::RepeatedKey)
+    /// The zone of the table in whose step it is found: in `raw` what concerns keys and needs the whole file.
+    pub fn zone(self) -> &'static str {
+        match self {
+            Self::MissingKey | Self::BadKey | Self::RepeatedKey | Self::SharedNumber => "raw",
+            _ => "cleansed",
+        }
     }
 
     /// Whether two rows have the fault together.

@@ -182,21 +182,15 @@ fn foretell(world: &World, options: &Options, manifest: &mut Manifest) {
         for number in 0..options.rows(table) + more {
             let fault = world.flaw(table, number, delivery).map(|flaw| flaw.fault);
             if let Some(fault) = fault {
-                let zone = if fault.has_no_key() {
-                    "raw"
-                } else {
-                    "cleansed"
-                };
                 let reason = (
-                    format!("{zone}.{}", table.name()),
+                    format!("{}.{}", fault.zone(), table.name()),
                     world.rule(table, number, fault),
                 );
                 if fault.rejects() {
                     *manifest.quarantined.entry(reason).or_default() += 1;
                     continue;
                 }
-                // What has not changed is not judged again.
-                if delivery == Delivery::First {
+                if options.files().iter().any(|(of, ..)| *of == table) {
                     *manifest.warned.entry(reason).or_default() += 1;
                 }
             }

@@ -197,7 +197,7 @@ impl World {
             Fault::MissingCode if table == Table::CptCode => "not_null(cpt_code)".to_owned(),
             Fault::MissingCode => "not_null(diagnosis_code)".to_owned(),
             Fault::ImpossibleAge => "range(patient_age)".to_owned(),
-            Fault::SharedNumber => "number_of_one_key".to_owned(),
+            Fault::SharedNumber => "unique(patient_number)".to_owned(),
             Fault::ShortNpi => "npi".to_owned(),
         }
     }

@@ -1,2 +1,0 @@
-select dim_diagnosis_code_pk, diagnosis_code, diagnosis_code_description, diagnosis_code_group
-from cleansed.dim_diagnosis_code

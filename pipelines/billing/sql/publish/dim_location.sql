@@ -1,2 +1,0 @@
-select dim_location_pk, location_name
-from cleansed.dim_location

@@ -1,2 +1,0 @@
-select dim_payer_pk, payer_name
-from cleansed.dim_payer
