@@ -14,7 +14,8 @@ use weir_tests::{Contents, Scene, built};
 /// and what they share; sources, of which `source_plugins` has what they read; a fold, whose last digits depend on
 /// partitions (`fold`), what applies the fold's model (`side_inputs`), and those of other pipelines, whose every row is
 /// compared there, run after run (`part_d`, `visit_events`).
-const OTHERS: [&str; 15] = [
+const OTHERS: [&str; 16] = [
+    "billing",
     "city_state",
     "cms_index",
     "decoder_paths",

@@ -25,6 +25,7 @@
 //! - [`supply`]: where components come from, and whether they may run.
 //! - [`authoring`], [`diff`]: authors of plugins, from a new folder to what a next version changes.
 //! - [`cli`], [`surroundings`]: the commands, and where they are typed.
+//! - [`billing`]: files that arrive in any order, and again, to a star schema in PostgreSQL.
 //! - [`visit_events`]: the pipeline of that name, by sources and days.
 //! - [`canary`]: no value of a row is anywhere but in tables.
 #![allow(
@@ -40,6 +41,7 @@ mod backfill;
 mod bad_file;
 mod bad_input;
 mod bad_plugin;
+mod billing;
 mod canary;
 mod checks;
 mod cli;
