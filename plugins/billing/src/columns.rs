@@ -45,7 +45,7 @@ impl Kind {
 /// The columns of a table.
 pub(crate) fn columns_of(table: Table) -> &'static [(&'static str, Kind)] {
     match table {
-        Table::FactTable => FACT_TABLE,
+        Table::Fact => FACT_TABLE,
         Table::DimPatient => DIM_PATIENT,
         Table::DimPhysician => DIM_PHYSICIAN,
         Table::DimTransaction => DIM_TRANSACTION,

@@ -25,7 +25,8 @@ use columns::{Kind, columns_of};
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Table {
     /// Charges, payments and adjustments.
-    FactTable,
+    #[serde(rename = "fact_table")]
+    Fact,
     /// Patients.
     DimPatient,
     /// Physicians.

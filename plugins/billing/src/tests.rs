@@ -3,7 +3,7 @@ use super::*;
 use weir_plugin::testing::Harness;
 
 const TABLES: [(&str, Table, usize); 9] = [
-    ("fact_table", Table::FactTable, 16),
+    ("fact_table", Table::Fact, 16),
     ("dim_patient", Table::DimPatient, 9),
     ("dim_physician", Table::DimPhysician, 5),
     ("dim_transaction", Table::DimTransaction, 4),
