@@ -1,302 +1,14 @@
 //! The pipeline billing: files that arrive in a folder or a bucket, in any order and more than once, to a star schema in
-//! a real PostgreSQL. What every table has to hold is computed by PostgreSQL from the files themselves (`billing.sql`).
+//! a real PostgreSQL. What every table has to hold is computed by PostgreSQL from the files themselves.
 
-use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 
-use weir_generate::billing::{self, Delivery, Dirt, Manifest, Options, Table};
+use weir_generate::billing::{Delivery, Dirt, Fault, Options, Table};
 use weir_s3::Server;
-use weir_tests::{Contents, Ended, Postgres, Running, Scene, built};
+use weir_tests::{Ended, POSTGRES_PASSWORD, Running, built, csv};
 
-const KEY: &str = "a key of at least 16 bytes";
-
-/// Each table with its columns, as the pipeline has it in the zone and in the warehouse, and where PostgreSQL has what
-/// it has to hold.
-const TABLES: [(&str, &str, &str); 16] = [
-    (
-        "cleansed",
-        "fact_table",
-        "fact_table_pk, dim_patient_pk, dim_physician_pk, dim_date_post_pk, dim_date_service_pk, dim_cpt_code_pk, dim_payer_pk, dim_transaction_pk, dim_location_pk, patient_number, dim_diagnosis_code_pk, cpt_units, gross_charge, payment, adjustment, ar",
-    ),
-    (
-        "cleansed",
-        "dim_patient",
-        "dim_patient_pk, patient_number, first_name, last_name, email, patient_gender, patient_age, city, state",
-    ),
-    (
-        "cleansed",
-        "dim_physician",
-        "dim_physician_pk, provider_npi, provider_name, provider_specialty, provider_fte",
-    ),
-    (
-        "cleansed",
-        "dim_transaction",
-        "dim_transaction_pk, transaction_type, transaction, adjustment_reason",
-    ),
-    ("cleansed", "dim_payer", "dim_payer_pk, payer_name"),
-    ("cleansed", "dim_location", "dim_location_pk, location_name"),
-    (
-        "cleansed",
-        "dim_date",
-        "dim_date_pk, calendar_date, year, month, month_period, month_year, day, day_name",
-    ),
-    (
-        "cleansed",
-        "dim_cpt_code",
-        "dim_cpt_code_pk, cpt_code, cpt_desc, cpt_grouping",
-    ),
-    (
-        "cleansed",
-        "dim_diagnosis_code",
-        "dim_diagnosis_code_pk, diagnosis_code, diagnosis_code_description, diagnosis_code_group",
-    ),
-    ("cleansed", "shared_patient_numbers", "patient_number, keys"),
-    (
-        "curated",
-        "daily_billing",
-        "post_date, facts, gross_charge, payment, adjustment, ar",
-    ),
-    (
-        "curated",
-        "monthly_billing",
-        "post_month, facts, gross_charge, payment, adjustment, ar",
-    ),
-    (
-        "curated",
-        "collected_by_payer",
-        "dim_payer_pk, payer_name, facts, gross_charge, collected, adjusted, pending, collected_percent",
-    ),
-    (
-        "curated",
-        "collected_by_location",
-        "dim_location_pk, location_name, facts, gross_charge, collected, adjusted, pending, collected_percent",
-    ),
-    (
-        "curated",
-        "collected_by_physician",
-        "dim_physician_pk, provider_npi, provider_name, provider_specialty, facts, gross_charge, collected, adjusted, pending, collected_percent",
-    ),
-    (
-        "curated",
-        "collected_by_specialty",
-        "provider_specialty, facts, gross_charge, collected, adjusted, pending, collected_percent",
-    ),
-];
-
-/// A folder in which files arrive, a warehouse, and a lake between them.
-struct Billing {
-    scene: Scene,
-    server: Postgres,
-}
-
-impl Billing {
-    fn new() -> Self {
-        let server = Postgres::start();
-        let padded = |with: u8| -> String {
-            let key = KEY.bytes().chain(std::iter::repeat(0)).take(64);
-            key.map(|byte| format!("{:02x}", byte ^ with)).collect()
-        };
-        let sql = include_str!("billing.sql");
-        let sql = sql
-            .replace("$IPAD", &padded(0x36))
-            .replace("$OPAD", &padded(0x5c));
-        server.sql(&sql);
-        Self {
-            scene: Scene::new(),
-            server,
-        }
-    }
-
-    /// Writes the files of a delivery aside, in a folder of this name.
-    fn generate(&self, name: &str, options: &Options) -> Manifest {
-        billing::generate(&self.scene.path(name), options).unwrap()
-    }
-
-    /// A file arrives.
-    fn arrives(&self, from: &Path, name: &str) {
-        fs::create_dir_all(self.landing()).unwrap();
-        fs::copy(from.join(name), self.landing().join(name)).unwrap();
-    }
-
-    fn all_arrive(&self, folder: &str, manifest: &Manifest) {
-        for file in &manifest.files {
-            self.arrives(&self.scene.path(folder), &file.name);
-        }
-    }
-
-    fn landing(&self) -> PathBuf {
-        self.scene.path("landing")
-    }
-
-    /// PostgreSQL takes a file as it should be taken.
-    fn take(&self, path: &Path, table: Table) {
-        let name = table.name();
-        self.server
-            .sql(&format!("create table sent.incoming (like sent.{name})"));
-        let copied = self
-            .server
-            .client()
-            .args([
-                "-c",
-                "copy sent.incoming from stdin with (format csv, header)",
-            ])
-            .stdin(File::open(path).unwrap())
-            .status()
-            .unwrap();
-        assert!(copied.success());
-        self.server.sql(&format!("call sent.take('{name}')"));
-    }
-
-    fn take_all(&self, folder: &str, manifest: &Manifest) {
-        for file in &manifest.files {
-            self.take(&self.scene.path(folder).join(&file.name), file.table);
-        }
-    }
-
-    fn with_environment(&self, mut command: Command) -> Command {
-        command
-            .env("WAREHOUSE_URL", self.server.url(self.server.port()))
-            .env("PII_KEY", KEY);
-        command
-    }
-
-    fn command(&self) -> Command {
-        let params = [("landing", "landing")];
-        let command = self.scene.run_command(&built::pipeline("billing"), &params);
-        self.with_environment(command)
-    }
-
-    fn run(&self) -> Ended {
-        Ended::from(self.command().output().unwrap()).hides(&["@mail.example"])
-    }
-
-    /// The rows of a table of the lake, as lines.
-    fn in_lake(&self, table: &str, columns: &str) -> Vec<String> {
-        let texts = columns.replace(", ", " as varchar), ''), coalesce(cast(");
-        let line = format!("concat_ws('|', coalesce(cast({texts} as varchar), ''))");
-        let rows = self
-            .scene
-            .sql(&format!("select {line} as line from {table}"));
-        let lines = rows
-            .iter()
-            .map(|row| row["line"].as_str().unwrap().to_owned());
-        sorted(lines.collect())
-    }
-
-    fn in_warehouse(&self, query: &str) -> Vec<String> {
-        sorted(self.server.sql(query))
-    }
-
-    /// Demands that the lake and the warehouse hold what PostgreSQL says.
-    #[track_caller]
-    fn expect_tables(&self, when: &str) {
-        for (zone, table, columns) in TABLES {
-            let expected = self.in_warehouse(&format!("select * from good.{table}"));
-            let found = self.in_lake(&format!("{zone}.{table}"), columns);
-            assert_same(&found, &expected, &format!("{when}: {zone}.{table}"));
-            if table != "shared_patient_numbers" {
-                let found = self.in_warehouse(&format!("select {columns} from public.{table}"));
-                assert_same(&found, &expected, &format!("{when}: {table}"));
-            }
-        }
-    }
-
-    /// Open rows in quarantine by table and rule.
-    fn quarantined(&self) -> BTreeMap<(String, String), u64> {
-        let mut found = BTreeMap::new();
-        for table in Table::ALL.map(Table::name) {
-            for zone in ["raw", "cleansed"] {
-                if !self
-                    .scene
-                    .lake()
-                    .join(zone)
-                    .join(format!("{table}__quarantine"))
-                    .exists()
-                {
-                    continue;
-                }
-                let query = format!(
-                    "select _weir_rule as rule, count(*) as n from {zone}.{table}__quarantine
-                     where _weir_state = 'open' group by 1"
-                );
-                for row in self.scene.sql(&query) {
-                    let rule = row["rule"].as_str().unwrap().to_owned();
-                    found.insert(
-                        (format!("{zone}.{table}"), rule),
-                        row["n"].as_u64().unwrap(),
-                    );
-                }
-            }
-        }
-        found
-    }
-
-    /// What the latest run says of a step.
-    fn step(&self, name: &str) -> serde_json::Value {
-        let record = self.scene.latest();
-        let steps = record["steps"].as_array().unwrap();
-        let step = steps.iter().find(|step| step["step"] == name);
-        step.unwrap_or_else(|| panic!("the run has no step {name}"))
-            .clone()
-    }
-
-    /// Rows that the latest run warned of, by step and rule.
-    fn warned(&self) -> BTreeMap<(String, String), u64> {
-        let mut found = BTreeMap::new();
-        for step in self.scene.latest()["steps"].as_array().unwrap() {
-            for rule in step["warned"].as_array().unwrap() {
-                let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
-                found.insert(
-                    (text(&step["step"]), text(&rule["rule"])),
-                    rule["rows"].as_u64().unwrap(),
-                );
-            }
-        }
-        found
-    }
-
-    /// All that people see: the lake, and the warehouse's tables.
-    fn everything(&self) -> (Contents, Vec<String>) {
-        let mut rows = Vec::new();
-        for (zone, table, columns) in TABLES {
-            if zone == "cleansed" && table != "shared_patient_numbers" {
-                rows.extend(self.in_warehouse(&format!("select {columns} from public.{table}")));
-            }
-        }
-        (Contents::of(&self.scene), rows)
-    }
-}
-
-/// Demands the same lines, and shows the first that differ.
-#[track_caller]
-fn assert_same(found: &[String], expected: &[String], what: &str) {
-    let differ = found.iter().zip(expected).find(|(a, b)| a != b);
-    assert!(differ.is_none(), "{what}: {differ:?}");
-    assert_eq!(found.len(), expected.len(), "{what}");
-}
-
-fn sorted(mut rows: Vec<String>) -> Vec<String> {
-    rows.sort_unstable();
-    rows
-}
-
-fn dirty(facts: u64, delivery: Delivery) -> Options {
-    Options {
-        seed: 5,
-        dirt: Dirt::everywhere(0.02),
-        delivery,
-        ..Options::for_facts(facts)
-    }
-}
-
-fn clean(facts: u64) -> Options {
-    Options {
-        seed: 6,
-        ..Options::for_facts(facts)
-    }
-}
+use crate::billing_files::{Billing, clean, dirty};
 
 #[test]
 fn every_row_of_every_table_is_foretold_and_a_rerun_changes_nothing() {
@@ -372,7 +84,7 @@ fn the_second_delivery_changes_what_it_says_and_nothing_else() {
     billing.expect_tables("the second delivery");
     assert_eq!(billing.quarantined(), second.quarantined);
     // What was published is what had changed, though all facts were sent again.
-    let before: std::collections::BTreeSet<String> = before.into_iter().collect();
+    let before: BTreeSet<String> = before.into_iter().collect();
     let after = billing.server.sql("select t::text from fact_table t");
     let changed = after.iter().filter(|row| !before.contains(*row)).count() as u64;
     let published = billing.step("publish-facts")["targets"][0]["rows"]
@@ -427,8 +139,8 @@ fn facts_are_replayed_when_their_dimension_has_come() {
     let billing = Billing::new();
     let options = Options {
         dirt: Dirt::default()
-            .with(billing::Fault::LatePatient, 0.05)
-            .with(billing::Fault::NoPayer, 0.01),
+            .with(Fault::LatePatient, 0.05)
+            .with(Fault::NoPayer, 0.01),
         ..clean(1_000)
     };
     let first = billing.generate("first", &options);
@@ -467,7 +179,7 @@ fn facts_are_replayed_when_their_dimension_has_come() {
                 "--rule",
                 "references(dim_patient_pk)",
             ])
-            .args(["--param", "landing=landing", "--lake"])
+            .arg("--lake")
             .arg(billing.scene.lake());
         Ended::from(billing.with_environment(command).output().unwrap())
     };
@@ -495,7 +207,7 @@ fn of_a_row_the_latest_that_is_sound_stays() {
     let fact = |set: &[(usize, &str)]| {
         let text = fs::read_to_string(billing.scene.path("first/FactTable.csv")).unwrap();
         let mut lines: Vec<String> = text.split("\r\n").map(str::to_owned).collect();
-        let mut fields = weir_tests::csv::fields(&lines[1]);
+        let mut fields = csv::fields(&lines[1]);
         for (at, value) in set {
             fields[*at] = (*value).to_owned();
         }
@@ -633,7 +345,7 @@ fn a_warehouse_that_is_away_gets_its_rows_when_it_is_back() {
     billing.server.crash();
     billing.all_arrive("second", &second);
     let ended = billing.run().expect_code_of(&[2, 75]);
-    ended.hides(&[weir_tests::POSTGRES_PASSWORD]);
+    ended.hides(&[POSTGRES_PASSWORD]);
     billing.server.up();
     assert_ne!(url, "");
     assert_eq!(billing.everything().1, before.1);
@@ -693,7 +405,7 @@ fn runs_at_once_do_not_disturb_each_other() {
     }
 }
 
-/// The files, and the lake too, in a bucket.
+/// The files in a bucket.
 #[test]
 fn files_arrive_in_a_bucket() {
     let billing = Billing::new();
@@ -712,14 +424,14 @@ fn files_arrive_in_a_bucket() {
     let landing = store.bucket().join("landing");
     fs::create_dir_all(&landing).unwrap();
     let run = || {
-        let params = format!("landing=s3://{}/landing", weir_s3::BUCKET);
-        let mut command = billing.scene.weir(["run"]);
+        let mut command = billing.command();
         command
-            .arg(built::pipeline("billing"))
-            .args(["--param", &params, "--lake"])
-            .arg(billing.scene.lake())
+            .env(
+                "BILLING_LANDING",
+                format!("s3://{}/landing", weir_s3::BUCKET),
+            )
             .envs(store.environment());
-        Ended::from(billing.with_environment(command).output().unwrap())
+        Ended::from(command.output().unwrap())
     };
     for (folder, manifest) in [("first", &first), ("second", &second)] {
         for file in &manifest.files {
@@ -766,7 +478,7 @@ fn names_go_nowhere_without_the_mask() {
     assert_ne!(without, text);
     let file = scene.file("pipeline.toml", without);
     billing.generate("landing", &clean(100));
-    let command = scene.run_command(&file, &[("landing", "landing")]);
+    let command = scene.run_command(&file, &[]);
     let ended = Ended::from(billing.with_environment(command).output().unwrap());
     ended.expect_code(2).says(&["pii", "first_name"]);
     assert!(!scene.lake().join("raw").exists());

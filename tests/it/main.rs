@@ -42,6 +42,7 @@ mod bad_file;
 mod bad_input;
 mod bad_plugin;
 mod billing;
+mod billing_files;
 mod canary;
 mod checks;
 mod cli;
