@@ -58,7 +58,7 @@ fn every_row_of_every_table_is_foretold_and_a_rerun_changes_nothing() {
         .expect_same(&before.0, "a second run changes nothing");
     assert_eq!(after.1, before.1);
     for step in [
-        "land[fact_table,FactTable]",
+        "land-facts",
         "land-patients",
         "publish-facts",
         "publish-patients",
@@ -93,7 +93,7 @@ fn the_second_delivery_changes_what_it_says_and_nothing_else() {
     assert_eq!(published, changed);
     assert!(changed > 0 && changed < first.loaded(Table::Fact) / 4);
     assert_eq!(
-        billing.step("land[dim_date,dimDate]")["status"],
+        billing.step("land-dates")["status"],
         "up-to-date"
     );
 
@@ -106,7 +106,7 @@ fn the_second_delivery_changes_what_it_says_and_nothing_else() {
         .0
         .expect_same(&everything.0, "the same files once more");
     assert_eq!(again.1, everything.1);
-    assert_eq!(billing.step("land[fact_table,FactTable]")["files"], 2);
+    assert_eq!(billing.step("land-facts")["files"], 2);
     assert_eq!(billing.step("publish-facts")["status"], "up-to-date");
 }
 
@@ -277,7 +277,7 @@ fn a_file_that_was_cut_off_is_refused_and_leaves_nothing() {
         billing
             .run()
             .expect_code(1)
-            .says(&["FactTable.csv", "land[fact_table,FactTable]"]);
+            .says(&["FactTable.csv", "land-facts"]);
         assert!(
             !billing.scene.lake().join("raw/fact_table").exists(),
             "cut at {cut}"
@@ -358,7 +358,7 @@ fn a_warehouse_that_is_away_gets_its_rows_when_it_is_back() {
 fn a_run_that_is_killed_between_any_two_steps_is_finished_by_the_next() {
     let mut killed = 0;
     for step in [
-        "land[fact_table,FactTable]",
+        "land-facts",
         "cleanse-patients",
         "cleanse-facts",
         "report-monthly-billing",
@@ -446,7 +446,7 @@ fn files_arrive_in_a_bucket() {
         billing.expect_tables(folder);
         assert_eq!(billing.quarantined(), manifest.quarantined);
         run().expect_code(3);
-        for step in ["land[fact_table,FactTable]", "publish-facts"] {
+        for step in ["land-facts", "publish-facts"] {
             assert_eq!(billing.step(step)["status"], "up-to-date");
         }
     }
