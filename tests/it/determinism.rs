@@ -12,8 +12,9 @@ use weir_tests::{Contents, Scene, built};
 
 /// Members of the plugins' workspace that this pipeline has no use for: decoders, which `decoders` tests likewise,
 /// and what they share; sources, of which `source_plugins` and `synpuf` have what they read; and those of other
-/// pipelines, whose every row is compared there, run after run (`part_d`, `treatments`, `visit_events`).
-const OTHERS: [&str; 14] = [
+/// pipelines, whose every row is compared there, run after run (`billing`, `part_d`, `treatments`, `visit_events`).
+const OTHERS: [&str; 15] = [
+    "billing",
     "city_state",
     "cms_index",
     "decoder_paths",

@@ -26,6 +26,7 @@
 //! - [`supply`]: where components come from, and whether they may run.
 //! - [`authoring`], [`diff`]: authors of plugins, from a new folder to what a next version changes.
 //! - [`cli`], [`surroundings`]: the commands, and where they are typed.
+//! - [`billing`]: files that arrive in any order, and again, to a star schema in PostgreSQL.
 //! - [`visit_events`]: the pipeline of that name, by sources and days.
 //! - [`report`]: pages for people, and what is not on them.
 //! - [`canary`]: no value of a row is anywhere but in tables.
@@ -42,6 +43,8 @@ mod backfill;
 mod bad_file;
 mod bad_input;
 mod bad_plugin;
+mod billing;
+mod billing_files;
 mod canary;
 mod checks;
 mod cli;

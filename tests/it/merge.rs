@@ -78,6 +78,79 @@ fn a_row_takes_the_place_of_the_row_with_its_key() {
     assert_eq!(merged.rows(), expected);
 }
 
+/// A file that is sent again mended takes its rejected rows back; those of other files wait on.
+#[test]
+fn a_file_that_has_changed_brings_its_rejected_rows_anew() {
+    let text = pipeline(
+        ", on_fail = \"quarantine\"",
+        "[[step.stage]]\ncheck = { range = { version = { min = 1 } } }",
+        "mode = \"merge\"\nkey = \"id\"",
+    );
+    let merged = Merged::new(&text);
+    merged.input(
+        "1",
+        "1,2024-01-01,NY,1\n2,2024-01-01,NY,0\n3,2024-01-01,NY,0\n4,2024-01-32,NY,1",
+    );
+    merged.input("2", "5,2024-01-01,NY,0");
+    merged.run().expect_code(3);
+    merged.input(
+        "1",
+        "1,2024-01-01,NY,1\n2,2024-01-01,NY,2\n3,2024-01-02,NY,0\n4,2024-01-31,NY,1",
+    );
+    merged.run().expect_code(3);
+    assert_eq!(
+        merged.rows(),
+        [
+            "1,2024-01-01,NY,1",
+            "2,2024-01-01,NY,2",
+            "4,2024-01-31,NY,1"
+        ]
+    );
+    let query = "select _weir_state, _weir_rule, coalesce(cast(id as varchar), '') as id, seen
+                 from raw.visits__quarantine order by 1, 2, 3, 4";
+    assert_eq!(
+        merged.scene.sql_csv(query)[1..],
+        [
+            "open,range(version),3,2024-01-02",
+            "open,range(version),5,2024-01-01",
+            "read-again,bad_value,,",
+            "read-again,range(version),2,2024-01-01",
+            "read-again,range(version),3,2024-01-01",
+        ]
+    );
+    // Mended altogether: nothing is rejected, and nothing of the file waits.
+    merged.input("1", "3,2024-01-03,NY,3");
+    merged.run().expect_code(0);
+    let open = "select id from raw.visits__quarantine where _weir_state = 'open'";
+    assert_eq!(merged.scene.sql_csv(open)[1..], ["5"]);
+}
+
+/// A step whose files may be missing leaves an empty table, so that others can read it; later files come into it.
+#[test]
+fn a_table_whose_files_have_not_come_is_empty() {
+    for mode in ["merge\"\nkey = \"id", "append"] {
+        let write = format!("mode = \"{mode}\"");
+        let text = pipeline(", allow_missing = true", "", &write);
+        let reader = r#"
+[[step]]
+name = "count"
+read = { sql = "select count(*) as n from raw.visits" }
+write = { table = "raw.counts" }
+"#;
+        let text = format!("{text}{reader}");
+        let merged = Merged::new(&text);
+        merged.run().expect_code(0);
+        assert_eq!(merged.scene.value("select n from raw.counts"), "0");
+        merged.run().expect_code(0);
+        assert_eq!(merged.scene.latest()["steps"][0]["status"], "up-to-date");
+        merged.input("1", "1,2024-01-01,NY,1");
+        merged.run().expect_code(0);
+        assert_eq!(merged.scene.value("select n from raw.counts"), "1");
+        merged.run().expect_code(0);
+        assert_eq!(merged.scene.latest()["steps"][0]["status"], "up-to-date");
+    }
+}
+
 #[test]
 fn of_rows_with_one_key_the_greatest_stays_wherever_it_is() {
     let text = pipeline(

@@ -86,6 +86,41 @@ fn a_lake_in_s3_is_as_good_as_one_on_the_disk() {
     assert!(!scene.lake().exists() && !scene.path("s3:").exists());
 }
 
+/// Where a store tells files apart by what is in them, a file that is put back is the file that was read first. (This
+/// server lists sizes and no tags.)
+#[test]
+fn a_file_that_is_what_it_was_before_is_read_once_more() {
+    let server = Server::start();
+    let scene = Scene::new();
+    let landing = server.bucket().join("landing");
+    std::fs::create_dir_all(&landing).unwrap();
+    let file = scene.file(
+        "pipeline.toml",
+        format!(
+            r#"
+weir = 1
+name = "merged"
+[zone.raw]
+[[step]]
+name = "land"
+read = {{ files = "s3://{BUCKET}/landing/*.csv", format = "csv", schema = {{ id = "int64", state = "string" }} }}
+write = {{ table = "raw.visits", mode = "merge", key = "id" }}
+"#
+        ),
+    );
+    for state in ["NY", "Ohio", "NY", "Ohio"] {
+        std::fs::write(landing.join("1.csv"), format!("id,state\n1,{state}\n")).unwrap();
+        for status in ["succeeded", "up-to-date"] {
+            let mut command = scene.run_command(&file, &[]);
+            command.envs(server.environment());
+            Ended::from(command.output().unwrap()).expect_code(0);
+            let step = &scene.latest()["steps"][0];
+            assert_eq!(step["status"], status, "{state}");
+            assert_eq!(scene.value("select state from raw.visits"), state);
+        }
+    }
+}
+
 #[test]
 fn a_lake_in_azure_is_as_good_as_one_on_the_disk() {
     let server = Azurite::start();

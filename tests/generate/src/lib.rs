@@ -8,6 +8,7 @@
 //! - [`visit_events`]: JSON files of visits, of two sources and any number of days.
 //! - [`part_d`]: the tables of Medicare Part D prescribers, as CSV files or in PostgreSQL.
 //! - [`treatments`]: treatments as items of DynamoDB, as an export or in a table.
+//! - [`billing`]: the CSV files of a billing system, in two deliveries.
 //! - `csv`, `calendar`, `random`: what a generator is made of; rows are a function of the seed and
 //!   their number alone, so nothing grows with the size of the files but the list of faults.
 //!
@@ -32,6 +33,7 @@
 //! # }
 //! ```
 
+pub mod billing;
 mod calendar;
 mod csv;
 pub mod part_d;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use clap::{Parser, Subcommand};
+use weir_generate::billing;
 use weir_generate::part_d;
 use weir_generate::synpuf::{self, Dirt, Options};
 use weir_generate::treatments;
@@ -119,6 +120,23 @@ enum Input {
         #[arg(long, default_value_t = 1)]
         seed: u64,
         /// Share of items with a fault, for each kind of fault
+        #[arg(long, value_name = "RATE", default_value_t = 0.0)]
+        dirt: f64,
+    },
+    /// The CSV files of a billing system: facts and eight dimensions
+    Billing {
+        /// Folder to write to
+        dir: PathBuf,
+        /// Rows of FactTable; the dimensions keep their proportions
+        #[arg(long, value_name = "N", default_value_t = 84_219)]
+        facts: u64,
+        /// 1: all nine files; 2: what comes the day after
+        #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=2))]
+        delivery: u64,
+        /// Same seed, same bytes
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Share of rows with a fault, for each kind of fault
         #[arg(long, value_name = "RATE", default_value_t = 0.0)]
         dirt: f64,
     },
@@ -244,6 +262,29 @@ fn main() -> anyhow::Result<()> {
                 (None, None) => anyhow::bail!("name a folder, or an --endpoint"),
             };
             print!("{}", manifest.to_json());
+        }
+        Input::Billing {
+            dir,
+            facts,
+            delivery,
+            seed,
+            dirt,
+        } => {
+            let options = billing::Options {
+                seed,
+                dirt: billing::Dirt::everywhere(dirt),
+                delivery: match delivery {
+                    1 => billing::Delivery::First,
+                    _ => billing::Delivery::Second,
+                },
+                ..billing::Options::for_facts(facts)
+            };
+            let manifest = billing::generate(&dir, &options)?;
+            for file in &manifest.files {
+                let faulty: u64 = file.faults.values().sum();
+                eprintln!("{}: {} rows, {faulty} with a fault", file.name, file.rows);
+            }
+            println!("{}", dir.join("manifest.json").display());
         }
     }
     Ok(())

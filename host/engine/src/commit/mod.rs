@@ -353,7 +353,8 @@ struct Loaded {
     format: u32,
     /// The first decision that is not among them.
     next: u64,
-    /// For each target the files whose rows it was given, since it was last replaced.
+    /// For each target the files whose rows it was given, since it was last replaced; each as it was when it was
+    /// last read.
     targets: BTreeMap<String, BTreeSet<InputFile>>,
 }
 
@@ -575,8 +576,8 @@ impl Decisions {
         place.create_json(&decision.writer).await.map(|_| ())
     }
 
-    /// The files whose rows are in `targets` by a decision, since the last one that replaced them. All
-    /// decisions have been rolled forward or given up.
+    /// The files whose rows are in `targets` by a decision, since the last one that replaced them, each as it was
+    /// when it was last read. All decisions have been rolled forward or given up.
     ///
     /// # Errors
     /// Usage, if a file is in some of them only: adding it would double it there, leaving it out
@@ -633,8 +634,15 @@ impl Decisions {
             if decision.refresh {
                 loaded.targets.clear();
             }
+            let read: BTreeSet<&str> = decision
+                .input
+                .iter()
+                .map(|file| file.path.as_str())
+                .collect();
             for target in &decision.targets {
                 let files = loaded.targets.entry(target.name().to_owned()).or_default();
+                // What a file was before it changed, it may become again.
+                files.retain(|file| !read.contains(file.path.as_str()));
                 files.extend(decision.input.iter().cloned());
             }
         }

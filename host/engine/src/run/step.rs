@@ -1,6 +1,6 @@
 //! One step: recover, settle the input, write files, decide, apply.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,7 +14,7 @@ use super::execute::{SegmentRun, register_input, tables};
 use super::incremental::NewRows;
 use super::side_rows::SideRows;
 use super::step_record::{blank_record, differences, sql_record, stage_names};
-use super::work::{Work, judge, tell_of_touched};
+use super::work::{Work, judge, rejected_of_changed, tell_of_touched};
 use super::{Replay, RunOptions, files_were_taken, interrupted, now, timed_out};
 use crate::commit::{Applier, Counts, Decision, Decisions, TargetCommit};
 use crate::connections::Connections;
@@ -295,6 +295,7 @@ impl StepRun {
         let context = session::session(&self.runtime, self.options.resources);
         let selection = Selection {
             condition: Some(again.clone()),
+            readable: false,
             ..Selection::open_of(&planned.step.name, None)
         };
         let scope = scope_texts(&quarantine.scope);
@@ -459,6 +460,7 @@ impl StepRun {
         let mut files = planned.files.clone().unwrap_or_default();
         let mut more = false;
         let mut new = None;
+        let mut changed = None;
         let stream = stream_of(planned);
         let mut progress = stream.map(|stream| Arc::new(Progress::whole(stream)));
         let snapshots = Snapshots::new(applier.connections.clone());
@@ -497,12 +499,15 @@ impl StepRun {
                     .map_err(|error| error.within(&format!("step '{}'", planned.step.name)))?;
                 progress = Some(Arc::new(behind));
             } else {
+                let mut loaded = BTreeSet::new();
                 if !refresh {
-                    let loaded = decisions.loaded_files(&targets).await?;
+                    loaded = decisions.loaded_files(&targets).await?;
                     files.retain(|file| !loaded.contains(file));
                     tell_of_touched(planned, &files, &loaded);
                 }
-                if files.is_empty() && !refresh {
+                // Where no file has ever come, the tables are made all the same: other steps read them.
+                let idle = files.is_empty() && !refresh;
+                if idle && (!loaded.is_empty() || self.tables_are_there(planned).await?) {
                     return Ok(Some((blank_record(planned, Status::UpToDate), false)));
                 }
                 let unread = files.len();
@@ -511,6 +516,7 @@ impl StepRun {
                 }
                 files = decisions.intend(n, files).await?;
                 more = files.len() < unread;
+                changed = rejected_of_changed(planned, &files, &loaded);
             }
         }
 
@@ -559,7 +565,8 @@ impl StepRun {
             self.abandon(planned, &work).await?;
             return Ok(None);
         }
-        let again = match new.as_ref().and_then(|new| new.again.as_ref()) {
+        let within_lag = new.as_ref().and_then(|new| new.again.as_ref());
+        let again = match within_lag.or(changed.as_ref()) {
             Some(again) => self.read_again(planned, again, &mut work).await?,
             None => None,
         };
@@ -573,6 +580,17 @@ impl StepRun {
             .settle(planned, (&decisions, &applier), decision, work, warned)
             .await?;
         Ok(Some((record, more)))
+    }
+
+    /// Whether all lake tables are there that the step writes.
+    async fn tables_are_there(&self, planned: &PlannedStep) -> Result<bool> {
+        for write in &planned.writes {
+            let in_lake = matches!(write.target, PlannedTarget::Table { .. });
+            if in_lake && delta::open(&write.root).await?.is_none() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Keeps the rejected rows of a step that fails because of them, for people to look at.

@@ -4,13 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use weir_pipeline::{OnFail, ReadSource, Threshold};
+use arrow::datatypes::DataType;
+use datafusion::common::Column;
+use datafusion::logical_expr::{Expr, cast, lit};
+use weir_pipeline::{OnFail, ReadSource, Threshold, WriteMode};
 
 use crate::commit::{Counts, Position};
 use crate::envelope::{ANY_RULE, READ_STAGE};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::Location;
-use crate::plan::{PlannedStep, read_label};
+use crate::plan::{PlannedStep, PlannedWrite, read_label};
 use crate::segment::{FileKind, PluginTally, SegmentResult, WrittenFile};
 use crate::vault::Vaults;
 
@@ -153,4 +156,28 @@ pub(super) fn tell_of_touched(
             "files are read again that have the path and size of files that were read before, and another tag of the store: if they were only touched, their rows are there twice"
         );
     }
+}
+
+/// Of rows that the step rejected before: true for those of files that it reads once more, since they have changed. A
+/// step that appends adds their rows to those that are there, and so it does with what it rejects.
+pub(super) fn rejected_of_changed(
+    planned: &PlannedStep,
+    files: &[crate::files::InputFile],
+    loaded: &BTreeSet<crate::files::InputFile>,
+) -> Option<Expr> {
+    let merges = |write: &PlannedWrite| write.mode == WriteMode::Merge;
+    if !planned.writes.iter().all(merges) {
+        return None;
+    }
+    let known: BTreeSet<&str> = loaded.iter().map(|file| file.path.as_str()).collect();
+    let changed: Vec<Expr> = files
+        .iter()
+        .filter(|file| known.contains(file.path.as_str()))
+        .map(|file| lit(file.path.clone()))
+        .collect();
+    let path = cast(
+        Expr::Column(Column::from_name("_weir_file")),
+        DataType::Utf8,
+    );
+    (!changed.is_empty()).then(|| path.in_list(changed, false))
 }

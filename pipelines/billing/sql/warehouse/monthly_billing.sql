@@ -1,0 +1,10 @@
+-- By the month of posting, 2023-01; signs as in daily_billing.
+select to_char(d.calendar_date, 'YYYY-MM') as post_month,
+       count(*) as facts,
+       cast(sum(f.gross_charge) as decimal(16,2)) as gross_charge,
+       cast(sum(f.payment) as decimal(16,2)) as payment,
+       cast(sum(f.adjustment) as decimal(16,2)) as adjustment,
+       cast(sum(f.ar) as decimal(16,2)) as ar
+from fact_table f
+join dim_date d on d.dim_date_pk = f.dim_date_post_pk
+group by to_char(d.calendar_date, 'YYYY-MM')
