@@ -65,7 +65,7 @@ pub(crate) fn short(value: f64, unit: Option<&str>) -> String {
     let scaled = value / scale;
     let mut digits = match scaled.abs() {
         s if scale > 1.0 && s < 99.95 => format!("{scaled:.1}"),
-        _ if scale > 1.0 => format!("{scaled:.0}"),
+        s if scale > 1.0 || s >= 100.0 => format!("{scaled:.0}"),
         _ => float(scaled),
     };
     if digits.contains('.') {
@@ -111,6 +111,7 @@ mod tests {
         assert_eq!(short(150_780_000_000.0, None), "151B");
         assert_eq!(short(40.0, Some("%")), "40%");
         assert_eq!(short(0.25, None), "0.25");
+        assert_eq!(short(8_288.94, Some("$")), "$8,289");
         assert_eq!(short(7.0, Some("claims")), "7");
     }
 }

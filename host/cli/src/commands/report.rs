@@ -8,7 +8,7 @@ use weir_engine::lake::Lake;
 use weir_engine::record::{RuleCount, RunRecord};
 use weir_engine::report::{self, Answer};
 use weir_engine::store::Stores;
-use weir_pipeline::{ChartKind, Pipeline, Report};
+use weir_pipeline::{ChartKind, ParamValue, Pipeline, Report};
 use weir_report::{Few, Figure, Page, Quality, RuleLine, StepLine};
 
 use crate::args::ReportArgs;
@@ -52,7 +52,13 @@ pub(crate) async fn run(args: &ReportArgs) -> Result<u8, Failure> {
         made: Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true),
         figures: figures(&pipeline.reports, &answers),
         quality: quality(&lake, &pipeline, &params).await?,
-        params,
+        // Where files lay is nothing to a reader of the page.
+        params: pipeline
+            .params
+            .iter()
+            .filter(|(_, value)| !matches!(value, ParamValue::Path(_)))
+            .map(|(name, value)| (name.clone(), value.to_string()))
+            .collect(),
     };
     let html = weir_report::html(&page)
         .map_err(|error| Failure::usage(error.to_string()).hint(error.hint.clone()))?;
