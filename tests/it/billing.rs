@@ -121,12 +121,12 @@ fn files_may_arrive_one_by_one_in_any_order() {
         billing.arrives(&billing.scene.path("first"), &file.name);
         billing.take(&billing.scene.path("first").join(&file.name), file.table);
         billing.run().expect_code(if nth < last { 3 } else { 0 });
-        billing.expect_tables(&file.name);
+        if [0, 4, last].contains(&nth) {
+            billing.expect_tables(&file.name);
+        }
         let waiting: u64 = billing.quarantined().values().sum();
         assert_eq!(waiting, if nth < last { 2_000 } else { 0 }, "{}", file.name);
     }
-    let rules = billing.quarantined();
-    assert!(rules.is_empty(), "{rules:?}");
     assert_eq!(billing.scene.count("cleansed.fact_table"), 2_000);
 }
 
@@ -269,7 +269,7 @@ fn a_file_that_was_cut_off_is_refused_and_leaves_nothing() {
         .map(|(at, _)| row + at)
         .collect();
     let facts = billing.landing().join("FactTable.csv");
-    for cut in [row + 1, columns[0], columns[5] + 1, columns[14] - 1] {
+    for cut in [row + 1, columns[5] + 1, columns[14] - 1] {
         fs::write(&facts, &whole[..cut]).unwrap();
         billing
             .run()
@@ -353,32 +353,26 @@ fn a_warehouse_that_is_away_gets_its_rows_when_it_is_back() {
 
 #[test]
 fn a_run_that_is_killed_between_any_two_steps_is_finished_by_the_next() {
-    let mut killed = 0;
-    for step in [
-        "land-facts",
-        "cleanse-patients",
-        "cleanse-facts",
-        "report-monthly-billing",
-        "publish-patients",
-        "publish-facts",
+    for steps in [
+        ["land-facts", "cleanse-facts"],
+        ["cleanse-patients", "publish-facts"],
+        ["publish-patients", "report-monthly-billing"],
     ] {
         let billing = Billing::new();
-        let first = billing.generate("first", &dirty(1_000, Delivery::First));
-        let second = billing.generate("second", &dirty(1_000, Delivery::Second));
-        for (folder, manifest) in [("first", &first), ("second", &second)] {
-            billing.all_arrive(folder, manifest);
-            billing.take_all(folder, manifest);
+        for (delivery, step) in [Delivery::First, Delivery::Second].into_iter().zip(steps) {
+            let manifest = billing.generate("sent", &dirty(1_000, delivery));
+            billing.all_arrive("sent", &manifest);
+            billing.take_all("sent", &manifest);
             let mut running = billing.scene.start(billing.command());
             assert!(running.until_says(&format!("{step} ")), "{step}");
             running.signal("KILL");
             running.end();
-            killed += u32::from(billing.scene.latest()["status"] == "running");
+            assert_eq!(billing.scene.latest()["status"], "running", "{step}");
             billing.run().expect_code(3);
-            billing.expect_tables(&format!("{folder}, killed after {step}"));
+            billing.expect_tables(&format!("killed after {step}"));
             assert_eq!(billing.quarantined(), manifest.quarantined, "{step}");
         }
     }
-    assert_eq!(killed, 12);
 }
 
 /// Two events, two runs: whoever is overtaken says so, and one more run settles it.

@@ -171,17 +171,20 @@ impl Billing {
         Ended::from(self.command().output().unwrap()).hides(&["@mail.example"])
     }
 
-    /// The rows of a table of the lake, as lines.
-    pub(crate) fn in_lake(&self, table: &str, columns: &str) -> Vec<String> {
-        let texts = columns.replace(", ", " as varchar), ''), coalesce(cast(");
-        let line = format!("concat_ws('|', coalesce(cast({texts} as varchar), ''))");
-        let rows = self
-            .scene
-            .sql(&format!("select {line} as line from {table}"));
-        let lines = rows
-            .iter()
-            .map(|row| row["line"].as_str().unwrap().to_owned());
-        sorted(lines.collect())
+    /// The rows of all tables of the lake, as lines: one query, for each takes a program to start.
+    fn in_lake(&self) -> BTreeMap<String, Vec<String>> {
+        let tables = TABLES.map(|(zone, table, columns)| {
+            let texts = columns.replace(", ", " as varchar), ''), coalesce(cast(");
+            format!(
+                "select '{table}' as name, concat_ws('|', coalesce(cast({texts} as varchar), '')) as line from {zone}.{table}"
+            )
+        });
+        let mut lines: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for row in self.scene.sql(&tables.join(" union all ")) {
+            let text = |key: &str| row[key].as_str().unwrap().to_owned();
+            lines.entry(text("name")).or_default().push(text("line"));
+        }
+        lines
     }
 
     pub(crate) fn in_warehouse(&self, query: &str) -> Vec<String> {
@@ -191,9 +194,10 @@ impl Billing {
     /// Demands that the lake and the warehouse hold what PostgreSQL says.
     #[track_caller]
     pub(crate) fn expect_tables(&self, when: &str) {
+        let mut in_lake = self.in_lake();
         for (zone, table, columns) in TABLES {
             let expected = self.in_warehouse(&format!("select * from good.{table}"));
-            let found = self.in_lake(&format!("{zone}.{table}"), columns);
+            let found = sorted(in_lake.remove(table).unwrap_or_default());
             assert_same(&found, &expected, &format!("{when}: {zone}.{table}"));
             if table != "shared_patient_numbers" {
                 let found = self.in_warehouse(&format!("select {columns} from public.{table}"));
@@ -204,29 +208,23 @@ impl Billing {
 
     /// Open rows in quarantine by table and rule.
     pub(crate) fn quarantined(&self) -> BTreeMap<(String, String), u64> {
-        let mut found = BTreeMap::new();
+        let mut queries = Vec::new();
         for table in Table::ALL.map(Table::name) {
             for zone in ["raw", "cleansed"] {
-                if !self
-                    .scene
-                    .lake()
-                    .join(zone)
-                    .join(format!("{table}__quarantine"))
-                    .exists()
-                {
-                    continue;
+                let folder = format!("{zone}/{table}__quarantine");
+                if self.scene.lake().join(folder).exists() {
+                    queries.push(format!(
+                        "select '{zone}.{table}' as name, _weir_rule as rule, count(*) as n
+                         from {zone}.{table}__quarantine where _weir_state = 'open' group by _weir_rule"
+                    ));
                 }
-                let query = format!(
-                    "select _weir_rule as rule, count(*) as n from {zone}.{table}__quarantine
-                     where _weir_state = 'open' group by 1"
-                );
-                for row in self.scene.sql(&query) {
-                    let rule = row["rule"].as_str().unwrap().to_owned();
-                    found.insert(
-                        (format!("{zone}.{table}"), rule),
-                        row["n"].as_u64().unwrap(),
-                    );
-                }
+            }
+        }
+        let mut found = BTreeMap::new();
+        if !queries.is_empty() {
+            for row in self.scene.sql(&queries.join(" union all ")) {
+                let text = |key: &str| row[key].as_str().unwrap().to_owned();
+                found.insert((text("name"), text("rule")), row["n"].as_u64().unwrap());
             }
         }
         found
