@@ -6,7 +6,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use serde_json::Value;
 use weir_generate::treatments::{self, Dirt, Fault, Manifest, Options};
 use weir_tests::{DynamoDb, Ended, Scene, built};
 
@@ -253,7 +252,7 @@ fn the_live_table_and_its_export_give_the_same_and_one_goes_on_where_the_other_e
     let server = DynamoDb::start();
     let options = Options {
         dirt: Dirt::everywhere(0.01).with(Fault::BadJson, 0.0),
-        ..dirty(1_200)
+        ..dirty(400)
     };
     let (live, exported) = (Clinic::new(), Clinic::new());
     let mut expected = Expected::new();
@@ -266,10 +265,9 @@ fn the_live_table_and_its_export_give_the_same_and_one_goes_on_where_the_other_e
         expected.load(&export);
         live.expect(&expected, "live");
         exported.expect(&expected, "export");
-        assert_eq!(
-            live.tracked(manifest.batch),
-            exported.tracked(manifest.batch)
-        );
+        // The lake of the live table has a run of the export after each.
+        let (run, beside) = (2 * manifest.batch - 1, manifest.batch);
+        assert_eq!(live.tracked(run), exported.tracked(beside));
         assert_eq!(names(&live), Vec::<String>::new(), "names of patients");
         // The other door to the same lake: nothing is new.
         live.run_export(&export).expect_code(3);
@@ -292,34 +290,17 @@ fn the_live_table_and_its_export_give_the_same_and_one_goes_on_where_the_other_e
     }
 }
 
-/// Names of patients that a file of the lake has in the clear.
+/// Names of patients that are no codes, and texts of items that may have them.
 fn names(clinic: &Clinic) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut folders = vec![clinic.scene.lake()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.ends_with(".json") {
-                let text = fs::read_to_string(&path).unwrap();
-                found.extend(
-                    text.contains("full_name\":\"A")
-                        .then(|| path.display().to_string()),
-                );
-            }
-        }
-    }
-    let masked = "select distinct patient_full_name as name from bronze.treatments where patient_full_name is not null \
-                  union select full_name from gold.dim_patients where full_name is not null";
-    let rows = clinic.scene.sql(masked).into_iter();
+    let texts = "select patient_full_name as text from bronze.treatments where patient_full_name is not null \
+                 union select full_name from gold.dim_patients where full_name is not null \
+                 union select _weir_raw from bronze.treatments__quarantine where _weir_raw is not null";
+    let rows = clinic.scene.sql(texts).into_iter();
     let is_code =
-        |name: &str| name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
-    found.extend(
-        rows.map(|row| row["name"].as_str().unwrap().to_owned())
-            .filter(|name| !is_code(name)),
-    );
-    found
+        |text: &String| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    rows.map(|row| row["text"].as_str().unwrap().to_owned())
+        .filter(|text| !is_code(text))
+        .collect()
 }
 
 #[test]
@@ -371,30 +352,34 @@ fn a_run_that_is_killed_between_any_two_steps_is_finished_by_the_next() {
     let clinic = Clinic::new();
     let (first, _) = clinic.export(&options);
     let (later, _) = clinic.export(&second(&options));
-    let mut after_first = Expected::new();
-    after_first.load(&first);
-    let mut after_both = after_first.clone();
-    after_both.load(&later);
+    let mut expected = Expected::new();
+    clinic.run_export(&first).expect_code(3);
+    expected.load(&first);
+    expected.load(&later);
+    let kept = clinic.scene.path("kept");
+    copy(&clinic.scene.lake(), &kept);
     for step in [
         "bronze",
-        "silver-items",
         "silver-treatments",
-        "dim-dates",
         "dim-providers",
         "fact-treatments",
         "monthly-treatment-trends",
     ] {
-        if clinic.scene.lake().exists() {
-            fs::remove_dir_all(clinic.scene.lake()).unwrap();
-        }
-        clinic.run_export(&first).expect_code(3);
+        fs::remove_dir_all(clinic.scene.lake()).unwrap();
+        copy(&kept, &clinic.scene.lake());
         let mut running = clinic.scene.start(clinic.export_command(&later, &[]));
         assert!(running.until_says(step), "{step}");
         running.signal("KILL");
         running.end();
         clinic.run_export(&later).expect_code(3);
-        clinic.expect(&after_both, step);
+        clinic.expect(&expected, step);
     }
+}
+
+/// Copies a folder.
+fn copy(from: &Path, to: &Path) {
+    let copied = Command::new("cp").arg("-r").args([from, to]).status();
+    assert!(copied.expect("`cp` is there").success());
 }
 
 /// Facts that are lost behind the pipeline's back are counted, until they are loaded again.
@@ -446,8 +431,6 @@ fn the_tracker_counts_what_is_there() {
     Ended::from(healed).expect_code(0);
     let (status, counts) = &clinic.tracked(4)["fact_treatments"];
     assert_eq!((status.as_str(), counts), ("MATCH", &[all, 0, all]));
-    let record: Value = clinic.scene.latest();
-    assert_eq!(record["pipeline"], "treatments");
 }
 
 #[test]
