@@ -216,7 +216,7 @@ pub struct Aside<'a> {
 /// What planning has come to.
 enum Planned {
     /// Its end.
-    Whole(Plan),
+    Whole(Box<Plan>),
     /// The stage at which it was to end.
     Given(Given),
 }
@@ -229,7 +229,7 @@ impl Planner<'_> {
     /// input shows that it cannot be read; plugin, where one refuses its stage.
     pub async fn plan(&self, pipeline: Pipeline) -> Result<Plan> {
         match self.planned(pipeline, None).await? {
-            Planned::Whole(plan) => Ok(plan),
+            Planned::Whole(plan) => Ok(*plan),
             Planned::Given(_) => Err(Error::internal("planning has ended at a stage")),
         }
     }
@@ -417,14 +417,14 @@ impl Planner<'_> {
                 reports.push(self.report(ground, report, &known, &mut labels).await?);
             }
         }
-        Ok(Planned::Whole(Plan {
+        Ok(Planned::Whole(Box::new(Plan {
             pipeline,
             lake,
             steps,
             params_hash,
             plugins,
             reports,
-        }))
+        })))
     }
 
     /// For each step the tables of the lake that it reads.
