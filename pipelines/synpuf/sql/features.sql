@@ -2,13 +2,23 @@
 -- index is its place among the codes of its set, in their order, from 0: it does not depend on the
 -- rows, so that models of different rows can be compared. Of a beneficiary all years are on one side
 -- of the split: 0xb3333333 is 70 % of 2^32.
-with patients as (
-    select desynpuf_id,
-           max(clm_from_dt) as last_claim,
-           count(distinct case when icd9_dgns_cd_1 is not null then clm_id end) as dx_claims,
-           count(distinct case when icd9_prcdr_cd_1 is not null then clm_id end) as px_claims,
-           count(distinct case when hcpcs_cd_1 is not null then clm_id end) as hcpcs_claims
+-- A claim of several segments is one claim, and is made one first: counting distinct claims would
+-- hold a set of them for each beneficiary.
+with claims as (
+    select desynpuf_id, clm_id,
+           max(clm_from_dt) as from_dt,
+           max(case when icd9_dgns_cd_1 is not null then 1 else 0 end) as has_dx,
+           max(case when icd9_prcdr_cd_1 is not null then 1 else 0 end) as has_px,
+           max(case when hcpcs_cd_1 is not null then 1 else 0 end) as has_hcpcs
     from cleansed.inpatient
+    group by desynpuf_id, clm_id
+), patients as (
+    select desynpuf_id,
+           max(from_dt) as last_claim,
+           sum(has_dx) as dx_claims,
+           sum(has_px) as px_claims,
+           sum(has_hcpcs) as hcpcs_claims
+    from claims
     group by desynpuf_id
 )
 select b.desynpuf_id,
