@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use weir_generate::treatments::{self, Dirt, Fault, Manifest, Options};
+use weir_s3::{BUCKET, Server};
 use weir_tests::{DynamoDb, Ended, Scene, built};
 
 use crate::treatments_expected::{Expected, NULL, SILVER, TABLES};
@@ -433,16 +434,22 @@ fn the_tracker_counts_what_is_there() {
     assert_eq!((status.as_str(), counts), ("MATCH", &[all, 0, all]));
 }
 
+/// And an export may lie in an object store.
 #[test]
 fn success_is_what_the_parameter_names() {
-    let clinic = Clinic::new();
+    let (clinic, server) = (Clinic::new(), Server::start());
     let mut expected = Expected::new();
-    let (first, _) = clinic.export(&dirty(700));
-    clinic.run_export(&first).expect_code(3);
-    expected.load(&first);
+    let manifest = treatments::generate(&server.bucket(), &dirty(700)).unwrap();
+    let export = format!("s3://{BUCKET}/{}", manifest.export);
+    let run = |success| {
+        let mut command = clinic.export_command(Path::new(&export), &[("success_status", success)]);
+        command.envs(server.environment());
+        Ended::from(command.output().unwrap()).expect_code(3);
+    };
+    run(expected.success);
+    expected.load(&server.bucket().join(&manifest.export));
     clinic.expect(&expected, "Successful");
     expected.success = "Partially Successful";
-    let mut command = clinic.export_command(&first, &[("success_status", expected.success)]);
-    Ended::from(command.output().unwrap()).expect_code(3);
+    run(expected.success);
     expect_same(&clinic.tables(), &expected.tables(), expected.success);
 }
