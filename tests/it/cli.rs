@@ -449,7 +449,13 @@ fn a_plugin_says_what_it_is_and_wants() {
         .collect();
     assert_eq!(
         rules,
-        ["date_order", "code_shape", "npi_shape", "amount_range"]
+        [
+            "date_order",
+            "code_shape",
+            "npi_shape",
+            "tax_number_shape",
+            "amount_range"
+        ]
     );
     assert!(shown["config_schema"]["properties"]["table"].is_object());
     scene

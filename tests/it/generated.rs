@@ -71,7 +71,16 @@ fn expect_as_counted(options: &Options) {
                 rule["rows"].as_u64().unwrap()
             })
             .sum();
-        assert_eq!(warned, manifest.faults(table, Fault::OrphanClaim), "{name}");
+        let orphans = manifest.faults(table, Fault::OrphanClaim);
+        if table == Table::Carrier {
+            // Each line is a row that is warned of, and the fault is the claim's.
+            let strays = "from cleansed.carrier where desynpuf_id not in (select desynpuf_id from cleansed.beneficiary)";
+            let count = |what: &str| scene.value(&format!("select count({what}) {strays}"));
+            assert_eq!(count("distinct clm_id"), orphans.to_string());
+            assert_eq!(count("*"), warned.to_string());
+        } else {
+            assert_eq!(warned, orphans, "{name}");
+        }
     }
 }
 

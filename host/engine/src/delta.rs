@@ -186,9 +186,14 @@ pub(crate) async fn open_version(root: &Location, version: u64) -> Result<DeltaT
 /// The table's schema; `None` where there is no table.
 pub async fn schema(root: &Location) -> Result<Option<SchemaRef>> {
     match open(root).await? {
-        Some(table) => Ok(Some(table.snapshot()?.snapshot().arrow_schema())),
+        Some(table) => schema_of(&table).map(Some),
         None => Ok(None),
     }
+}
+
+/// The schema of the table's snapshot, with what its fields are labelled.
+pub(crate) fn schema_of(table: &DeltaTable) -> Result<SchemaRef> {
+    Ok(table.snapshot()?.snapshot().arrow_schema())
 }
 
 /// The table's schema and partition columns; `None` where there is no table.

@@ -58,7 +58,6 @@ pub async fn answer(
     most: usize,
 ) -> Result<Answer> {
     let runtime = session::runtime(resources)?;
-    lake.root().register(&runtime);
     let named = tables(&session::session(&runtime, resources), pipeline, report)?;
     let context = session::session(&runtime, resources);
     let mut labels = BTreeMap::new();
@@ -68,11 +67,15 @@ pub async fn answer(
         let found = match name.zone == history::ZONE {
             true => history::provider(&lake.weir(), &name.table).await?,
             false => {
-                let root = lake.table(&name)?;
-                if let Some(schema) = delta::schema(&root).await? {
-                    labels.insert(name.clone(), plan::of_schema(&schema));
+                let table = delta::open(&lake.table(&name)?).await?;
+                match &table {
+                    Some(table) => {
+                        let schema = delta::schema_of(table)?;
+                        labels.insert(name.clone(), plan::of_schema(&schema));
+                        Some(delta::provider_of(table).await?)
+                    }
+                    None => None,
                 }
-                delta::provider(&root).await?
             }
         };
         let Some(provider) = found else {
@@ -113,13 +116,13 @@ pub(crate) fn tables(
     context: &SessionContext,
     pipeline: &Pipeline,
     report: &Report,
-) -> Result<Vec<TableName>> {
+) -> Result<BTreeSet<TableName>> {
     let (named, input) =
         session::tables_of(context, &report.sql).map_err(|error| within(error, report))?;
     let outside = named
         .iter()
         .find(|name| name.zone != history::ZONE && !pipeline.zones.contains_key(&name.zone));
-    let fault = |what: String, hint: &str| -> Result<Vec<TableName>> {
+    let fault = |what: String, hint: &str| -> Result<BTreeSet<TableName>> {
         Err(fault(report, what).hint(hint).into())
     };
     match outside {
@@ -135,7 +138,7 @@ pub(crate) fn tables(
             format!("reads {name}, and there is no zone '{}'", name.zone),
             "name tables as zone.table, with a zone of the file",
         ),
-        None => Ok(named),
+        None => Ok(named.into_iter().collect()),
     }
 }
 

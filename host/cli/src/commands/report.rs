@@ -40,23 +40,14 @@ pub(crate) async fn run(args: &ReportArgs) -> Result<u8, Failure> {
         };
         answers.push(report::answer(&pipeline, entry, &lake, resources, most).await?);
     }
-    let params: Vec<(String, String)> = pipeline
-        .params
-        .iter()
-        .map(|(name, value)| (name.clone(), value.to_string()))
-        .collect();
     let page = Page {
         name: &pipeline.name,
         description: pipeline.description.as_deref(),
         owner: pipeline.owner.as_deref(),
         made: Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true),
         figures: figures(&pipeline.reports, &answers),
-        quality: quality(&lake, &pipeline, &params).await?,
-        // Where files lay is nothing to a reader of the page.
-        params: pipeline
-            .params
-            .iter()
-            .filter(|(_, value)| !matches!(value, ParamValue::Path(_)))
+        quality: quality(&lake, &pipeline).await?,
+        params: shown(&pipeline)
             .map(|(name, value)| (name.clone(), value.to_string()))
             .collect(),
     };
@@ -95,19 +86,20 @@ fn figures<'a>(reports: &'a [Report], answers: &'a [Answer]) -> Vec<Figure<'a>> 
     .collect()
 }
 
+/// The parameters that a reader of the page is told: where files lay is nothing to them.
+fn shown(pipeline: &Pipeline) -> impl Iterator<Item = (&String, &ParamValue)> {
+    let params = pipeline.params.iter();
+    params.filter(|(_, value)| !matches!(value, ParamValue::Path(_)))
+}
+
 /// What is known of the latest run with the page's parameters; of the pipeline's latest run, if there is none.
-async fn quality(
-    lake: &Lake,
-    pipeline: &Pipeline,
-    params: &[(String, String)],
-) -> Result<Option<Quality>, Failure> {
+async fn quality(lake: &Lake, pipeline: &Pipeline) -> Result<Option<Quality>, Failure> {
     let records = RunRecord::latest(&lake.weir(), usize::MAX).await?;
     let mut of_pipeline = records
         .into_iter()
         .filter(|record| record.pipeline == pipeline.name);
     let same = |record: &RunRecord| {
-        let text = |(name, value): &(String, String)| record.params.get(name) == Some(value);
-        params.iter().all(text)
+        shown(pipeline).all(|(name, value)| record.params.get(name) == Some(&value.to_string()))
     };
     let Some(latest) = of_pipeline.next() else {
         return Ok(None);
@@ -117,9 +109,8 @@ async fn quality(
         false => of_pipeline.find(same).unwrap_or(latest),
     };
     let other_params = (!same(&record)).then(|| {
-        let params: Vec<String> = record
-            .params
-            .iter()
+        let theirs = shown(pipeline).filter_map(|(name, _)| record.params.get_key_value(name));
+        let params: Vec<String> = theirs
             .map(|(name, value)| format!("{name}={value}"))
             .collect();
         params.join(", ")

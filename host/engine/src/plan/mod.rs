@@ -258,6 +258,18 @@ impl Planner<'_> {
         let order = order(&pipeline.steps, &reads)?;
 
         vaults_stand_alone(&pipeline, &reads)?;
+        // A plan for a lake of its own, or of what is only tried, shows nobody anything.
+        let shown = match self.isolate || self.aside.is_some() {
+            true => Vec::new(),
+            false => self.shown(&pipeline, &runtime)?,
+        };
+        let is_read = |name: &TableName| {
+            let shown = shown.iter().map(|(_, tables)| tables);
+            reads
+                .iter()
+                .chain(shown)
+                .any(|tables| tables.contains(name))
+        };
 
         let snapshots = Snapshots::new(Connections::of(&pipeline, &lake));
         let mut known: BTreeMap<TableName, SchemaRef> = BTreeMap::new();
@@ -322,10 +334,8 @@ impl Planner<'_> {
                 match &write.target {
                     PlannedTarget::Table { name, .. } => {
                         known.insert(name.clone(), Arc::clone(&write.table_schema));
-                        let is_read = reads.iter().any(|tables| tables.contains(name))
-                            || !pipeline.reports.is_empty();
                         // Rows that stay have the labels that they had.
-                        if is_read && write.mode != WriteMode::Replace {
+                        if is_read(name) && write.mode != WriteMode::Replace {
                             let there = delta::schema(&lake.table(name)?).await?;
                             let there = there.map(|schema| sensitivity::of_schema(&schema));
                             let labels = labels.entry(name.clone()).or_default();
@@ -397,9 +407,7 @@ impl Planner<'_> {
                     quarantine.name.clone(),
                     Arc::clone(&quarantine.table_schema),
                 );
-                let is_read = reads.iter().any(|tables| tables.contains(&quarantine.name))
-                    || !pipeline.reports.is_empty();
-                let there = match is_read {
+                let there = match is_read(&quarantine.name) {
                     true => delta::schema(&quarantine.root).await?,
                     false => None,
                 };
@@ -410,12 +418,13 @@ impl Planner<'_> {
             }
             steps.push(planned);
         }
-        let mut reports = Vec::new();
-        if !self.isolate && self.aside.is_none() {
-            for report in &pipeline.reports {
-                let ground = (pipeline.as_ref(), &runtime, &lake);
-                reports.push(self.report(ground, report, &known, &mut labels).await?);
-            }
+        let mut reports = Vec::with_capacity(shown.len());
+        for (report, tables) in shown {
+            let ground = (pipeline.as_ref(), &runtime, &lake);
+            reports.push(
+                self.report(ground, (report, tables), &known, &mut labels)
+                    .await?,
+            );
         }
         Ok(Planned::Whole(Box::new(Plan {
             pipeline,

@@ -1,6 +1,6 @@
 //! Reports, held against the tables that there are and those that a run will make.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
@@ -24,22 +24,33 @@ pub struct PlannedReport {
     /// How it is drawn.
     pub chart: ChartKind,
     /// The tables that it reads.
-    pub tables: Vec<TableName>,
+    pub tables: BTreeSet<TableName>,
     /// The table that nobody has made yet and no step makes: until it is there the rest is not known.
     pub missing: Option<TableName>,
 }
 
 impl Planner<'_> {
+    /// The reports of a pipeline, each with the tables that it reads.
+    pub(super) fn shown<'p>(
+        &self,
+        pipeline: &'p Pipeline,
+        runtime: &Arc<RuntimeEnv>,
+    ) -> Result<Vec<(&'p Report, BTreeSet<TableName>)>> {
+        let context = session::session(runtime, self.resources);
+        let reports = pipeline.reports.iter();
+        reports
+            .map(|report| Ok((report, report::tables(&context, pipeline, report)?)))
+            .collect()
+    }
+
     /// Holds a report against the tables as they are and as the steps will leave them (`known`).
     pub(super) async fn report(
         &self,
         (pipeline, runtime, lake): (&Pipeline, &Arc<RuntimeEnv>, &Lake),
-        of: &Report,
+        (of, tables): (&Report, BTreeSet<TableName>),
         known: &BTreeMap<TableName, SchemaRef>,
         labels: &mut BTreeMap<TableName, Labels>,
     ) -> Result<PlannedReport> {
-        let context = session::session(runtime, self.resources);
-        let tables = report::tables(&context, pipeline, of)?;
         let mut planned = PlannedReport {
             title: of.title.clone(),
             chart: of.chart,
@@ -69,6 +80,7 @@ impl Planner<'_> {
             let schema = session::read_schema(name, &schema);
             providers.insert(name.clone(), Arc::new(EmptyTable::new(schema)));
         }
+        let context = session::session(runtime, self.resources);
         session::register(&context, providers)?;
         report::typed(&context, of, &pipeline.params, labels).await?;
         Ok(planned)

@@ -12,6 +12,7 @@ use weir_pipeline::{OnFail, ReadSource, Threshold, WriteMode};
 use crate::commit::{Counts, Position};
 use crate::envelope::{ANY_RULE, READ_STAGE};
 use crate::error::{Error, ErrorKind, Result};
+use crate::files::InputFile;
 use crate::lake::Location;
 use crate::plan::{PlannedStep, PlannedWrite, read_label};
 use crate::segment::{FileKind, PluginTally, SegmentResult, WrittenFile};
@@ -138,8 +139,8 @@ pub(super) fn judge(planned: &PlannedStep, work: &Work, run: &str) -> Result<boo
 /// a store tells them apart by time only, their rows may be the same.
 pub(super) fn tell_of_touched(
     planned: &PlannedStep,
-    files: &[crate::files::InputFile],
-    loaded: &BTreeSet<crate::files::InputFile>,
+    files: &[InputFile],
+    loaded: &BTreeSet<InputFile>,
 ) {
     let known: BTreeSet<(&str, u64)> = loaded
         .iter()
@@ -162,8 +163,8 @@ pub(super) fn tell_of_touched(
 /// step that appends adds their rows to those that are there, and so it does with what it rejects.
 pub(super) fn rejected_of_changed(
     planned: &PlannedStep,
-    files: &[crate::files::InputFile],
-    loaded: &BTreeSet<crate::files::InputFile>,
+    files: &[InputFile],
+    loaded: &BTreeSet<InputFile>,
 ) -> Option<Expr> {
     let merges = |write: &PlannedWrite| write.mode == WriteMode::Merge;
     if !planned.writes.iter().all(merges) {

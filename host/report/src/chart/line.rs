@@ -116,16 +116,11 @@ pub(crate) fn draw(mut plot: Plot, unit: Option<&str>) -> Result<Drawn, Failed> 
         }
         area.present()?;
     }
-    let legend = match plot.lines.as_slice() {
-        [_] => Vec::new(),
-        lines => {
-            let lines = lines.iter().enumerate();
-            lines
-                .map(|(index, line)| (colour(index), line.name.clone()))
-                .collect()
-        }
-    };
-    Ok(Drawn { svg, legend, notes })
+    Ok(Drawn {
+        svg,
+        legend: super::legend(&plot),
+        notes,
+    })
 }
 
 /// The points of a line from gap to gap, from left to right.

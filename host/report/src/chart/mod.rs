@@ -9,6 +9,8 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
+use crate::plot::Plot;
+
 /// The width of a chart.
 pub(crate) const WIDTH: u32 = 900;
 /// The size of text.
@@ -49,6 +51,19 @@ type Failed = DrawingAreaErrorKind<std::io::Error>;
 /// The colour of a line or group of bars.
 fn colour(index: usize) -> RGBColor {
     COLOURS.get(index % COLOURS.len()).copied().unwrap_or(INK)
+}
+
+/// What the colours of a plot's lines mean, where there is more than one.
+fn legend(plot: &Plot) -> Vec<(RGBColor, String)> {
+    match plot.lines.as_slice() {
+        [_] => Vec::new(),
+        lines => {
+            let lines = lines.iter().enumerate();
+            lines
+                .map(|(index, line)| (colour(index), line.name.clone()))
+                .collect()
+        }
+    }
 }
 
 /// How wide a text is at most, in pixels.
