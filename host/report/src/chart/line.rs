@@ -50,16 +50,15 @@ pub(crate) fn draw(mut plot: Plot, unit: Option<&str>) -> Result<Drawn, Failed> 
     };
     let ends =
         [least, most, (least + most) / 2.0, most / 3.0].map(|v| width(&number::short(v, unit)));
-    let left = ends.into_iter().max().unwrap_or(0) + 12;
     let labels: Vec<String> = plot
         .labels
         .iter()
         .map(|label| shortened(label, 150))
         .collect();
-    let right = labels
-        .last()
-        .map_or(20, |label| width(label) / 2 + 6)
-        .max(20);
+    // Half of the label at either end stands out over the axis.
+    let over = labels.iter().map(|label| width(label) / 2 + 6).max();
+    let right = over.unwrap_or(0).max(20);
+    let left = ends.into_iter().max().unwrap_or(0).max(right) + 12;
 
     let mut svg = String::new();
     {
