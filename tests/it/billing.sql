@@ -91,27 +91,27 @@ create view good.fact_table as
     and location in (select pk::text from good.dim_location) and diagnosis in (select pk::text from good.dim_diagnosis_code);
 
 create view good.daily_billing as
-  select date, count(*), sum(charge) as charge, sum(payment) as payment, sum(adjustment) as adjustment, sum(ar) as ar
+  select date, count(*), count(distinct patient) as patients, sum(charge) as charge, sum(payment) as payment, sum(adjustment) as adjustment, sum(ar) as ar
   from good.fact_table f join good.dim_date d on d.pk = f.post group by 1;
 create view good.monthly_billing as
-  select left(post::text, 4) || '-' || substr(post::text, 5, 2) as month, count(*), sum(charge) as charge, sum(payment) as payment, sum(adjustment) as adjustment, sum(ar) as ar
+  select left(post::text, 4) || '-' || substr(post::text, 5, 2) as month, count(*), count(distinct patient) as patients, sum(charge) as charge, sum(payment) as payment, sum(adjustment) as adjustment, sum(ar) as ar
   from good.fact_table group by 1;
 create view good.collected as
   select f.*, -payment as collected, -adjustment as adjusted, ar as pending from good.fact_table f;
 create view good.collected_by_payer as
-  select p.pk, p.name, count(*), sum(charge) as charge, sum(collected) as collected, sum(adjusted) as adjusted, sum(pending) as pending,
+  select p.pk, p.name, count(*), count(distinct patient) as patients, sum(charge) as charge, sum(collected) as collected, sum(adjusted) as adjusted, sum(pending) as pending,
          round(sum(collected) * 100 / nullif(sum(collected + pending), 0), 2) as percent
   from good.collected f join good.dim_payer p on p.pk = f.payer group by 1, 2;
 create view good.collected_by_location as
-  select p.pk, p.name, count(*), sum(charge) as charge, sum(collected) as collected, sum(adjusted) as adjusted, sum(pending) as pending,
+  select p.pk, p.name, count(*), count(distinct patient) as patients, sum(charge) as charge, sum(collected) as collected, sum(adjusted) as adjusted, sum(pending) as pending,
          round(sum(collected) * 100 / nullif(sum(collected + pending), 0), 2) as percent
   from good.collected f join good.dim_location p on p.pk = f.location group by 1, 2;
 create view good.collected_by_physician as
-  select p.pk, p.npi, p.name, p.specialty, count(*), sum(charge) as charge, sum(collected) as collected, sum(adjusted) as adjusted, sum(pending) as pending,
+  select p.pk, p.npi, p.name, p.specialty, count(*), count(distinct patient) as patients, sum(charge) as charge, sum(collected) as collected, sum(adjusted) as adjusted, sum(pending) as pending,
          round(sum(collected) * 100 / nullif(sum(collected + pending), 0), 2) as percent
   from good.collected f join good.dim_physician p on p.pk = f.physician group by 1, 2, 3, 4;
 create view good.collected_by_specialty as
-  select p.specialty, count(*), sum(charge) as charge, sum(collected) as collected, sum(adjusted) as adjusted, sum(pending) as pending,
+  select p.specialty, count(*), count(distinct patient) as patients, sum(charge) as charge, sum(collected) as collected, sum(adjusted) as adjusted, sum(pending) as pending,
          round(sum(collected) * 100 / nullif(sum(collected + pending), 0), 2) as percent
   from good.collected f join good.dim_physician p on p.pk = f.physician group by 1;
 create view good.shared_patient_numbers as

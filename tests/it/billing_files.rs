@@ -55,32 +55,32 @@ const TABLES: [(&str, &str, &str); 16] = [
     (
         "curated",
         "daily_billing",
-        "post_date, facts, gross_charge, payment, adjustment, ar",
+        "post_date, facts, patients, gross_charge, payment, adjustment, ar",
     ),
     (
         "curated",
         "monthly_billing",
-        "post_month, facts, gross_charge, payment, adjustment, ar",
+        "post_month, facts, patients, gross_charge, payment, adjustment, ar",
     ),
     (
         "curated",
         "collected_by_payer",
-        "dim_payer_pk, payer_name, facts, gross_charge, collected, adjusted, pending, collected_percent",
+        "dim_payer_pk, payer_name, facts, patients, gross_charge, collected, adjusted, pending, collected_percent",
     ),
     (
         "curated",
         "collected_by_location",
-        "dim_location_pk, location_name, facts, gross_charge, collected, adjusted, pending, collected_percent",
+        "dim_location_pk, location_name, facts, patients, gross_charge, collected, adjusted, pending, collected_percent",
     ),
     (
         "curated",
         "collected_by_physician",
-        "dim_physician_pk, provider_npi, provider_name, provider_specialty, facts, gross_charge, collected, adjusted, pending, collected_percent",
+        "dim_physician_pk, provider_npi, provider_name, provider_specialty, facts, patients, gross_charge, collected, adjusted, pending, collected_percent",
     ),
     (
         "curated",
         "collected_by_specialty",
-        "provider_specialty, facts, gross_charge, collected, adjusted, pending, collected_percent",
+        "provider_specialty, facts, patients, gross_charge, collected, adjusted, pending, collected_percent",
     ),
 ];
 

@@ -134,6 +134,25 @@ fn a_page_shows_what_is_in_the_lake_and_hides_few_people() {
     let whole: Vec<&str> = page.matches("<svg").collect();
     assert_eq!(whole.len(), 3, "a map, bars and lines");
 
+    // A run of some rows is not the one whose quality is shown.
+    let file_name = file.to_str().unwrap();
+    let mut some = scene.weir(["run", file_name, "--limit", "1", "--lake"]);
+    Ended::from(some.arg(scene.lake()).output().unwrap()).expect_code(0);
+    report(&scene, &file, &["--out", out.to_str().unwrap()]).expect_code(0);
+    let page = std::fs::read_to_string(&out).unwrap();
+    assert!(page.contains("bad_value") && !page.contains("not of all"), "{page}");
+    scene.run(&file, &[]).expect_code(3);
+    // Whoever makes the page anew keeps who may read it.
+    let mode = |to: Option<u32>| {
+        use std::os::unix::fs::PermissionsExt;
+        if let Some(mode) = to {
+            std::fs::set_permissions(&out, std::fs::Permissions::from_mode(mode)).unwrap();
+        }
+        std::fs::metadata(&out).unwrap().permissions().mode() & 0o777
+    };
+    assert_eq!(mode(None) & 0o600, 0o600);
+    mode(Some(0o644));
+
     // Of a day without rows there is a page as well, and it says of which run it speaks.
     report(
         &scene,
@@ -146,6 +165,7 @@ fn a_page_shows_what_is_in_the_lake_and_hides_few_people() {
         page.contains("No rows.") && page.contains("It had other parameters: day=2024-05-02"),
         "{page}"
     );
+    assert_eq!(mode(None), 0o644);
 }
 
 #[test]

@@ -50,11 +50,11 @@ pub(crate) const TABLES: [(&str, &str); 16] = [
     ),
     (
         "analytics.provider_treatment_rank",
-        "treatment_rank provider_id provider_full_name speciality_name total_treatments",
+        "treatment_rank provider_id provider_full_name speciality_name total_treatments patients",
     ),
     (
         "analytics.provider_success_rate_rank",
-        "success_rate_rank provider_id provider_full_name total_treatments successful_treatments success_rate",
+        "success_rate_rank provider_id provider_full_name total_treatments patients successful_treatments success_rate",
     ),
     (
         "analytics.monthly_treatment_trends",
@@ -66,15 +66,15 @@ pub(crate) const TABLES: [(&str, &str); 16] = [
     ),
     (
         "analytics.summary_avg_treatment_cost",
-        "treatment_type total_treatments with_cost avg_cost min_cost max_cost total_cost",
+        "treatment_type total_treatments with_cost patients_with_cost avg_cost min_cost max_cost total_cost",
     ),
     (
         "analytics.summary_total_treatments_per_city",
-        "country state city total_treatments",
+        "country state city total_treatments patients",
     ),
     (
         "analytics.summary_provider_success_rates",
-        "provider_id provider_full_name speciality_name affiliated_hospital total_treatments successful_treatments \
+        "provider_id provider_full_name speciality_name affiliated_hospital total_treatments patients successful_treatments \
          success_rate",
     ),
 ];
@@ -343,6 +343,7 @@ impl Expected {
                     name.clone(),
                     speciality.clone(),
                     n(total),
+                    n(patients(rows)),
                 ],
             );
             let better = providers
@@ -357,6 +358,7 @@ impl Expected {
                     id.clone(),
                     name.clone(),
                     n(total),
+                    n(patients(rows)),
                     n(successful),
                     Some(rate.clone()),
                 ],
@@ -369,6 +371,7 @@ impl Expected {
                     speciality,
                     hospital,
                     n(total),
+                    n(patients(rows)),
                     n(successful),
                     Some(rate),
                 ],
@@ -410,11 +413,13 @@ impl Expected {
             push("analytics.geographical_treatment_distribution", values);
         }
         for (mut city, rows) in grouped(&place) {
-            city.push(n(rows.len()));
+            city.extend([n(rows.len()), n(patients(&rows))]);
             push("analytics.summary_total_treatments_per_city", city);
         }
         for (kind, rows) in grouped(&|row| vec![row.get("treatment_type")]) {
             let costs = Costs::of(&rows);
+            let of_known = rows.iter().copied().filter(|row| row.cents().is_some());
+            let known: Vec<&Silver> = of_known.collect();
             let bound = |cents: Option<&i128>| cents.map(|cents| hundredths(*cents, 100));
             push(
                 "analytics.summary_avg_treatment_cost",
@@ -422,6 +427,7 @@ impl Expected {
                     kind[0].clone(),
                     n(rows.len()),
                     n(costs.0.len()),
+                    n(patients(&known)),
                     costs.mean(),
                     bound(costs.0.iter().min()),
                     bound(costs.0.iter().max()),

@@ -6,7 +6,7 @@ mod typed;
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, StringBuilder};
+use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use bytes::{Buf, Bytes};
 use weir_pipeline::{Column, CsvOptions, Encoding, Undeclared};
@@ -16,9 +16,9 @@ use crate::fault::{DecodeError, Fault};
 use crate::latin1;
 use crate::record::{Decoded, FULL_BATCH, LONGEST_RECORD, RecordOptions, Rule};
 use crate::types::arrow_schema;
-use records::{Read, Records};
+use records::{Read, Records, Span};
 use tolerant::Watch;
-use typed::typed_column;
+use typed::Typed;
 
 /// A header longer than this is no header.
 const LONGEST_HEADER: usize = 1 << 20;
@@ -235,15 +235,12 @@ impl Csv {
 
     /// The fields of the header, trimmed.
     fn header(&self) -> Vec<String> {
-        let (text, ends) = self.records.held();
-        let mut start = 0;
-        ends.iter()
-            .map(|end| {
-                let name = text.get(start..*end).unwrap_or_default();
-                start = *end;
-                String::from_utf8_lossy(name).trim().to_owned()
-            })
-            .collect()
+        let (text, spans) = self.records.held();
+        let names = spans.iter().map(|span| {
+            let name = text.get(span.start..span.end).unwrap_or_default();
+            String::from_utf8_lossy(name).trim().to_owned()
+        });
+        names.collect()
     }
 
     /// Reads rows until a batch is full or the bytes are used up.
@@ -357,28 +354,24 @@ impl Csv {
             return Ok(None);
         }
         let width = layout.width;
-        let (data, ends) = self.records.held();
+        let (data, spans) = self.records.held();
         let text = std::str::from_utf8(data).map_err(|error| {
             // The field that holds the first byte that is none; empty fields before it end there.
-            let field = ends.partition_point(|end| *end <= error.valid_up_to());
+            let field = spans.partition_point(|span| span.end <= error.valid_up_to());
             self.not_utf8(field, width)
         })?;
-        let mut arrays: Vec<Option<ArrayRef>> = vec![None; width];
+        let held = Held { text, spans, width };
         let mut columns = Vec::with_capacity(layout.positions.len());
         for (position, declared) in layout.positions.iter().zip(self.schema.fields()) {
-            let array = match arrays.get(*position).cloned().flatten() {
-                Some(array) => array,
-                None => {
-                    let array = self
-                        .column(text, ends, *position, width)
-                        .map_err(|field| self.not_utf8(field, width))?;
-                    if let Some(known) = arrays.get_mut(*position) {
-                        *known = Some(Arc::clone(&array));
-                    }
-                    array
-                }
-            };
-            columns.push(typed_column(&array, declared, self.row)?);
+            let values = held
+                .whole(*position)
+                .map_err(|field| self.not_utf8(field, width))?;
+            let typed = Typed::of(
+                values.map(|value| self.value(value)),
+                held.size(),
+                declared.data_type(),
+            )?;
+            columns.push(typed::column(typed, declared, self.row)?);
         }
         let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns)?;
         self.row += batch.num_rows() as u64;
@@ -386,38 +379,46 @@ impl Csv {
         Ok(Some(batch))
     }
 
+    /// A text that stands for something.
+    fn value<'a>(&self, text: &'a str) -> Option<&'a str> {
+        (!self.is_null(text)).then_some(text)
+    }
+
     fn is_null(&self, value: &str) -> bool {
         // Lengths first, and no comparison of nothing, which is slow out of all proportion.
         let same = |null: &String| null.len() == value.len() && (value.is_empty() || null == value);
         self.options.nulls.iter().any(same)
     }
+}
 
-    /// The fields at one position; the error is the field whose bytes are not text by themselves,
-    /// counted through the batch.
-    fn column(
-        &self,
-        text: &str,
-        ends: &[usize],
-        position: usize,
-        width: usize,
-    ) -> Result<ArrayRef, usize> {
-        let mut builder = StringBuilder::with_capacity(self.records.rows(), text.len() / width);
-        for row in 0..self.records.rows() {
-            let field = row * width + position;
-            let start = match field.checked_sub(1) {
-                Some(before) => ends.get(before).copied(),
-                None => Some(0),
-            };
-            let value = start
-                .zip(ends.get(field).copied())
-                .and_then(|(start, end)| text.get(start..end))
-                .ok_or(field)?;
-            match self.is_null(value) {
-                true => builder.append_null(),
-                false => builder.append_value(value),
+/// The fields of the rows held.
+struct Held<'a> {
+    text: &'a str,
+    spans: &'a [Span],
+    /// How many fields a row has.
+    width: usize,
+}
+
+impl<'a> Held<'a> {
+    /// The fields at one position, row by row; the error is the field whose bytes are not text by themselves, counted
+    /// through the batch.
+    fn whole(&self, position: usize) -> Result<impl Iterator<Item = &'a str>, usize> {
+        let (text, width) = (self.text, self.width);
+        let spans = self.spans.iter().skip(position).step_by(width);
+        if !text.is_ascii() {
+            let split = spans.clone().position(|span| {
+                !text.is_char_boundary(span.start) || !text.is_char_boundary(span.end)
+            });
+            if let Some(row) = split {
+                return Err(row * width + position);
             }
         }
-        Ok(Arc::new(builder.finish()))
+        Ok(spans.map(move |span| text.get(span.start..span.end).unwrap_or_default()))
+    }
+
+    /// How many rows there are, and bytes of text for each column, about.
+    fn size(&self) -> (usize, usize) {
+        (self.spans.len() / self.width, self.text.len() / self.width)
     }
 }
 

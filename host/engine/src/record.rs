@@ -396,6 +396,33 @@ impl RunRecord {
         Ok(records)
     }
 
+    /// The record among the latest `count` of which `rank` says least, the newest of those that it says the same of;
+    /// none of which it says nothing. With a rank of 0 no older one is read.
+    pub async fn best(
+        weir: &Location,
+        count: usize,
+        rank: impl Fn(&RunRecord) -> Option<u32>,
+    ) -> Result<Option<RunRecord>> {
+        let mut best: Option<(u32, RunRecord)> = None;
+        for name in RunRecord::names(weir).await?.iter().rev().take(count) {
+            let place = folder(weir).child(&[&format!("{name}.json")]);
+            let Some(record) = place.read_json::<RunRecord>().await? else {
+                continue;
+            };
+            let record = record.known()?;
+            let Some(of_this) = rank(&record) else {
+                continue;
+            };
+            if best.as_ref().is_none_or(|(known, _)| of_this < *known) {
+                best = Some((of_this, record));
+            }
+            if of_this == 0 {
+                break;
+            }
+        }
+        Ok(best.map(|(_, record)| record))
+    }
+
     async fn names(weir: &Location) -> Result<Vec<String>> {
         Ok(folder(weir)
             .list()

@@ -94,6 +94,8 @@ pub(crate) const PROFILE: Keys = Keys {
         "defaults",
         "checks",
         "step",
+        "view",
+        "report",
     ],
 };
 

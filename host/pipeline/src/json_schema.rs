@@ -361,14 +361,6 @@ fn pipeline() -> Value {
         "profile".into(),
         named("profile", "Overrides, chosen by --profile"),
     );
-    properties.insert(
-        "view".into(),
-        json!({ "type": "array", "items": reference("view") }),
-    );
-    properties.insert(
-        "report".into(),
-        json!({ "type": "array", "items": reference("report") }),
-    );
     table(
         "A pipeline",
         &["weir", "name", "step"],
@@ -410,6 +402,14 @@ fn shared_sections() -> Map<String, Value> {
         (
             "step",
             json!({ "type": "array", "minItems": 1, "items": reference("step") }),
+        ),
+        (
+            "view",
+            json!({ "type": "array", "items": reference("view") }),
+        ),
+        (
+            "report",
+            json!({ "type": "array", "items": reference("report") }),
         ),
     ];
     sections

@@ -8,6 +8,9 @@ use crate::file::ReadText;
 use crate::grammar::{INCLUDED, PROFILE};
 use crate::tree::{self, Entry, Node, Table, Value};
 
+/// The sections that are lists.
+const LISTS: &[&str] = &["step", "view", "report"];
+
 /// How many files one file may include.
 const MOST_INCLUDES: usize = 64;
 
@@ -52,15 +55,22 @@ fn include(root: &mut Node, included: &Node, sink: &Sink) {
             target.0.insert(section.to_owned(), entry.clone());
             continue;
         };
-        // Steps and views come behind those that are there.
-        if let (Value::Array(known), Value::Array(added)) =
-            (&mut known.node.value, &entry.node.value)
-        {
-            known.extend(added.iter().cloned());
+        if LISTS.contains(&section) {
+            // They come behind those that are there; one may be written as a table, [step], on either side.
+            let all = known.node.elements().iter().chain(entry.node.elements());
+            known.node.value = Value::Array(all.cloned().collect());
             continue;
         }
-        // A section that is neither is a fault of its own when it is read.
-        let (Value::Table(known), Some(added)) = (&mut known.node.value, entry.node.table()) else {
+        // What is no table in the file itself is a fault when it is read.
+        let Value::Table(known) = &mut known.node.value else {
+            continue;
+        };
+        let Some(added) = entry.node.table() else {
+            sink.push(
+                Fault::new(format!("`{section}` is no table"))
+                    .at(&entry.key)
+                    .hint(format!("write [{section}.NAME], as the including file does")),
+            );
             continue;
         };
         for (name, entry) in added.iter() {

@@ -1266,6 +1266,19 @@ pub enum ChartKind {
     Number,
 }
 
+impl ChartKind {
+    /// As the file has it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            ChartKind::Bars => "bars",
+            ChartKind::Line => "line",
+            ChartKind::Table => "table",
+            ChartKind::Map => "map",
+            ChartKind::Number => "number",
+        }
+    }
+}
+
 /// Rows that stand for too few people to be shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Suppression {

@@ -81,13 +81,19 @@ name = "none"
 connection = "w"
 sql = "select * from sums where n = 0"
 "#;
+    // One entry may be written as a table.
+    let shared = [
+        shared,
+        "[report]\ntitle = \"t\"\nchart = \"table\"\nsql = \"select n from raw.t\"\n",
+    ]
+    .concat();
     let text = with_step(
-        "include = [\"shared.toml\"]",
+        "include = [\"shared.toml\"]\n[[report]]\ntitle = \"first\"\nchart = \"table\"\nsql = \"select n from raw.t\"\n",
         &format!("read = {{ files = \"a.csv\", {SCHEMA} }}\nwrite = {{ table = \"raw.t\" }}"),
     );
     let read_text = std::sync::Arc::new(move |path: &Path| {
         Ok(match path.ends_with("shared.toml") {
-            true => shared.to_owned(),
+            true => shared.clone(),
             false => "select count(*) as n from raw.t".to_owned(),
         })
     });
@@ -101,6 +107,12 @@ sql = "select * from sums where n = 0"
         .map(|step| step.name.as_str())
         .collect();
     assert_eq!(names, ["s", "sum", "publish", "view-none"]);
+    let titles: Vec<&str> = pipeline
+        .reports
+        .iter()
+        .map(|report| report.title.as_str())
+        .collect();
+    assert_eq!(titles, ["first", "t"]);
 }
 
 /// A profile lays keys over those of the file and takes none away.

@@ -43,6 +43,8 @@ pub struct Quality {
     pub status: String,
     /// Its parameters, where they are others than the page's.
     pub other_params: Option<String>,
+    /// That it was not a run of all steps, in words, if so.
+    pub in_part: Option<String>,
     /// When it began.
     pub started: String,
     /// How long it took, in words.
@@ -179,9 +181,9 @@ fn draw(figure: &Figure<'_>, shown: &Shown) -> Result<Drawn, Error> {
         )
     };
     // Rows without values may have gone to the end: places are those of rows as they came, which lines keep.
-    let places = match figure.chart {
-        ChartKind::Line => places(figure),
-        _ => None,
+    let places = match figure.has_an_axis() {
+        true => places(figure),
+        false => None,
     };
     let place = |row: usize| places.as_ref()?.get(row).copied().flatten();
     let places = places
@@ -357,6 +359,7 @@ fn of_run(quality: &Quality) -> Markup {
                 @if let Some(params) = &quality.other_params {
                     " It had other parameters: " (params) "."
                 }
+                @if let Some(in_part) = &quality.in_part { " " (in_part) }
             }
             div.tiles { @for (value, name) in &tiles {
                 div.tile { div.value { (value) } div.name { (name) } }
@@ -488,6 +491,15 @@ mod tests {
                 "patients",
                 Arc::new(Int64Array::from(vec![4, 7, 1_201, 1_301])),
             ),
+            // Nobody asked for this one to be drawn; it is among the values below the chart.
+            (
+                "men",
+                Arc::new(Int64Array::from(vec![3_337, 5_557, 7_771, 9_991])),
+            ),
+            (
+                "last",
+                Arc::new(Date32Array::from(vec![19_000, 19_001, 19_002, 19_003])),
+            ),
         ]);
         let few = Some(Few {
             count: 2,
@@ -504,11 +516,24 @@ mod tests {
                 ..figure(&rows, chart)
             }]))
             .unwrap();
-            for secret in ["71,117", "51,113", "71117", "51113", "71.1k", "51.1k"] {
+            for secret in [
+                "71,117",
+                "51,113",
+                "71117",
+                "51113",
+                "71.1k",
+                "51.1k",
+                "3,337",
+                "5,557",
+                "2022-01-08",
+                "2022-01-09",
+            ] {
                 assert!(!html.contains(secret), "{chart:?}: {secret}");
             }
             assert!(
-                html.contains("91,119") && html.contains("1,201"),
+                ["91,119", "1,201", "7,771", "2022-01-10"]
+                    .iter()
+                    .all(|text| html.contains(text)),
                 "{chart:?}"
             );
             assert!(

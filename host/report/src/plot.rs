@@ -1,5 +1,7 @@
 //! Values by label and series: what bars and lines are drawn of.
 
+use std::collections::HashMap;
+
 use crate::shown::{self, Cell, Shown};
 use crate::{Error, Figure};
 
@@ -32,11 +34,14 @@ pub(crate) enum Point {
     },
 }
 
+/// Farther values are none that people measure, and no axis reaches them: they are in the table below the chart.
+const MOST: f64 = 1e100;
+
 impl Point {
     fn of(cell: Option<&Cell>) -> Point {
         match cell {
             Some(Cell::Few) => Point::Few,
-            Some(Cell::Number { value, text }) if value.is_finite() => Point::Value {
+            Some(Cell::Number { value, text }) if value.abs() <= MOST => Point::Value {
                 value: *value,
                 text: text.clone(),
             },
@@ -91,12 +96,14 @@ impl Plot {
             places: places.map(|_| Vec::new()),
             lines: Vec::new(),
         };
+        let mut known: HashMap<String, usize> = HashMap::new();
         for (index, row) in shown.rows.iter().enumerate() {
             let label = label(row);
             let name = row.get(series).map(shown::text).unwrap_or_default();
-            let at = match plot.labels.iter().position(|known| *known == label) {
-                Some(at) => at,
+            let at = match known.get(&label) {
+                Some(at) => *at,
                 None => {
+                    known.insert(label.clone(), plot.labels.len());
                     let place = places.and_then(|place| place(index));
                     plot.places = plot.places.zip(place).map(|(mut places, place)| {
                         places.push(place);
@@ -218,6 +225,20 @@ mod tests {
             "Drawn are the first 2 of 3, and 1 of 2 series."
         );
         assert_eq!(plot.range(), (0.0, 10.0));
+    }
+
+    #[test]
+    fn what_no_axis_reaches_is_not_drawn() {
+        let point = |value| {
+            Point::of(Some(&Cell::Number {
+                value,
+                text: String::new(),
+            }))
+        };
+        for value in [f64::MAX, f64::MIN, f64::INFINITY, f64::NAN, 1e200] {
+            assert_eq!(point(value), Point::None, "{value}");
+        }
+        assert_eq!(point(-1e99).value(), Some(-1e99));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The cells of a figure, without those that stand for too few people.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::array::AsArray;
 use arrow::array::{Array, RecordBatch};
@@ -34,6 +34,38 @@ pub struct Figure<'a> {
     pub series: Option<usize>,
     /// Which rows stand for too few people.
     pub few: Option<Few>,
+}
+
+impl Figure<'_> {
+    /// Whether a column says what a row is, and nothing of the people it stands for: labels and series of a chart,
+    /// text of a table.
+    fn names_a_row(&self, column: usize) -> bool {
+        match self.chart {
+            ChartKind::Table => self
+                .rows
+                .schema_ref()
+                .fields()
+                .get(column)
+                .is_some_and(|field| field.data_type().is_string()),
+            _ => [self.x, self.series].contains(&Some(column)),
+        }
+    }
+
+    /// Whether its rows lie where their days, times or numbers are, whatever their order.
+    pub(crate) fn has_an_axis(&self) -> bool {
+        let axis = self.x.and_then(|x| self.rows.columns().get(x));
+        let kind = axis
+            .filter(|column| column.null_count() == 0)
+            .map(|column| column.data_type());
+        let far = |kind: &DataType| {
+            kind.is_numeric()
+                || matches!(
+                    kind,
+                    DataType::Date32 | DataType::Date64 | DataType::Timestamp(_, _)
+                )
+        };
+        self.chart == ChartKind::Line && kind.is_some_and(far)
+    }
 }
 
 /// Which rows stand for too few people to be shown.
@@ -97,13 +129,13 @@ impl Shown {
         if let Some(Few { count, .. }) = figure.few {
             for (row, hidden) in rows.iter_mut().zip(&suppressed) {
                 for (index, cell) in row.iter_mut().enumerate() {
-                    if *hidden && (index == count || figure.y.contains(&index)) {
+                    if *hidden && (index == count || !figure.names_a_row(index)) {
                         *cell = Cell::Few;
                     }
                 }
             }
-            // A row's place among others says how much it has. On an axis it says nothing.
-            if figure.chart != ChartKind::Line {
+            // A row's place among others says how much it has. Along an axis of days or numbers it says nothing.
+            if !figure.has_an_axis() {
                 let mut hidden = suppressed.iter();
                 let (last, first): (Vec<_>, Vec<_>) = rows
                     .into_iter()
@@ -184,28 +216,34 @@ fn suppressed(figure: &Figure<'_>, rows: &[Vec<Cell>]) -> Vec<bool> {
         .map(|count| count.is_none_or(|count| count != 0.0 && count < few.below as f64))
         .collect();
     let groups = groups(figure, rows);
-    loop {
-        let mut more = None;
-        for group in &groups {
-            let mut alone = group.iter().filter(|row| hidden.get(**row) == Some(&true));
-            if alone.next().is_none() || alone.next().is_some() {
-                continue;
+    let mut groups_of: Vec<Vec<usize>> = vec![Vec::new(); rows.len()];
+    for (index, group) in groups.iter().enumerate() {
+        for row in group {
+            if let Some(of) = groups_of.get_mut(*row) {
+                of.push(index);
             }
-            let size = |row: usize| counts.get(row).copied().flatten().unwrap_or(0.0);
-            more = group
-                .iter()
-                .copied()
-                .filter(|row| hidden.get(*row) == Some(&false) && size(*row) > 0.0)
-                .min_by(|a, b| size(*a).total_cmp(&size(*b)));
-            if more.is_some() {
-                break;
-            }
-        }
-        match more.and_then(|row| hidden.get_mut(row)) {
-            Some(hidden) => *hidden = true,
-            None => return hidden,
         }
     }
+    let size = |row: usize| counts.get(row).copied().flatten().unwrap_or(0.0);
+    let mut open: BTreeSet<usize> = (0..groups.len()).collect();
+    while let Some(group) = open.pop_first().and_then(|index| groups.get(index)) {
+        let mut alone = group.iter().filter(|row| hidden.get(**row) == Some(&true));
+        if alone.next().is_none() || alone.next().is_some() {
+            continue;
+        }
+        let next = group
+            .iter()
+            .copied()
+            .filter(|row| hidden.get(*row) == Some(&false) && size(*row) > 0.0)
+            .min_by(|a, b| size(*a).total_cmp(&size(*b)));
+        // One more row is hidden: the other totals that it is of are looked at again.
+        let Some(next) = next else { continue };
+        if let Some(hidden) = hidden.get_mut(next) {
+            *hidden = true;
+        }
+        open.extend(groups_of.get(next).into_iter().flatten());
+    }
+    hidden
 }
 
 /// The rows that one total may be made of: all of them, and with a series those of a label and of a value of
@@ -333,7 +371,9 @@ pub(crate) mod tests {
         let shown = shown.unwrap();
         // Of each year and of each sex there are none or at least two.
         let hidden: Vec<bool> = shown.rows.iter().map(|row| row[1] == Cell::Few).collect();
-        assert_eq!(hidden, [true, true, false, false, true, true]);
+        assert_eq!(hidden, [false, false, true, true, true, true]);
+        let years: Vec<String> = shown.rows.iter().map(|row| text(&row[0])).collect();
+        assert_eq!(years, ["b", "b", "a", "a", "c", "c"]);
     }
 
     #[test]

@@ -1,16 +1,16 @@
 -- Collected is what was paid, with the sign turned: -sum(payment). Pending is what is still owed: sum(ar). The share is
 -- collected of the two together, null where they come to nothing.
 with sums as (
-    select l.dim_location_pk, l.location_name, count(*) as facts, sum(f.gross_charge) as gross_charge, -sum(f.payment) as collected,
+    select l.dim_location_pk, l.location_name, count(*) as facts, count(distinct f.dim_patient_pk) as patients, sum(f.gross_charge) as gross_charge, -sum(f.payment) as collected,
            -sum(f.adjustment) as adjusted, sum(f.ar) as pending
     from cleansed.fact_table f
     join cleansed.dim_location l on l.dim_location_pk = f.dim_location_pk
     group by l.dim_location_pk, l.location_name
 )
-select dim_location_pk, location_name, facts,
+select dim_location_pk, location_name, facts, patients,
        cast(gross_charge as decimal(16,2)) as gross_charge,
        cast(collected as decimal(16,2)) as collected,
        cast(adjusted as decimal(16,2)) as adjusted,
        cast(pending as decimal(16,2)) as pending,
-       cast(collected * 100 / nullif(collected + pending, 0) as decimal(12,2)) as collected_percent
+       cast(collected * 100 / nullif(collected + pending, 0) as decimal(18,2)) as collected_percent
 from sums

@@ -2,6 +2,7 @@
 -- gross_charge, and gross_charge + payment + adjustment = ar.
 select d.calendar_date as post_date,
        count(*) as facts,
+       count(distinct f.dim_patient_pk) as patients,
        cast(sum(f.gross_charge) as decimal(16,2)) as gross_charge,
        cast(sum(f.payment) as decimal(16,2)) as payment,
        cast(sum(f.adjustment) as decimal(16,2)) as adjustment,

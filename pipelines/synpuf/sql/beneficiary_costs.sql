@@ -1,12 +1,17 @@
--- What each beneficiary cost, year by year: a second segment of an outpatient claim has no date and counts nowhere.
-with inpatient as (
-    select desynpuf_id, cast(date_part('year', clm_from_dt) as int) as year,
-           count(*) as claims, sum(clm_pmt_amt) as cost
-    from cleansed.inpatient where clm_from_dt is not null group by 1, 2
+-- What each beneficiary cost, year by year. A claim of several segments is one claim, of the year in which it begins: a
+-- second segment may have no dates, and its payment is the claim's.
+with inpatient_claims as (
+    select desynpuf_id, min(clm_from_dt) as from_dt, sum(clm_pmt_amt) as cost
+    from cleansed.inpatient group by desynpuf_id, clm_id
+), inpatient as (
+    select desynpuf_id, cast(date_part('year', from_dt) as int) as year, count(*) as claims, sum(cost) as cost
+    from inpatient_claims where from_dt is not null group by 1, 2
+), outpatient_claims as (
+    select desynpuf_id, min(clm_from_dt) as from_dt, sum(clm_pmt_amt) as cost
+    from cleansed.outpatient group by desynpuf_id, clm_id
 ), outpatient as (
-    select desynpuf_id, cast(date_part('year', clm_from_dt) as int) as year,
-           count(*) as claims, sum(clm_pmt_amt) as cost
-    from cleansed.outpatient where clm_from_dt is not null group by 1, 2
+    select desynpuf_id, cast(date_part('year', from_dt) as int) as year, count(*) as claims, sum(cost) as cost
+    from outpatient_claims where from_dt is not null group by 1, 2
 ), drugs as (
     select desynpuf_id, cast(date_part('year', srvc_dt) as int) as year,
            count(*) as events, sum(tot_rx_cst_amt) as cost

@@ -8,7 +8,9 @@ with states (code, state) as (
            ('41', 'RI'), ('42', 'SC'), ('43', 'SD'), ('44', 'TN'), ('45', 'TX'), ('46', 'UT'), ('47', 'VT'), ('48', 'VI'),
            ('49', 'VA'), ('50', 'WA'), ('51', 'WV'), ('52', 'WI'), ('53', 'WY'), ('54', 'others')
 )
-select s.state, sum(c.total_cost) / count(*) as cost_of_a_beneficiary, count(*) as beneficiaries
+select s.state,
+       cast(sum(c.total_cost) / count(*) as decimal(12,2)) as cost_of_a_beneficiary,
+       count(distinct c.desynpuf_id) as beneficiaries
 from curated.beneficiary_costs c
 join cleansed.beneficiary b on b.desynpuf_id = c.desynpuf_id and b.year = c.year
 join states s on s.code = b.sp_state_code

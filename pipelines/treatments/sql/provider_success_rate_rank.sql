@@ -4,6 +4,7 @@ with counted as (
         p.provider_id,
         p.full_name as provider_full_name,
         count(*) as total_treatments,
+        count(distinct f.patient_id) as patients,
         sum(case when t.outcome_status = $success_status then 1 else 0 end) as successful_treatments
     from gold.fact_treatments f
     join gold.dim_providers p on p.provider_id = f.provider_id
@@ -15,6 +16,7 @@ select
     provider_id,
     provider_full_name,
     total_treatments,
+    patients,
     successful_treatments,
     cast(cast(successful_treatments * 100 as decimal(18,4)) / total_treatments as decimal(5,2)) as success_rate
 from counted

@@ -3,6 +3,7 @@ select
     t.treatment_type,
     count(*) as total_treatments,
     count(f.cost) as with_cost,
+    count(distinct case when f.cost is not null then f.patient_id end) as patients_with_cost,
     cast(sum(f.cost) / count(f.cost) as decimal(12,2)) as avg_cost,
     min(f.cost) as min_cost,
     max(f.cost) as max_cost,

@@ -4,6 +4,7 @@ select
     s.name as speciality_name,
     p.affiliated_hospital,
     count(*) as total_treatments,
+    count(distinct f.patient_id) as patients,
     sum(case when t.outcome_status = $success_status then 1 else 0 end) as successful_treatments,
     cast(cast(sum(case when t.outcome_status = $success_status then 1 else 0 end) * 100 as decimal(18,4)) / count(*) as decimal(5,2)) as success_rate
 from gold.fact_treatments f

@@ -11,7 +11,7 @@ mod rows;
 mod tests;
 mod unzip;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::sync::Arc;
 
@@ -71,17 +71,10 @@ struct State {
     /// URLs are long.
     #[serde(default)]
     read: BTreeSet<String>,
-    /// The file in hand.
+    /// How many records were read of the files that were begun: of the one in hand, and of one that the page did not
+    /// link to any more when it was to be gone on with.
     #[serde(default)]
-    at: Option<At>,
-}
-
-/// A file, and how many of its records were read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct At {
-    url: String,
-    records: u64,
+    begun: BTreeMap<String, u64>,
 }
 
 /// The files of a page.
@@ -158,13 +151,10 @@ impl Source for CmsIndex {
         let taken = rows.take(PAGE, out)?;
         let records = records + taken as u64;
         if taken == PAGE {
-            self.state.at = Some(At {
-                url: url.clone(),
-                records,
-            });
+            self.state.begun.insert(digest(&url), records);
             self.open = Some(Open { url, records, rows });
         } else {
-            self.state.at = None;
+            self.state.begun.remove(&digest(&url));
             self.state.read.insert(digest(&url));
         }
         let done = self.open.is_none() && self.left.as_ref().is_some_and(Vec::is_empty);
@@ -187,10 +177,7 @@ impl CmsIndex {
         let Some(url) = url else {
             return Ok(None);
         };
-        let skip = match &self.state.at {
-            Some(at) if at.url == url => at.records,
-            _ => 0,
-        };
+        let skip = self.state.begun.get(&digest(&url)).copied().unwrap_or(0);
         let response = Request::get(&url).send()?.ok()?;
         let name = links::name(&url).to_owned();
         let bytes = unzip::member(Body::of(response), &name, &self.config.members)?;
@@ -203,7 +190,7 @@ impl CmsIndex {
         }))
     }
 
-    /// The files that the page links to and that were not read yet, in order of their names; the one in hand first.
+    /// The files that the page links to and that were not read yet, in order of their names; those that were begun first.
     fn files(&self) -> Result<Vec<String>, Error> {
         let page = Request::get(&self.config.index).send()?.ok()?.text()?;
         let found = links::of(&page, &self.config.index, &self.config.links);
@@ -217,9 +204,7 @@ impl CmsIndex {
             .into_iter()
             .filter(|url| !self.state.read.contains(&digest(url)))
             .collect();
-        if let Some(at) = &self.state.at {
-            files.sort_by_key(|url| *url != at.url);
-        }
+        files.sort_by_key(|url| !self.state.begun.contains_key(&digest(url)));
         Ok(files)
     }
 }

@@ -125,13 +125,32 @@ fn a_long_file_is_read_in_pages_each_of_which_can_be_gone_on_from() {
     assert_eq!(ids(&read), numbers(0..count + 3));
 }
 
+/// A file of which a part was read leaves the page, another is read, and it comes back.
+#[test]
+fn a_file_that_was_begun_is_gone_on_with_when_it_is_back() {
+    let count = PAGE as u32 + 10;
+    let long = ("a.csv", people(0..count).into_bytes());
+    let other = ("b.csv", people(count..count + 3).into_bytes());
+    let begun = server(vec![long.clone()])
+        .read::<CmsIndex>("files", "")
+        .unwrap();
+    let meanwhile = server(vec![other.clone()])
+        .read_behind::<CmsIndex>("files", "", &begun.states[0])
+        .unwrap();
+    assert_eq!(ids(&meanwhile), numbers(count..count + 3));
+    let rest = server(vec![long, other])
+        .read_behind::<CmsIndex>("files", "", meanwhile.states.last().unwrap())
+        .unwrap();
+    assert_eq!(ids(&rest), numbers(PAGE as u32..count));
+}
+
 /// A state may have 64 KiB.
 #[test]
 fn many_files_fit_into_a_state() {
     let read = (0..3_000).map(|number| digest(&format!("https://h/data/a-long-name-{number}.zip")));
     let state = State {
         read: read.collect(),
-        at: None,
+        begun: BTreeMap::new(),
     };
     assert_eq!(state.read.len(), 3_000, "no two have one digest");
     assert!(serde_json::to_string(&state).unwrap().len() < 60 << 10);

@@ -9,7 +9,7 @@ use weir_engine::segment::{PluginCall, PluginRole, StageFate};
 use weir_engine::sql_commit::SqlWork;
 use weir_engine::terms::{TermsRecord, digest};
 use weir_engine::types::{scope_text, type_text};
-use weir_pipeline::{ChartKind, FailAction, Lag, Progress, ReadSource, Undeclared, WriteMode};
+use weir_pipeline::{FailAction, Lag, Progress, ReadSource, Undeclared, WriteMode};
 
 use weir_sandbox::Stream;
 
@@ -392,7 +392,7 @@ fn text(plan: &Plan) -> String {
         text.push_str(&format!(
             "   {}: {} of {}\n",
             report.title,
-            chart(report.chart),
+            report.chart.name(),
             tables.join(", ")
         ));
         if let Some(missing) = &report.missing {
@@ -402,16 +402,6 @@ fn text(plan: &Plan) -> String {
         }
     }
     text
-}
-
-fn chart(kind: ChartKind) -> &'static str {
-    match kind {
-        ChartKind::Bars => "bars",
-        ChartKind::Line => "line",
-        ChartKind::Table => "table",
-        ChartKind::Map => "map",
-        ChartKind::Number => "number",
-    }
 }
 
 fn schema_json(schema: &Schema) -> Value {
@@ -526,7 +516,7 @@ fn json(plan: &Plan) -> Value {
         .map(|report| {
             json!({
                 "title": report.title,
-                "chart": chart(report.chart),
+                "chart": report.chart.name(),
                 "tables": report.tables.iter().map(ToString::to_string).collect::<Vec<_>>(),
                 "missing": report.missing.as_ref().map(ToString::to_string),
             })

@@ -1,11 +1,13 @@
 //! `weir report`.
 
+use std::fs::Permissions;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use weir_engine::lake::Lake;
-use weir_engine::record::{RuleCount, RunRecord};
+use weir_engine::record::{RuleCount, RunRecord, RunRequest};
 use weir_engine::report::{self, Answer};
 use weir_engine::store::Stores;
 use weir_pipeline::{ChartKind, ParamValue, Pipeline, Report};
@@ -18,6 +20,8 @@ use crate::failure::Failure;
 /// Rows of a line; of everything else a reader has seen enough before.
 const MOST_POINTS: usize = 50_000;
 const MOST_ROWS: usize = 2_000;
+/// How far back a run of the pipeline is looked for, in runs of the lake.
+const MOST_RECORDS: usize = 200;
 
 pub(crate) async fn run(args: &ReportArgs) -> Result<u8, Failure> {
     let pipeline = args.pipeline.resolve()?;
@@ -92,22 +96,36 @@ fn shown(pipeline: &Pipeline) -> impl Iterator<Item = (&String, &ParamValue)> {
     params.filter(|(_, value)| !matches!(value, ParamValue::Path(_)))
 }
 
-/// What is known of the latest run with the page's parameters; of the pipeline's latest run, if there is none.
+/// What is known of the latest run of all steps with the page's parameters; else of the latest that comes near.
 async fn quality(lake: &Lake, pipeline: &Pipeline) -> Result<Option<Quality>, Failure> {
-    let records = RunRecord::latest(&lake.weir(), usize::MAX).await?;
-    let mut of_pipeline = records
-        .into_iter()
-        .filter(|record| record.pipeline == pipeline.name);
     let same = |record: &RunRecord| {
         shown(pipeline).all(|(name, value)| record.params.get(name) == Some(&value.to_string()))
     };
-    let Some(latest) = of_pipeline.next() else {
+    let whole = |record: &RunRecord| {
+        let in_part = |asked: &RunRequest| {
+            asked.replay
+                || asked.retry_of.is_some()
+                || asked.limit.is_some()
+                || !asked.steps.is_empty()
+        };
+        !record.request.as_ref().is_some_and(in_part)
+    };
+    let rank = |record: &RunRecord| {
+        (record.pipeline == pipeline.name).then(|| match (same(record), whole(record)) {
+            (true, true) => 0,
+            (true, false) => 1,
+            (false, true) => 2,
+            (false, false) => 3,
+        })
+    };
+    let Some(record) = RunRecord::best(&lake.weir(), MOST_RECORDS, rank).await? else {
         return Ok(None);
     };
-    let record = match same(&latest) {
-        true => latest,
-        false => of_pipeline.find(same).unwrap_or(latest),
-    };
+    let asked = record.request.as_ref().filter(|_| !whole(&record));
+    let in_part = asked.map(|asked| match asked.replay {
+        true => "It replayed rows of quarantine.".to_owned(),
+        false => "It was not of all steps, or not of all rows.".to_owned(),
+    });
     let other_params = (!same(&record)).then(|| {
         let theirs = shown(pipeline).filter_map(|(name, _)| record.params.get_key_value(name));
         let params: Vec<String> = theirs
@@ -138,6 +156,7 @@ async fn quality(lake: &Lake, pipeline: &Pipeline) -> Result<Option<Quality>, Fa
         run: record.run.clone(),
         status: record.status.to_string(),
         other_params,
+        in_part,
         started: record.started_at.clone(),
         took: record
             .finished_at
@@ -166,7 +185,14 @@ fn write(path: &Path, html: &str) -> Result<(), Failure> {
         _ => Path::new("."),
     };
     let written = || -> std::io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        // With the rights of the page before; a new one has those of any file that the user makes.
+        let rights = match std::fs::metadata(path) {
+            Ok(before) => before.permissions(),
+            Err(_) => Permissions::from_mode(0o666),
+        };
+        let mut file = tempfile::Builder::new()
+            .permissions(rights)
+            .tempfile_in(folder)?;
         file.write_all(html.as_bytes())?;
         file.persist(path)?;
         Ok(())

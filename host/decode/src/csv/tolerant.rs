@@ -7,13 +7,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch};
+use arrow::array::{BooleanArray, RecordBatch};
 use arrow::compute::nullif;
 use arrow::datatypes::{Schema, SchemaRef};
 
-use super::records::Read;
+use super::records::{Read, Span};
 use super::typed::Typed;
-use super::{Csv, State};
+use super::{Csv, Held, State};
 use crate::fault::{DecodeError, Fault};
 use crate::record::{
     Decoded, FULL_BATCH, Lines, RAW_KEPT, Reject, Rule, SKIPPED, empty, no_value, raw_text,
@@ -222,34 +222,29 @@ impl Csv {
         }
         let width = layout.width;
         let mut faults = std::mem::take(&mut watch.faults);
-        let (data, ends) = self.records.held();
+        let (data, spans) = self.records.held();
         let mended;
-        let (text, ends) = match text_of_fields(data, ends) {
-            Some(text) => (text, ends),
+        let (text, spans) = match text_of_fields(data, spans) {
+            Some(text) => (text, spans),
             None => {
-                mended = without_others(data, ends, width, &mut faults);
+                mended = without_others(data, spans, width, &mut faults);
                 (mended.0.as_str(), mended.1.as_slice())
             }
         };
-        let mut arrays: Vec<Option<ArrayRef>> = vec![None; width];
+        let held = Held { text, spans, width };
         let mut columns = Vec::with_capacity(layout.positions.len());
         for (position, declared) in layout.positions.iter().zip(self.schema.fields()) {
-            let array = match arrays.get(*position).cloned().flatten() {
-                Some(array) => array,
-                None => {
-                    let array = self
-                        .column(text, ends, *position, width)
-                        .map_err(|field| self.not_utf8(field, width))?;
-                    if let Some(known) = arrays.get_mut(*position) {
-                        *known = Some(Arc::clone(&array));
-                    }
-                    array
-                }
-            };
-            let typed = Typed::new(&array, declared.data_type())?;
-            for row in typed.lost() {
+            let values = held
+                .whole(*position)
+                .map_err(|field| self.not_utf8(field, width))?;
+            let typed = Typed::of(
+                values.map(|value| self.value(value)),
+                held.size(),
+                declared.data_type(),
+            )?;
+            for row in &typed.lost {
                 let fault = || (Rule::BadValue, no_value(declared));
-                faults.entry(row).or_insert_with(fault);
+                faults.entry(*row).or_insert_with(fault);
             }
             if !declared.is_nullable() {
                 for row in typed.nulls() {
@@ -260,10 +255,10 @@ impl Csv {
             columns.push(typed.array);
         }
         for (position, name) in &layout.judged {
-            let array = self
-                .column(text, ends, *position, width)
+            let values = held
+                .whole(*position)
                 .map_err(|field| self.not_utf8(field, width))?;
-            for row in (0..rows).filter(|row| array.is_valid(*row)) {
+            for (row, _) in values.enumerate().filter(|(_, value)| !self.is_null(value)) {
                 let fault = || (Rule::NewColumn, undeclared(name));
                 faults.entry(row).or_insert_with(fault);
             }
@@ -297,27 +292,27 @@ impl Csv {
 }
 
 /// The text of fields, if each of them is UTF-8 by itself.
-fn text_of_fields<'a>(data: &'a [u8], ends: &[usize]) -> Option<&'a str> {
+fn text_of_fields<'a>(data: &'a [u8], spans: &[Span]) -> Option<&'a str> {
     let text = std::str::from_utf8(data).ok()?;
-    let apart = text.is_ascii() || ends.iter().all(|end| text.is_char_boundary(*end));
+    let whole = |span: &Span| text.is_char_boundary(span.start) && text.is_char_boundary(span.end);
+    let apart = text.is_ascii() || spans.iter().all(whole);
     apart.then_some(text)
 }
 
 /// The fields of the rows whose fields are UTF-8, each by itself; of the others empty ones.
 fn without_others(
     data: &[u8],
-    ends: &[usize],
+    spans: &[Span],
     width: usize,
     faults: &mut BTreeMap<usize, (Rule, String)>,
-) -> (String, Vec<usize>) {
+) -> (String, Vec<Span>) {
     let mut text = String::with_capacity(data.len());
-    let mut kept = Vec::with_capacity(ends.len());
-    let mut start = 0;
-    for (row, row_ends) in ends.chunks(width.max(1)).enumerate() {
+    let mut kept = Vec::with_capacity(spans.len());
+    for (row, of_row) in spans.chunks(width.max(1)).enumerate() {
         let before = (text.len(), kept.len());
-        for (field, end) in row_ends.iter().enumerate() {
-            let bytes = data.get(start..*end).unwrap_or_default();
-            start = *end;
+        for (field, span) in of_row.iter().enumerate() {
+            let bytes = data.get(span.start..span.end).unwrap_or_default();
+            let start = text.len();
             match std::str::from_utf8(bytes) {
                 Ok(value) => text.push_str(value),
                 Err(_) => {
@@ -330,12 +325,19 @@ fn without_others(
                     faults.entry(row).or_insert_with(fault);
                 }
             }
-            kept.push(text.len());
+            kept.push(Span {
+                start,
+                end: text.len(),
+            });
         }
         if faults.contains_key(&row) {
             text.truncate(before.0);
             kept.truncate(before.1);
-            kept.extend(std::iter::repeat_n(before.0, row_ends.len()));
+            let empty = Span {
+                start: before.0,
+                end: before.0,
+            };
+            kept.extend(std::iter::repeat_n(empty, of_row.len()));
         }
     }
     (text, kept)

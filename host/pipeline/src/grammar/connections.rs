@@ -177,35 +177,24 @@ fn kind(fields: &Fields<'_>, sink: &Sink) -> Option<ConnectionKind> {
     let path_is_unset = fields
         .node("path")
         .is_some_and(|node| matches!(&node.value, Value::String(text) if text.is_empty()));
-    let no_file = || {
+    let no_file = |instead: &str| {
         if path_is_unset {
             return;
         }
-        fields.refuse(
-            FILE_KEYS,
-            "belongs to kind = \"sqlite\"",
-            "leave it out: a server has a `url`, or a `host`",
-        );
+        fields.refuse(FILE_KEYS, "belongs to kind = \"sqlite\"", instead);
     };
+    let of_server = "leave it out: a server has a `url`, or a `host`";
     match kind {
         Kind::Adbc => {
-            for keys in [FILE_KEYS, SERVER_KEYS] {
-                fields.refuse(
-                    keys,
-                    "belongs to other kinds",
-                    "leave it out: an ADBC driver has `options` of its own names",
-                );
-            }
+            let instead = "leave it out: an ADBC driver has `options` of its own names";
+            no_file(instead);
+            fields.refuse(SERVER_KEYS, "belongs to other kinds", instead);
             adbc(fields, sink).map(ConnectionKind::Adbc)
         }
         Kind::Dynamodb => {
-            for keys in [FILE_KEYS, SERVER_KEYS] {
-                fields.refuse(
-                    keys,
-                    "belongs to other kinds",
-                    "leave it out: DynamoDB has a `region`, and perhaps an `endpoint`",
-                );
-            }
+            let instead = "leave it out: DynamoDB has a `region`, and perhaps an `endpoint`";
+            no_file(instead);
+            fields.refuse(SERVER_KEYS, "belongs to other kinds", instead);
             dynamodb(fields, sink).map(ConnectionKind::Dynamodb)
         }
         Kind::Sqlite => {
@@ -222,11 +211,11 @@ fn kind(fields: &Fields<'_>, sink: &Sink) -> Option<ConnectionKind> {
             Some(ConnectionKind::Sqlite { path })
         }
         Kind::Server(kind) => {
-            no_file();
+            no_file(of_server);
             server(fields, sink).map(|server| ConnectionKind::Server(kind, server))
         }
         Kind::Redshift => {
-            no_file();
+            no_file(of_server);
             redshift(fields, sink).map(ConnectionKind::Redshift)
         }
     }

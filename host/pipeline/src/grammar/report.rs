@@ -31,11 +31,11 @@ pub(crate) const SUPPRESS: Keys = Keys {
 };
 
 pub(crate) const CHARTS: &[(&str, ChartKind)] = &[
-    ("bars", ChartKind::Bars),
-    ("line", ChartKind::Line),
-    ("table", ChartKind::Table),
-    ("map", ChartKind::Map),
-    ("number", ChartKind::Number),
+    (ChartKind::Bars.name(), ChartKind::Bars),
+    (ChartKind::Line.name(), ChartKind::Line),
+    (ChartKind::Table.name(), ChartKind::Table),
+    (ChartKind::Map.name(), ChartKind::Map),
+    (ChartKind::Number.name(), ChartKind::Number),
 ];
 
 /// CMS shows no cell that stands for ten people or fewer.

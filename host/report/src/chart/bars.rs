@@ -12,6 +12,8 @@ const MOST_LABELS: usize = 40;
 const MOST_LINES: usize = 8;
 /// The most room for labels.
 const LABELS: i32 = 300;
+/// The most room for a value.
+const VALUES: i32 = 160;
 /// Below the bars.
 const AXIS: u32 = 26;
 
@@ -27,6 +29,12 @@ pub(crate) fn draw(mut plot: Plot, unit: Option<&str>) -> Result<Drawn, Failed> 
         .map(|label| shortened(label, LABELS))
         .collect();
     let of_labels = labels.iter().map(|label| width(label)).max().unwrap_or(0);
+    // Texts of both sides and the labels leave room for the bars, however long a unit is.
+    for point in plot.lines.iter_mut().flat_map(|line| &mut line.points) {
+        if let Point::Value { text, .. } = point {
+            *text = shortened(text, VALUES);
+        }
+    }
     let points = || plot.lines.iter().flat_map(|line| &line.points);
     let widest = |negative: bool| {
         let texts = points().filter_map(|point| match point {
