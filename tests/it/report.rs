@@ -140,7 +140,10 @@ fn a_page_shows_what_is_in_the_lake_and_hides_few_people() {
     Ended::from(some.arg(scene.lake()).output().unwrap()).expect_code(0);
     report(&scene, &file, &["--out", out.to_str().unwrap()]).expect_code(0);
     let page = std::fs::read_to_string(&out).unwrap();
-    assert!(page.contains("bad_value") && !page.contains("not of all"), "{page}");
+    assert!(
+        page.contains("bad_value") && !page.contains("not of all"),
+        "{page}"
+    );
     scene.run(&file, &[]).expect_code(3);
     // Whoever makes the page anew keeps who may read it.
     let mode = |to: Option<u32>| {

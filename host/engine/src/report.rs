@@ -222,7 +222,8 @@ fn bind(report: &Report, schema: &Schema, labels: &Labels) -> Result<Columns> {
     if x.is_some() && x == count {
         return Err(fault(
             "has the column of `suppress` along its axis".to_owned(),
-            "name another column in `x`: a place on the axis would tell how few people there are".to_owned(),
+            "name another column in `x`: a place on the axis would tell how few people there are"
+                .to_owned(),
         ));
     }
     let y = match (report.chart, report.y.is_empty()) {

@@ -69,7 +69,9 @@ fn include(root: &mut Node, included: &Node, sink: &Sink) {
             sink.push(
                 Fault::new(format!("`{section}` is no table"))
                     .at(&entry.key)
-                    .hint(format!("write [{section}.NAME], as the including file does")),
+                    .hint(format!(
+                        "write [{section}.NAME], as the including file does"
+                    )),
             );
             continue;
         };

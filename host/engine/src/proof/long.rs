@@ -65,7 +65,7 @@ fn median<T: Ord + Copy>(taken: &[Taken], figure: impl Fn(&Taken) -> T) -> T {
 
 #[tokio::test]
 async fn a_long_run_stays_as_it_was() {
-    let batches = from_env("WEIR_BATCHES", 60);
+    let batches = from_env("WEIR_BATCHES", 40);
     let dir = tempfile::tempdir().unwrap();
     let scene = Scene::new(dir.path(), None, &Stores::default());
     scene.pipeline(PIPELINE);

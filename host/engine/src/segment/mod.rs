@@ -12,6 +12,10 @@
 //! All of them keep the partitioning of their input and claim nothing else: unknown statistics,
 //! no ordering, no pushdown. The optimiser has done its work below before they are put on top.
 
+//!
+//! Of one file there is one partition: so that more than one core works on it, decoding, stages and writing are tasks
+//! of their own, which hand on [`AHEAD`] batches.
+
 mod check;
 mod envelope;
 mod fold;
@@ -39,6 +43,10 @@ pub(crate) use writer::{MESSAGE_COLUMN, RAW_COLUMN, kept};
 
 use crate::envelope::{Envelope, EnvelopeLayout, Finding};
 use crate::error::{Error, ErrorKind, Result};
+
+/// How many batches wait between two tasks of a partition.
+pub(crate) const AHEAD: usize = 1;
+
 use weir_pipeline::FailAction;
 
 fn properties(

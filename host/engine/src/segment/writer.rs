@@ -13,6 +13,7 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::Result as DataFusionResult;
 use datafusion::execution::TaskContext;
 use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_plan::common::spawn_buffered;
 use datafusion::physical_plan::execution_plan::{
     ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions,
 };
@@ -672,7 +673,8 @@ impl ExecutionPlan for SegmentWriterExec {
         partition: usize,
         context: Arc<TaskContext>,
     ) -> DataFusionResult<SendableRecordBatchStream> {
-        let mut input = self.input.execute(partition, context)?;
+        // While a batch is written the stages work on the next one, on another core.
+        let mut input = spawn_buffered(self.input.execute(partition, context)?, AHEAD);
         let mut state = Partition {
             layout: Arc::clone(&self.layout),
             outputs: self
