@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: the figures that are published.
 
 use crate::build::{self, WASM};
+use crate::services;
 use crate::stages::Stages;
 use crate::workspace::Workspace;
 
@@ -45,9 +46,38 @@ pub(crate) fn pipeline(workspace: &Workspace, release: bool) -> anyhow::Result<(
     Ok(())
 }
 
+/// Plugins that only benchmarks have.
+const GUESTS: &str = "tests/bench/guests";
+
+/// A whole run, as it is shipped, beside tools without a sandbox.
+pub(crate) fn speed(workspace: &Workspace, rows: u64) -> anyhow::Result<()> {
+    let mut stages = Stages::new("bench", 5);
+    stages.run("Add the wasm target, if it is missing", || {
+        build::wasm_target(workspace)
+    })?;
+    stages.run("Install Python's venv, if it is missing", || {
+        services::python(workspace)
+    })?;
+    stages.run("Build the measured plugins", || {
+        build::components(workspace, GUESTS)
+    })?;
+    stages.command(
+        "Build weir, with all optimisation",
+        &mut workspace.cargo(["build", "--release", "--package", "weir"]),
+    )?;
+    let arguments = ["bench", "--profile", "dev", "--package", "weir-tests"];
+    let mut measure = workspace.cargo(arguments);
+    measure
+        .args(["--bench", "speed"])
+        .env("WEIR_BIN", workspace.target().join("release/weir"))
+        .env("WEIR_BENCH_ROWS", rows.to_string());
+    stages.command("Measure, each tool in turn", &mut measure)?;
+    stages.finish();
+    Ok(())
+}
+
 /// The sandbox beside native code, Arrow IPC and arrow-udf-runtime, in one session.
 pub(crate) fn sandbox(workspace: &Workspace, rounds: usize) -> anyhow::Result<()> {
-    const GUESTS: &str = "tests/bench/guests";
     const PEERS: &str = "tests/bench/peers";
     const HARNESS: &str = "tests/bench/sandbox";
     let built = |folder: &str, file: &str| workspace.root().join(folder).join("target").join(file);

@@ -71,6 +71,12 @@ enum Command {
         /// Rounds of `--sandbox`; every case has one turn in each
         #[arg(long, requires = "sandbox", default_value_t = 101)]
         rounds: usize,
+        /// Measure a whole run instead, beside Polars, DuckDB, DataFusion and PySpark, which have no sandbox
+        #[arg(long, conflicts_with_all = ["release", "sandbox"])]
+        speed: bool,
+        /// Rows of `--speed`
+        #[arg(long, requires = "speed", default_value_t = 5_000_000)]
+        rows: u64,
     },
 }
 
@@ -96,6 +102,9 @@ fn main() -> anyhow::Result<()> {
             rounds,
             ..
         } => bench::sandbox(&workspace, rounds),
+        Command::Bench {
+            speed: true, rows, ..
+        } => bench::speed(&workspace, rows),
         Command::Bench { release, .. } => bench::pipeline(&workspace, release),
     }
 }
