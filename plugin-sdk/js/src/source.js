@@ -122,8 +122,12 @@ function stateText(state) {
     if (typeof value === 'bigint') {
       throw new FatalError(`the state is no JSON: \`${key}\` is a bigint, which JSON does not have; keep it as text`);
     }
+    if (typeof value === 'number' && !Number.isFinite(value)) {
+      throw new FatalError(`the state is no JSON: \`${key}\` is ${value}, which would come back as null; keep it as text`);
+    }
     return value;
   });
+  if (text === undefined) throw new FatalError('the state is no JSON: give an object that says where to go on');
   const { length } = encode(text.toWellFormed());
   if (length > MAX_STATE) throw new FatalError(`a state of ${length} bytes; at most ${MAX_STATE} are kept`);
   return text;

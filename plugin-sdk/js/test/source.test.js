@@ -138,6 +138,8 @@ test('what `read` returns is checked', () => {
     reads({ state: { last: 1n }, done: true }),
     /`last` is a bigint, which JSON does not have; keep it as text/,
   );
+  assert.throws(reads({ state: { last: 0 / 0 }, done: true }), /`last` is NaN, which would come back as null; keep it as text/);
+  assert.throws(reads({ state: () => 1, done: true }), /the state is no JSON: give an object/);
   assert.throws(reads({ state: 'ü'.repeat(32768), done: true }), /a state of 65538 bytes; at most 65536 are kept/);
   assert.doesNotThrow(reads({ state: 'ü'.repeat(32767), done: true }));
   assert.throws(reads({ state: 1, done: false }), /10000 pages were read/);
