@@ -24,7 +24,7 @@ use datafusion::physical_plan::{
 use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
 
-use super::properties;
+use super::{AHEAD, properties};
 use crate::data_file::{DataFileWriter, Lasting};
 use crate::envelope::{Envelope, EnvelopeLayout, InputRows, READ_STAGE, write_stage};
 use crate::error::{Error, ErrorKind, Result};
