@@ -156,7 +156,7 @@ async fn kills_on_the_local_disk() {
         lake: Box::new(|_| None),
         environment: Vec::new(),
     };
-    let kills = from_env("WEIR_KILLS", 8);
+    let kills = from_env("WEIR_KILLS", 6);
     let (died, calls) = kill(1..=kills, place).await;
     tell(died, kills, calls);
 }
@@ -166,7 +166,7 @@ const LAKES_OF_A_SERVER: usize = 20;
 
 #[tokio::test]
 async fn kills_on_s3() {
-    let kills = from_env("WEIR_KILLS_S3", 3);
+    let kills = from_env("WEIR_KILLS_S3", 2);
     let (mut died, mut calls) = (0, 0);
     for first in (1..=kills).step_by(LAKES_OF_A_SERVER) {
         let server = weir_s3::Server::start();

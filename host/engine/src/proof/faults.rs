@@ -183,22 +183,22 @@ impl Work {
 
 #[tokio::test]
 async fn every_call_may_fail_in_every_way() {
-    Work::Second.fail(from_env("WEIR_FAULTS", 17)).await;
+    Work::Second.fail(from_env("WEIR_FAULTS", 11)).await;
 }
 
 #[tokio::test]
 async fn every_call_of_a_first_run_may_fail_in_every_way() {
-    Work::First.fail(from_env("WEIR_FAULTS_FIRST", 11)).await;
+    Work::First.fail(from_env("WEIR_FAULTS_FIRST", 7)).await;
 }
 
 #[tokio::test]
 async fn every_call_of_a_replay_may_fail_in_every_way() {
-    Work::Replay.fail(from_env("WEIR_FAULTS_REPLAY", 11)).await;
+    Work::Replay.fail(from_env("WEIR_FAULTS_REPLAY", 7)).await;
 }
 
 #[tokio::test]
 async fn every_call_of_a_run_that_adds_a_column_may_fail_in_every_way() {
     Work::Evolving
-        .fail(from_env("WEIR_FAULTS_EVOLVING", 7))
+        .fail(from_env("WEIR_FAULTS_EVOLVING", 5))
         .await;
 }

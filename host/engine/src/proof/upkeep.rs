@@ -201,7 +201,7 @@ async fn every_call(work: Work) {
     let all: Vec<(usize, Way)> = (0..calls)
         .flat_map(|call| Way::ALL.map(|way| (call, way)))
         .collect();
-    let most = from_env("WEIR_FAULTS", 5).min(all.len());
+    let most = from_env("WEIR_FAULTS", 3).min(all.len());
     let (mut failed, mut gone_through) = (0, 0);
     for number in 0..most {
         let (call, way) = all[number * all.len() / most];
@@ -277,7 +277,7 @@ async fn every_call_of_check_may_fail() {
     let all: Vec<(usize, Way)> = (0..control.calls())
         .flat_map(|call| Way::ALL.map(|way| (call, way)))
         .collect();
-    let most = from_env("WEIR_FAULTS", 13).min(all.len());
+    let most = from_env("WEIR_FAULTS", 7).min(all.len());
     for number in 0..most {
         let (call, way) = all[number * all.len() / most];
         let control = Control::new(Plan::Fail(call, way));
