@@ -121,7 +121,7 @@ pub fn html(page: &Page<'_>) -> Result<String, Error> {
                 main {
                     @for figure in &figures { (figure) }
                     @if let Some(quality) = &page.quality { (of_run(quality)) }
-                    @else { section { h2 { "Quality" } p.note { "There is no run of this pipeline in the lake." } } }
+                    @else { section { h2 { "Quality" } p.note { "There is no run of this pipeline among the latest runs of the lake." } } }
                 }
             }
         }

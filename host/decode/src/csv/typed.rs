@@ -24,7 +24,7 @@ pub(super) struct Typed {
 }
 
 impl Typed {
-    /// `values` are the texts of the rows, none where a text stands for nothing; there are `rows` of them, and at most
+    /// `values` are the texts of the rows, none where a text stands for nothing; there are `rows` of them, and about
     /// `bytes` of text.
     pub(super) fn of<'a>(
         values: impl Iterator<Item = Option<&'a str>>,
